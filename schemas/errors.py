@@ -1,0 +1,42 @@
+"""What can go wrong between bytes and records.
+
+SchemaError
++-- DecodeError              permanent: these bytes are not a record of ours
+|   +-- UnknownSchemaError   permanent: the registry does not know the schema id
++-- RegistryError            the registry refused: an incompatible schema, a bad request
+    +-- RegistryUnavailableError   retriable: the registry did not answer
+"""
+
+from typing import ClassVar
+
+
+class SchemaError(Exception):
+    """Base of this package's errors. `code` is stable; `retriable` tells whether trying again can help."""
+
+    code: ClassVar[str] = "schema"
+    retriable: ClassVar[bool] = False
+
+
+class DecodeError(SchemaError):
+    """Bytes that are not in the wire format, or not of the schema they name."""
+
+    code = "undecodable"
+
+
+class UnknownSchemaError(DecodeError):
+    """A schema id that the registry does not know."""
+
+    code = "unknown_schema"
+
+
+class RegistryError(SchemaError):
+    """The registry refused, for instance an incompatible schema."""
+
+    code = "registry_refused"
+
+
+class RegistryUnavailableError(RegistryError):
+    """The registry did not answer, or answered with trouble of its own."""
+
+    code = "registry_unavailable"
+    retriable = True

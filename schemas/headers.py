@@ -1,0 +1,58 @@
+"""The headers every record carries: CloudEvents' binary mode and one W3C traceparent.
+
+All values follow from the record alone, so a record that is sent again carries the same headers.
+Source: CloudEvents Kafka protocol binding 1.0.2; W3C Trace Context.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from schemas.topics import SYNTHETIC_HEADER
+
+Headers = list[tuple[str, bytes]]
+
+CONTENT_TYPE = b"application/avro"
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def headers_for(
+    record: str, record_id: str, source: str, at_ms: int, trace_id: str, *, synthetic: bool = False
+) -> Headers:
+    """Headers of one record.
+
+    record: the Avro name, e.g. Call; record_id: hex, at least 16 digits; source: /airudder/gateway or
+    /airudder/streams; at_ms: the instant of ce_time, UTC epoch ms; trace_id: 32 hex digits, the same from HTTP on.
+    """
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", record_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"airudder.{record}.v1".encode()),
+        ("ce_time", rfc3339(at_ms).encode()),
+        ("content-type", CONTENT_TYPE),
+        ("traceparent", f"00-{trace_id}-{_span_id(record_id)}-01".encode()),
+    ]
+    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
+
+
+def trace_id_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> str:
+    """The trace id of a record's traceparent, or the first 32 digits of `otherwise` (hex) when it has no valid one."""
+    for name, value in headers:
+        if name == "traceparent" and _TRACEPARENT.fullmatch(value):
+            return value[3:35].decode()
+    return otherwise[:32]
+
+
+def is_synthetic(headers: Iterable[tuple[str, bytes]]) -> bool:
+    """True for probe traffic, which enters no window."""
+    return any(name == SYNTHETIC_HEADER and value == b"1" for name, value in headers)
+
+
+def rfc3339(at_ms: int) -> str:
+    """UTC epoch ms as RFC 3339 with milliseconds and Z, the way CloudEvents and our HTTP APIs write instants."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _span_id(record_id: str) -> str:
+    return record_id[:16] if record_id[:16].strip("0") else "1".zfill(16)

@@ -1,0 +1,321 @@
+"""The records on the wire as frozen types, field for field with `avro/*.avsc`, where every field is explained.
+
+Instants are UTC epoch milliseconds (`..._at`), durations seconds (`..._s`). Mutable members (lists, maps) are
+the caller's to leave alone. tests/contract proves that types and schemas agree.
+"""
+
+from typing import Any, Self
+
+from msgspec import Struct, convert, field, to_builtins
+
+
+class Record(Struct, frozen=True):
+    """What all records share: turning into and from the plain values that fastavro writes and reads."""
+
+    def to_datum(self) -> dict[str, Any]:
+        """This record as nested dicts and lists, as the Avro writer takes it."""
+        datum: dict[str, Any] = to_builtins(self, builtin_types=(bytes,))
+        return datum
+
+    @classmethod
+    def from_datum(cls, datum: dict[str, Any]) -> Self:
+        """The record that a reader's datum stands for; unknown fields are ignored, so newer writers can be read.
+
+        Raises: msgspec.ValidationError when a field is missing or of another type.
+        """
+        return convert(datum, cls)
+
+
+class QuestionAnswer(Record, frozen=True, kw_only=True):
+    """One question of the robot's script and what came of it, as sent."""
+
+    question_name: str
+    answer: str | None = None
+    answer_text: str | None = None
+    status: str | None = None
+    answer_text_slot: str | None = None
+    var: str | None = None
+    verification_results: str | None = None
+    question_content: str | None = None
+    question_type: str | None = None
+    whether_answer: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class RedialCall(Record, frozen=True, kw_only=True):
+    """One earlier dial of the same callee, as sent in redail_call[] (the provider's spelling)."""
+
+    call_id: str | None = None
+    call_start_time: str | None = None
+    ring_type: str | None = None
+    ring_time: int | None = None
+    hangup_type: str | None = None
+    result_label: str | None = None
+    callee_number: str | None = None
+    caller_number: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class CallDetail(Record, frozen=True, kw_only=True):
+    """One call: one entry of details[], as sent."""
+
+    id: int
+    callee: str
+    result: str
+    result_label: str
+    duration: int
+    hangup_type: str
+    ring_type: str | None = None
+    question_answer: list[QuestionAnswer]
+    ner_slots: dict[str, str] | None = None
+    robot_hash: str
+    call_id: str
+    call_times: int
+    call_start_time: str
+    call_end_time: str
+    ring_time: int
+    talk_round: int
+    redial_calls: list[RedialCall] | None = None
+    intention_description: str | None = None
+    event_label: dict[str, str] | None = None
+    caller_number: str | None = None
+    case_id: str
+    variables: dict[str, str]
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class Callback(Record, frozen=True, kw_only=True):
+    """One delivery from AiRudder, verified and uninterpreted. Lossless."""
+
+    event_id: str
+    received_at: int
+    kind: str
+    signature_scheme: str
+    signature_key_id: str | None = None
+    workflow_id: str
+    workflow_name: str
+    nodetask_id: str
+    nodetask_name: str
+    task_id: str
+    task_name: str
+    status: str
+    created_at: str
+    repeat_interval: int
+    repeat_number: int
+    robot_hash: str
+    robot_method: str
+    sip_line: str
+    schedule_start_time: str
+    schedule_end_time: str
+    details: list[CallDetail]
+    extra: dict[str, str] = field(default_factory=dict)
+    detail_offset: int = 0
+
+
+class Call(Record, frozen=True, kw_only=True):
+    """One call, answered or given up, as its latest delivery tells it."""
+
+    record_id: str
+    event_id: str
+    call_id: str
+    revision: int
+    workflow_id: str
+    workflow_name: str
+    nodetask_id: str
+    nodetask_name: str
+    task_id: str
+    task_name: str
+    sip_line: str
+    detail_id: int
+    case_id: str
+    callee: str
+    caller_number: str | None = None
+    result: str
+    result_label: str
+    hangup_type: str
+    ring_type: str | None = None
+    disposition: str
+    duration_s: int
+    ring_time_s: int
+    talk_round: int
+    call_times: int
+    started_at: int | None = None
+    ended_at: int
+    received_at: int
+    robot_hash: str
+    intention_description: str | None = None
+    ner_slots: dict[str, str]
+    event_labels: dict[str, str]
+    variables: dict[str, str]
+    answer_count: int
+    attempt_count: int
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """One question of a call, answered or not."""
+
+    record_id: str
+    event_id: str
+    call_id: str
+    revision: int
+    position: int
+    workflow_id: str
+    sip_line: str
+    case_id: str
+    callee: str
+    question_name: str
+    question_content: str | None = None
+    question_type: str | None = None
+    status: str | None = None
+    answer: str | None = None
+    answer_text: str | None = None
+    answer_text_slot: str | None = None
+    var: str | None = None
+    verification_results: str | None = None
+    whether_answer: str | None = None
+    call_ended_at: int
+
+
+class CallAttempt(Record, frozen=True, kw_only=True):
+    """One dial of a call, redials included."""
+
+    record_id: str
+    event_id: str
+    final_call_id: str
+    call_id: str
+    attempt_number: int
+    is_final: bool
+    workflow_id: str
+    sip_line: str
+    callee: str
+    caller_number: str | None = None
+    ring_type: str | None = None
+    ring_time_s: int | None = None
+    hangup_type: str | None = None
+    result_label: str | None = None
+    disposition: str
+    duration_s: int | None = None
+    started_at: int | None = None
+
+
+class QuestionOutcomes(Record, frozen=True, kw_only=True):
+    """What came of one question."""
+
+    completed: int
+    skipped: int
+    broke_off: int
+    not_reached: int
+
+
+class LineWorkflowOutcomes(Record, frozen=True, kw_only=True):
+    """A SIP line's dials for one workflow."""
+
+    attempts: int
+    answered: int
+    delivered: int
+    pre_alert_failure: int
+
+
+class WindowedOutcomes(Record, frozen=True, kw_only=True):
+    """Outcomes of one workflow or SIP line in one window of event time: sums and counts only, so they merge."""
+
+    dimension: str
+    value: str
+    window_start_at: int
+    window_end_at: int
+    revision: int
+    is_final: bool
+    calls: int
+    answered: int
+    attempts: int
+    results: dict[str, int]
+    result_labels: dict[str, int]
+    hangup_types: dict[str, int]
+    ring_types: dict[str, int]
+    dispositions: dict[str, int]
+    attempt_dispositions: dict[str, int]
+    duration_s_sum: int
+    ring_time_s_sum: int
+    talk_round_sum: int
+    questions: dict[str, QuestionOutcomes]
+    short_calls: int
+    silent_answers: int
+    engaged_calls: int
+    answered_duration_s_sum: int
+    answered_hangup_types: dict[str, int]
+    answered_on_attempt: dict[str, int]
+    reached_attempt: dict[str, int]
+    duration_s_histogram: list[int]
+    answered_ring_time_s_histogram: list[int]
+    unanswered_ring_time_s_histogram: list[int]
+    never_rang_conflicts: int
+    call_times_conflicts: int
+    by_workflow: dict[str, LineWorkflowOutcomes]
+
+
+class QuestionState(Record, frozen=True, kw_only=True):
+    """One question's fate."""
+
+    question_name: str
+    state: str
+
+
+class CallOutcome(Record, frozen=True, kw_only=True):
+    """What one call adds to a window."""
+
+    workflow_id: str
+    sip_line: str
+    ended_at: int
+    result: str
+    result_label: str
+    hangup_type: str
+    ring_type: str
+    disposition: str
+    duration_s: int
+    ring_time_s: int
+    talk_round: int
+    attempt_dispositions: list[str]
+    never_rang_conflicts: int
+    call_times_conflict: bool
+    questions: list[QuestionState]
+
+
+class OutcomeChange(Record, frozen=True, kw_only=True):
+    """Internal: what one record of the callbacks topic changes in the windows of one workflow or SIP line."""
+
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    received_at: int
+    is_event_time_trusted: bool
+    removed: CallOutcome | None = None
+    added: CallOutcome | None = None
+    call: bytes | None = None
+
+
+class QuarantinedRequest(Record, frozen=True, kw_only=True):
+    """A request that was not published, kept so that it can be judged again."""
+
+    event_id: str
+    received_at: int
+    reason: str
+    detail: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    remote_address: str
+
+
+class DeadLetter(Record, frozen=True, kw_only=True):
+    """A record that could not be processed, kept as it was, with its origin and the reason."""
+
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: dict[str, bytes]
+    reason: str
+    detail: str
+    failed_at: int

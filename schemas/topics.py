@@ -1,0 +1,105 @@
+"""Every topic, once: name, key, record, cleanup and its single writer. Creation, checks, docs and tests read this.
+
+Partition count and replication factor come from the deployment (`streams topics apply`), not from here; topics of
+one deployment that the worker joins by key must have the same number of partitions, which `topics check` verifies.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+DEFAULT_PARTITIONS = 12
+
+Cleanup = Literal["delete", "compact", "compact,delete"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the contract.
+
+    `key` describes the record's key in words; `record` names the Avro schema `airudder.<record>`. `is_output` topics
+    are for subscribers: their subjects are FULL_TRANSITIVE. `is_partitioned_by_call` and the internal topics
+    must agree on their number of partitions, because the worker keeps state by partition.
+    """
+
+    name: str
+    key: str
+    record: str
+    writer: Literal["gateway", "worker"]
+    cleanup: Cleanup = "delete"
+    retention: timedelta = timedelta(days=7)
+    is_output: bool = True
+
+    @property
+    def subject(self) -> str:
+        """The registry's name for the value's schema (TopicNameStrategy)."""
+        return f"{self.name}-value"
+
+    def config(self) -> dict[str, str]:
+        """Kafka's topic configuration. LogAppendTime makes a record's timestamp its arrival: exact lag in seconds."""
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(int(self.retention.total_seconds() * 1000)),
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MAX_RECORD_BYTES),
+        }
+
+
+# Room for a body at the gateway's default limit (1 MiB) with its headers and the Avro framing around it.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+CALLBACKS = Topic("airudder.callbacks.v1", "call_id of the first detail, else event_id", "Callback", "gateway")
+QUARANTINE = Topic("airudder.quarantine.v1", "event_id", "QuarantinedRequest", "gateway")
+CALLS = Topic("airudder.calls.v1", "call_id", "Call", "worker")
+ANSWERS = Topic("airudder.answers.v1", "call_id", "Answer", "worker")
+CALL_ATTEMPTS = Topic("airudder.call-attempts.v1", "final call's call_id", "CallAttempt", "worker")
+WORKFLOW_OUTCOMES = Topic(
+    "airudder.workflow-outcomes.v1",
+    "workflow_id|window start (epoch ms)",
+    "WindowedOutcomes",
+    "worker",
+    cleanup="compact,delete",
+    retention=timedelta(days=30),
+)
+SIP_LINE_OUTCOMES = Topic(
+    "airudder.sip-line-outcomes.v1",
+    "sip_line|window start (epoch ms)",
+    "WindowedOutcomes",
+    "worker",
+    cleanup="compact,delete",
+    retention=timedelta(days=30),
+)
+LATE_CALLS = Topic("airudder.late-calls.v1", "call_id", "Call", "worker")
+DEAD_LETTERS = Topic(
+    "airudder.dead-letters.v1", "key of the failed record", "DeadLetter", "worker", retention=timedelta(days=30)
+)
+
+# Internal: between the worker's own agents, keyed by what the next agent keeps state for.
+REKEYED_DETAILS = Topic("airudder.rekeyed-details.v1", "call_id", "Callback", "worker", is_output=False)
+OUTCOMES_BY_WORKFLOW = Topic(
+    "airudder.outcomes-by-workflow.v1", "workflow_id", "OutcomeChange", "worker", is_output=False
+)
+OUTCOMES_BY_SIP_LINE = Topic("airudder.outcomes-by-sip-line.v1", "sip_line", "OutcomeChange", "worker", is_output=False)
+
+TOPICS: tuple[Topic, ...] = (
+    CALLBACKS,
+    QUARANTINE,
+    CALLS,
+    ANSWERS,
+    CALL_ATTEMPTS,
+    WORKFLOW_OUTCOMES,
+    SIP_LINE_OUTCOMES,
+    LATE_CALLS,
+    DEAD_LETTERS,
+    REKEYED_DETAILS,
+    OUTCOMES_BY_WORKFLOW,
+    OUTCOMES_BY_SIP_LINE,
+)
+
+BY_NAME = {topic.name: topic for topic in TOPICS}
+
+# What the worker reads: one partition number of all of these always belongs to one worker.
+CO_PARTITIONED = (CALLBACKS, REKEYED_DETAILS, OUTCOMES_BY_WORKFLOW, OUTCOMES_BY_SIP_LINE)
+
+SYNTHETIC_WORKFLOW_ID = "__probe__"
+SYNTHETIC_HEADER = "synthetic"
