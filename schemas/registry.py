@@ -22,7 +22,6 @@ from schemas.errors import RegistryError, RegistryUnavailableError, UnknownSchem
 from schemas.records import Record
 from schemas.topics import Topic
 
-
 REQUEST_TIMEOUT_S = 5.0
 _RETRIES = 2
 _NOT_FOUND = 404
