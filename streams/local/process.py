@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO
 
 LOG_LIMIT_BYTES = 50 * 1024 * 1024
 """A log file larger than this is set aside as `<name>.log.1` when its process starts again."""
@@ -32,21 +33,36 @@ class Command:
 def spawn(command: Command) -> subprocess.Popen[bytes]:
     """Start `command`, its standard output and error appended to its log.
 
-    Own process group: Ctrl-C on the terminal reaches only the launcher, which then stops all in order.
     Raises: OSError when the program or the log cannot be opened.
     """
+    with open_log(command) as log:
+        return subprocess.Popen(command.argv, stdout=log, **_popen_options(command))
+
+
+async def spawn_async(command: Command) -> asyncio.subprocess.Process:
+    """`spawn` for who waits in an event loop."""
+    with open_log(command) as log:
+        return await asyncio.create_subprocess_exec(*command.argv, stdout=log, **_popen_options(command))
+
+
+def open_log(command: Command) -> BinaryIO:
+    """The command's log, to append to; a large one is set aside first."""
     command.log_path.parent.mkdir(parents=True, exist_ok=True)
-    _set_aside_if_large(command.log_path)
-    with command.log_path.open("ab") as log:
-        return subprocess.Popen(
-            command.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **command.environment},
-            cwd=command.working_dir,
-            process_group=0,
-        )
+    with suppress(FileNotFoundError):
+        if command.log_path.stat().st_size > LOG_LIMIT_BYTES:
+            command.log_path.replace(command.log_path.with_name(command.log_path.name + ".1"))
+    return command.log_path.open("ab")
+
+
+def _popen_options(command: Command) -> dict[str, Any]:
+    return {
+        "stdin": subprocess.DEVNULL,
+        "stderr": subprocess.STDOUT,
+        "env": {**os.environ, **command.environment},
+        "cwd": command.working_dir,
+        # Ctrl-C on the terminal reaches only the launcher, which then stops all in order
+        "process_group": 0,
+    }
 
 
 def signal_group(group_id: int, number: signal.Signals) -> None:
@@ -77,17 +93,3 @@ def last_lines(log_path: Path, count: int = 15) -> str:
     except OSError:
         lines = []
     return "\n".join(f"    {line}" for line in lines[-count:]) or "    (no output)"
-
-
-def wait_for_exit(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Whether the process ended within `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    return process.poll() is not None
-
-
-def _set_aside_if_large(log_path: Path) -> None:
-    with suppress(FileNotFoundError):
-        if log_path.stat().st_size > LOG_LIMIT_BYTES:
-            log_path.replace(log_path.with_name(log_path.name + ".1"))

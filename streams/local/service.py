@@ -13,6 +13,7 @@ from typing import Self
 
 from streams.local.errors import NotReadyError
 from streams.local.process import POLL_S, Command, last_lines, signal_group, spawn, stop_process
+from streams.local.reaper import Reaper
 
 START_TIMEOUT_S = 90.0  # 3 to 10 s on an idle machine; a busy one with two cores has needed 40
 STOP_TIMEOUT_S = 15.0
@@ -21,7 +22,8 @@ STOP_TIMEOUT_S = 15.0
 class LocalService(ABC):
     """A server of the local system. All methods block; none is safe to call from two threads at once.
 
-    The launcher asks only for `prepare`, `command` and `is_ready` and runs the process itself. Tests use the rest.
+    The launcher asks only for `prepare`, `command` and `is_ready` and runs the process itself. Tests use the rest,
+    and nothing outlives a test run that is killed.
     """
 
     name: str
@@ -31,6 +33,7 @@ class LocalService(ABC):
         self.port = port
         self.log_path = log_path if log_path is not None else self.data_dir / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._reaper: Reaper | None = None
 
     @abstractmethod
     def prepare(self) -> None:
@@ -64,23 +67,32 @@ class LocalService(ABC):
         if self.running:
             return
         self.prepare()
+        self._reaper = self._reaper if self._reaper is not None else Reaper()
         self._process = spawn(self.command())
+        self._reaper.register(self.pid)
         try:
             self._wait_until_ready(timeout_s)
         except BaseException:
             self.kill()
+            self.stop()
             raise
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End it in good order; by SIGKILL after `timeout_s`. Repeat: safe."""
         if self._process is not None:
             stop_process(self._process, timeout_s)
+        if self._reaper is not None:
+            self._reaper.unregister(self.pid)
+            self._reaper.close()
+            self._reaper = None
 
     def kill(self) -> None:
         """End it as a power cut would, by SIGKILL. Repeat: safe."""
         if self._process is not None:
             signal_group(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            if self._reaper is not None:
+                self._reaper.unregister(self._process.pid)
 
     def freeze(self) -> None:
         """Stop it from running (SIGSTOP): connections stay open and nothing answers."""

@@ -1,0 +1,88 @@
+"""What is remembered of each call, so that a repeat changes nothing and a correction moves the counts. Pure.
+
+A record of the callbacks topic is decided on once, and the decision is stored before anything is sent: when the same
+record is read again after a crash, it gets the same decision, so the same records go out again under the same ids.
+"""
+
+from typing import Final, NamedTuple
+
+from msgspec import Struct, field
+
+from schemas.records import CallOutcome
+
+# Far more corrections than one call sees between two commits; older decisions cannot be asked for again.
+MAX_DECISIONS: Final = 32
+MAX_DELIVERIES: Final = 64
+_DELIVERY_DIGITS: Final = 16
+
+
+class Position(NamedTuple):
+    """Where a record was read: `source` numbers the topic and partition (see `source_of`), then the offset."""
+
+    source: int
+    offset: int
+
+
+def source_of(is_rekeyed: bool, partition: int) -> int:
+    """One number for a partition of the callbacks topic or of the topic that re-keys later details."""
+    return partition * 2 + is_rekeyed
+
+
+class Decision(Struct, array_like=True):
+    """What was decided on the record at one position: the revision it got, and the outcome it replaced."""
+
+    source: int
+    offset: int
+    revision: int
+    replaced: CallOutcome | None
+
+
+class CallState(Struct, array_like=True):
+    """One call: its latest revision, content and outcome, the deliveries seen, the latest decisions."""
+
+    revision: int = 0
+    digest: bytes = b""
+    outcome: CallOutcome | None = None
+    received_at: int = 0
+    deliveries: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    version: int = 0
+
+
+def delivery_of(event_id: str, detail_offset: int) -> str:
+    """A delivery and a place in it, short: what makes a second reading of the same detail known."""
+    return f"{event_id[:_DELIVERY_DIGITS]}.{detail_offset}"
+
+
+def decide(state: CallState, position: Position, delivery: str, digest: bytes) -> Decision | None:
+    """What to do with one record: a decision to act on, or None for a repeat that changes nothing.
+
+    The decision of an earlier reading of this position is returned as it was. A new one is not yet in `state`.
+    """
+    for known in state.decisions:
+        if known.source == position.source and known.offset == position.offset:
+            return known
+    if delivery in state.deliveries or digest == state.digest:
+        return None
+    return Decision(position.source, position.offset, state.revision + 1, state.outcome)
+
+
+def remember(
+    state: CallState, decision: Decision, delivery: str, digest: bytes, outcome: CallOutcome, received_at: int
+) -> None:
+    """Put a new decision into the state. Repeat: safe; a decision already there changes nothing."""
+    if decision.revision <= state.revision:
+        return
+    state.revision = decision.revision
+    state.digest = digest
+    state.outcome = outcome
+    state.received_at = max(state.received_at, received_at)
+    state.decisions = [*state.decisions[1 - MAX_DECISIONS :], decision]
+    note_delivery(state, delivery)
+
+
+def note_delivery(state: CallState, delivery: str) -> None:
+    """Remember that this delivery was seen, also when its content was not new. Repeat: safe."""
+    if delivery not in state.deliveries:
+        state.deliveries = [*state.deliveries[1 - MAX_DELIVERIES :], delivery]
+        state.version += 1

@@ -1,0 +1,51 @@
+"""What can go wrong in the streams.
+
+StreamsError
++-- InvalidCallbackError     permanent: a record we can read but not process; dead letter
++-- SettingsError            fatal: a setting is missing or wrong; exit code 78
++-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
++-- BrokerUnavailableError   retriable: Kafka did not answer
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class StreamsError(Exception):
+    """Base of this package's errors. `code` is stable, `exit_code` what a command ends with."""
+
+    code: ClassVar[str] = "streams"
+    retriable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidCallbackError(StreamsError):
+    """A decoded callback that breaks a promise of the gateway, such as an empty call_id."""
+
+    code = "invalid"
+
+
+class SettingsError(StreamsError):
+    """Settings that cannot work; the message names every fault at once."""
+
+    code = "settings"
+    exit_code = 78  # EX_CONFIG
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"  - {fault}" for fault in faults))
+
+
+class TopicsError(StreamsError):
+    """Topics that are missing or not as declared; the message names each."""
+
+    code = "topics"
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class BrokerUnavailableError(StreamsError):
+    """Kafka did not answer in time."""
+
+    code = "broker_unavailable"
+    retriable = True
+    exit_code = 69

@@ -1,0 +1,259 @@
+"""One detail of a callback becomes one Call, its Answers and its CallAttempts. Pure."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec import msgpack
+
+from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, QuestionState, RedialCall
+from streams.errors import InvalidCallbackError
+from streams.outcomes import (
+    blames_callee_though_silent,
+    disposition_of,
+    question_state,
+    summable,
+    word,
+)
+from streams.times import EventTime, epoch_ms, event_time
+
+_ESCAPED: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+_ID_DIGITS: Final = 32
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """What one detail gives: the records for subscribers, and the outcome that windows count."""
+
+    call: Call
+    answers: list[Answer]
+    attempts: list[CallAttempt]
+    outcome: CallOutcome
+    event_time: EventTime
+
+
+def check(callback: Callback) -> CallDetail | None:
+    """The detail that this record stands for, its first; None for a delivery without details.
+
+    Raises: InvalidCallbackError when it has no call_id, which the gateway promises.
+    """
+    if not callback.details:
+        return None
+    if not callback.details[0].call_id:
+        raise InvalidCallbackError("details[0].call_id is empty")
+    return callback.details[0]
+
+
+def content_digest(callback: Callback, detail: CallDetail) -> bytes:
+    """16 bytes that are equal when two deliveries say the same about a call, however and whenever they came."""
+    envelope = (
+        callback.workflow_id,
+        callback.workflow_name,
+        callback.nodetask_id,
+        callback.nodetask_name,
+        callback.task_id,
+        callback.task_name,
+        callback.sip_line,
+    )
+    return blake2b(msgpack.encode((envelope, detail), order="sorted"), digest_size=16).digest()
+
+
+def fan_out(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInfo) -> FanOut:
+    """Split one detail into the records downstream services read.
+
+    Shape: one Call, its Answers in the order asked, its CallAttempts in dialling order, the final dial last.
+    Units: durations in seconds as sent; instants in UTC epoch ms, from the account's time zone.
+    Repeat: safe; the same detail and revision give equal records with equal record_ids.
+    Source: AiRudder, "Notification of Call Completion in Workflow (Info Check)".
+    """
+    when = event_time(detail.call_end_time, callback.received_at, zone)
+    attempts = _attempts(callback, detail, revision, zone)
+    answers = _answers(callback, detail, revision, when.at_ms)
+    call = _call(callback, detail, revision, when.at_ms, zone, attempts, len(answers))
+    return FanOut(call, answers, attempts, _outcome(call, detail, attempts), when)
+
+
+def record_id(kind: str, callback: Callback, call_id: str, revision: int, position: int = 0) -> str:
+    """The id of one record: the delivery, the place of the detail in it, the call, its revision and the record's place.
+
+    No topic or offset is in it: a delivery that reaches the topic twice still gives equal ids.
+    """
+    parts = (kind, callback.event_id, str(callback.detail_offset), call_id, str(revision), str(position))
+    return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
+
+
+def readable(text: str | None) -> str | None:
+    """Text that the provider escaped twice, as people read it; what is no valid escape stays as it is."""
+    if text is None or "\\u" not in text:
+        return text
+    return _ESCAPED.sub(_unescape, text)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    units = bytes.fromhex(match.group().replace("\\u", ""))
+    try:
+        return units.decode("utf-16-be")
+    except UnicodeDecodeError:  # half of a surrogate pair: no character, and Avro could not carry it
+        return match.group()
+
+
+def _call(
+    callback: Callback,
+    detail: CallDetail,
+    revision: int,
+    ended_at: int,
+    zone: ZoneInfo,
+    attempts: list[CallAttempt],
+    answer_count: int,
+) -> Call:
+    return Call(
+        record_id=record_id("call", callback, detail.call_id, revision),
+        event_id=callback.event_id,
+        call_id=detail.call_id,
+        revision=revision,
+        workflow_id=callback.workflow_id,
+        workflow_name=callback.workflow_name,
+        nodetask_id=callback.nodetask_id,
+        nodetask_name=callback.nodetask_name,
+        task_id=callback.task_id,
+        task_name=callback.task_name,
+        sip_line=callback.sip_line,
+        detail_id=detail.id,
+        case_id=detail.case_id,
+        callee=detail.callee,
+        caller_number=detail.caller_number,
+        result=detail.result,
+        result_label=detail.result_label,
+        hangup_type=detail.hangup_type,
+        ring_type=detail.ring_type,
+        disposition=attempts[-1].disposition,
+        duration_s=detail.duration,
+        ring_time_s=detail.ring_time,
+        talk_round=detail.talk_round,
+        call_times=detail.call_times,
+        started_at=epoch_ms(detail.call_start_time, zone),
+        ended_at=ended_at,
+        received_at=callback.received_at,
+        robot_hash=detail.robot_hash,
+        intention_description=detail.intention_description,
+        ner_slots=detail.ner_slots or {},
+        event_labels=detail.event_label or {},
+        variables=detail.variables,
+        answer_count=answer_count,
+        attempt_count=len(attempts),
+    )
+
+
+def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: int) -> list[Answer]:
+    return [
+        Answer(
+            record_id=record_id("answer", callback, detail.call_id, revision, position),
+            event_id=callback.event_id,
+            call_id=detail.call_id,
+            revision=revision,
+            position=position,
+            workflow_id=callback.workflow_id,
+            sip_line=callback.sip_line,
+            case_id=detail.case_id,
+            callee=detail.callee,
+            question_name=question.question_name,
+            question_content=readable(question.question_content),
+            question_type=question.question_type,
+            status=question.status,
+            answer=question.answer,
+            answer_text=question.answer_text,
+            answer_text_slot=question.answer_text_slot,
+            var=question.var,
+            verification_results=question.verification_results,
+            whether_answer=question.whether_answer,
+            call_ended_at=ended_at,
+        )
+        for position, question in enumerate(detail.question_answer)
+    ]
+
+
+def _attempts(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInfo) -> list[CallAttempt]:
+    started = [(epoch_ms(redial.call_start_time, zone), redial) for redial in detail.redial_calls or []]
+    # Unreadable start times keep their place behind the readable ones; sorting is stable.
+    started.sort(key=lambda pair: (pair[0] is None, pair[0] or 0))
+    attempts = [
+        _redial(callback, detail, revision, number, started_at, redial)
+        for number, (started_at, redial) in enumerate(started, start=1)
+    ]
+    return [*attempts, _final_attempt(callback, detail, revision, len(attempts) + 1, zone)]
+
+
+def _redial(
+    callback: Callback, detail: CallDetail, revision: int, number: int, started_at: int | None, redial: RedialCall
+) -> CallAttempt:
+    return CallAttempt(
+        record_id=record_id("attempt", callback, detail.call_id, revision, number),
+        event_id=callback.event_id,
+        final_call_id=detail.call_id,
+        call_id=redial.call_id or "",
+        attempt_number=number,
+        is_final=False,
+        workflow_id=callback.workflow_id,
+        sip_line=callback.sip_line,
+        callee=redial.callee_number or detail.callee,
+        caller_number=redial.caller_number,
+        ring_type=redial.ring_type,
+        ring_time_s=redial.ring_time,
+        hangup_type=redial.hangup_type,
+        result_label=redial.result_label,
+        disposition=disposition_of(None, redial.ring_type, redial.hangup_type, redial.ring_time, None),
+        duration_s=None,
+        started_at=started_at,
+    )
+
+
+def _final_attempt(callback: Callback, detail: CallDetail, revision: int, number: int, zone: ZoneInfo) -> CallAttempt:
+    return CallAttempt(
+        record_id=record_id("attempt", callback, detail.call_id, revision, number),
+        event_id=callback.event_id,
+        final_call_id=detail.call_id,
+        call_id=detail.call_id,
+        attempt_number=number,
+        is_final=True,
+        workflow_id=callback.workflow_id,
+        sip_line=callback.sip_line,
+        callee=detail.callee,
+        caller_number=detail.caller_number,
+        ring_type=detail.ring_type,
+        ring_time_s=detail.ring_time,
+        hangup_type=detail.hangup_type,
+        result_label=detail.result_label,
+        disposition=disposition_of(
+            detail.result, detail.ring_type, detail.hangup_type, detail.ring_time, detail.duration
+        ),
+        duration_s=detail.duration,
+        started_at=epoch_ms(detail.call_start_time, zone),
+    )
+
+
+def _outcome(call: Call, detail: CallDetail, attempts: list[CallAttempt]) -> CallOutcome:
+    return CallOutcome(
+        workflow_id=call.workflow_id,
+        sip_line=call.sip_line,
+        ended_at=call.ended_at,
+        result=call.result,
+        result_label=call.result_label,
+        hangup_type=call.hangup_type,
+        ring_type=word(call.ring_type),
+        disposition=call.disposition,
+        duration_s=summable(call.duration_s),
+        ring_time_s=summable(call.ring_time_s),
+        talk_round=summable(call.talk_round),
+        attempt_dispositions=[attempt.disposition for attempt in attempts],
+        never_rang_conflicts=sum(blames_callee_though_silent(a.disposition, a.hangup_type) for a in attempts),
+        call_times_conflict=call.call_times != len(attempts),
+        questions=[
+            QuestionState(
+                question_name=question.question_name,
+                state=question_state(question.status, question.whether_answer),
+            )
+            for question in detail.question_answer
+        ],
+    )

@@ -1,0 +1,74 @@
+"""One `streams up` per data directory: two brokers on the same files would destroy them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+
+from streams.local.console import Console
+from streams.local.errors import DataDirInUseError, disk_error
+from streams.local.process import POLL_S
+from streams.local.reaper import GRACE_S
+
+LEFTOVER_TIMEOUT_S = GRACE_S + 7.0
+"""How long the children of a killed launcher may take to end: the reaper's grace, and a little for a busy machine."""
+
+DATA_REMEDY = "Free some space, or name another directory with --data-dir."
+
+
+@contextmanager
+def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
+    """Make the directory and lock it; gives the descriptor of the lock file, for the reaper to inherit.
+
+    The lock file holds our pid. The system lets go of the lock when the last process that has it open ends.
+    Raises: DataDirInUseError naming the pid of the other launcher; DiskError.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise disk_error(error, data_dir, DATA_REMEDY) from error
+    with lock:
+        _acquire(lock, data_dir, console)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield lock.fileno()
+
+
+def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:
+    """Take the lock; wait for it only while what holds it are the last children of a launcher that is gone."""
+    deadline = time.monotonic() + LEFTOVER_TIMEOUT_S
+    told = False
+    while not _try_lock(lock):
+        holder = _holder(lock)
+        if holder is None or psutil.pid_exists(holder) or time.monotonic() > deadline:
+            raise DataDirInUseError(
+                f"{data_dir} is in use by another `streams up`, process {holder or 'unknown'}: "
+                f"stop it (kill {holder or 'PID'}), or name another directory with --data-dir"
+            )
+        if not told:
+            told = True
+            console.say(f"waiting for what process {holder} left running to end")
+        time.sleep(POLL_S)
+
+
+def _try_lock(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(lock: TextIO) -> int | None:
+    lock.seek(0)
+    text = lock.read().strip()
+    return int(text) if text.isdigit() else None

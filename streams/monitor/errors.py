@@ -1,0 +1,62 @@
+"""What can go wrong in the monitor.
+
+MonitorError
+├── SettingsError            fatal: a setting is missing, bad or unknown; names every fault at once
+├── KafkaUnavailableError    retriable: the broker did not answer, or answered with trouble of its own
+├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
+├── NotReadyError            retriable: nothing to serve yet; HTTP 503
+├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
+└── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
+"""
+
+from typing import ClassVar
+
+
+class MonitorError(Exception):
+    """Base of the monitor's errors. `code` is stable; `retriable` tells whether trying again can help."""
+
+    code: ClassVar[str] = "monitor"
+    retriable: ClassVar[bool] = False
+
+
+class SettingsError(MonitorError):
+    """Settings that the monitor refuses to start with; `faults` has one line per fault."""
+
+    code = "settings"
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class KafkaUnavailableError(MonitorError):
+    """The broker is away, frozen or loading."""
+
+    code = "kafka_unavailable"
+    retriable = True
+
+
+class TopicsMissingError(MonitorError):
+    """The worker's output topics have not been created."""
+
+    code = "topics_missing"
+    retriable = True
+
+
+class NotReadyError(MonitorError):
+    """What was asked for is not known yet."""
+
+    code = "not_ready"
+    retriable = True
+
+
+class BadRequestError(MonitorError):
+    """A query parameter that cannot be understood."""
+
+    code = "bad_request"
+
+
+class NotFoundError(MonitorError):
+    """A workflow or SIP line that no window speaks of."""
+
+    code = "not_found"

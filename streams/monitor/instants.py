@@ -1,0 +1,28 @@
+"""Instants as the API writes and reads them."""
+
+from datetime import UTC, datetime
+
+from streams.monitor.errors import BadRequestError
+
+
+def written(at_ms: int) -> str:
+    """UTC epoch ms as `2024-03-11T13:25:00Z`; a fraction of a second is cut off."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def read(name: str, text: str) -> int:
+    """ISO 8601 to UTC epoch ms; without an offset it is UTC.
+
+    A `+` that nobody escaped reaches us as a space, so a space after the time is read as one.
+    Raises: BadRequestError naming the parameter.
+    """
+    try:
+        moment = datetime.fromisoformat(_with_plus(text.strip()))
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(f"{name} is not an ISO 8601 instant such as 2024-03-11T13:25:00Z") from error
+
+
+def _with_plus(text: str) -> str:
+    day, separator, time = text.partition("T")
+    return day + separator + time.replace(" ", "+")
