@@ -92,6 +92,7 @@ def _download(cache_dir: Path, repositories: Mapping[str, str] | None, progress:
         f"first start: downloading Apache Kafka {KAFKA_VERSION} and Apicurio Registry {REGISTRY_VERSION} "
         f"(about 200 MiB, once) to {cache_dir}"
     )
+    _remove_damaged(cache_dir)
     kafka_jars, archive = _fetch(cache_dir / "maven", repositories, progress)
     registry_home = cache_dir / REGISTRY_DIRECTORY
     _unpack(archive, registry_home)
@@ -156,13 +157,29 @@ def _sizes(cache_dir: Path, paths: Iterable[Path]) -> dict[str, int]:
 
 def _read_manifest(cache_dir: Path) -> Artifacts | None:
     """What an earlier call left, None when anything of it is missing, cut short or unreadable."""
+    listed = _listed(cache_dir)
+    if listed is None or _damaged(cache_dir, listed):
+        return None
+    jars = tuple(cache_dir / name for name in listed["kafka"])
+    return Artifacts(jars, cache_dir / REGISTRY_DIRECTORY, cache_dir)
+
+
+def _listed(cache_dir: Path) -> dict[str, dict[str, int]] | None:
+    """The manifest as `_write_manifest` wrote it."""
     try:
         listed = json.loads((cache_dir / MANIFEST).read_text(encoding="utf-8"))
-        kafka, registry = dict(listed["kafka"]), dict(listed["registry"])
-        sizes = kafka | registry
-        if not kafka or not registry or any((cache_dir / n).stat().st_size != s for n, s in sizes.items()):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+        return {part: {str(name): int(size) for name, size in listed[part].items()} for part in ("kafka", "registry")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    jars = tuple(cache_dir / name for name in kafka)
-    return Artifacts(jars, cache_dir / REGISTRY_DIRECTORY, cache_dir)
+
+
+def _damaged(cache_dir: Path, listed: dict[str, dict[str, int]]) -> list[Path]:
+    """The listed files that are missing or of another size."""
+    files = ((cache_dir / name, size) for part in listed.values() for name, size in part.items())
+    return [path for path, size in files if not path.is_file() or path.stat().st_size != size]
+
+
+def _remove_damaged(cache_dir: Path) -> None:
+    """So that they are fetched again: jgo takes a file that exists for a good one."""
+    for path in _damaged(cache_dir, _listed(cache_dir) or {}):
+        path.unlink(missing_ok=True)

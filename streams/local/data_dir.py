@@ -13,14 +13,12 @@ from typing import TextIO
 import psutil
 
 from streams.local.console import Console
-from streams.local.errors import DataDirInUseError, disk_error
+from streams.local.errors import DATA_REMEDY, DataDirInUseError, disk_error
 from streams.local.process import POLL_S
 from streams.local.reaper import GRACE_S
 
 LEFTOVER_TIMEOUT_S = GRACE_S + 7.0
 """How long the children of a killed launcher may take to end: the reaper's grace, and a little for a busy machine."""
-
-DATA_REMEDY = "Free some space, or name another directory with --data-dir."
 
 
 @contextmanager

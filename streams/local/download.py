@@ -7,6 +7,7 @@ not resume and only warns about a wrong checksum. The resolver here replaces tha
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -119,6 +120,8 @@ class VerifyingResolver(PythonResolver):
             for chunk in response.iter_content(CHUNK_BYTES):
                 f.write(chunk)
                 advance(len(chunk))
+            f.flush()
+            os.fsync(f.fileno())  # a power cut after the rename must not leave a short file under the final name
 
 
 def _sha1_of(path: Path) -> str:

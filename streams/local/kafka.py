@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts
-from streams.local.errors import NotReadyError, disk_error
+from streams.local.errors import DATA_REMEDY, NotReadyError, disk_error
 from streams.local.java import java_executable
 from streams.local.ports import FREE, LOOPBACK, free_ports
 from streams.local.probes import broker_is_ready
@@ -18,7 +18,6 @@ from streams.local.service import LocalService
 
 DEFAULT_HEAP_MIB = 512
 FORMAT_TIMEOUT_S = 120
-DATA_REMEDY = "Free some space, or name another directory with --data-dir."
 
 JVM_FLAGS = (
     "-XX:+UseSerialGC",  # 0.2 s off the start; on two cores G1's threads buy nothing for 512 MiB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from contextlib import ExitStack
 
@@ -12,12 +13,20 @@ LOOPBACK = "127.0.0.1"
 FREE = 0
 """The port number that asks for any free port."""
 
+FREE_RANGE = range(20_000, 32_768)
+"""Below the ports that Linux and macOS give to outgoing connections.
+
+A client that keeps trying to reach a stopped server on one of those can be given that very port, is then connected to
+itself, and the server cannot come back.
+"""
+
+ATTEMPTS = 1000
+
 
 def free_ports(count: int) -> list[int]:
     """`count` different ports of 127.0.0.1 that nobody listens on now; nobody is kept from taking them later."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(_bound(FREE)) for _ in range(count)]
-        return [int(s.getsockname()[1]) for s in sockets]
+        return [int(stack.enter_context(_bound_to_any()).getsockname()[1]) for _ in range(count)]
 
 
 def claim_port(port: int, option: str, host: str = LOOPBACK) -> int:
@@ -25,24 +34,35 @@ def claim_port(port: int, option: str, host: str = LOOPBACK) -> int:
 
     Raises: PortTakenError, naming the port and the `option` that changes it.
     """
+    if port == FREE:
+        return free_ports(1)[0]
     try:
-        with _bound(port, host) as claimed:
-            return int(claimed.getsockname()[1])
-    except OSError as error:
-        reason = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
+        _bound(port, host).close()
+    except (OSError, OverflowError) as error:
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"cannot be listened on ({error})"
         raise PortTakenError(
-            f"port {port} of {host} {reason}: stop that program, or choose another port with {option} "
-            f"({option} 0 takes a free one)"
+            f"port {port} of {host} {reason}: stop that program, or choose another by {option} (0: a free one)"
         ) from error
+    return port
 
 
-def _bound(port: int, host: str = LOOPBACK) -> socket.socket:
+def _bound_to_any() -> socket.socket:
+    for port in random.sample(FREE_RANGE, ATTEMPTS):
+        try:
+            return _bound(port, LOOPBACK, shared=False)
+        except OSError:
+            continue
+    raise PortTakenError(f"no free port of {LOOPBACK} between {FREE_RANGE.start} and {FREE_RANGE.stop}")
+
+
+def _bound(port: int, host: str, *, shared: bool = True) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # a connection of the run before may still be in TIME_WAIT; a listener is refused all the same
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:  # connections of the run before may be in TIME_WAIT; a listener is refused all the same
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-    except OSError:
+    except BaseException:
         bound.close()
         raise
     return bound

@@ -14,8 +14,9 @@ Advance = Callable[[int], None]
 """Called with the number of bytes that just arrived."""
 
 MIB = 1024 * 1024
+SMALL_BYTES = 1 * MIB
 LARGE_BYTES = 20 * MIB
-"""A file that is worth lines of its own where there is no bar."""
+"""Where there is no bar, small files are passed over in silence and large ones get a line per quarter."""
 
 
 class DownloadProgress(Protocol):
@@ -27,7 +28,7 @@ class DownloadProgress(Protocol):
 
 
 class LineProgress:
-    """One line per file, and one per quarter of a large file."""
+    """Lines for a log file: the files that take time, and how far the large ones are."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
@@ -38,7 +39,8 @@ class LineProgress:
 
     @contextmanager
     def file(self, name: str, total_bytes: int, done_bytes: int) -> Iterator[Advance]:
-        self.say(f"downloading {name} ({total_bytes / MIB:.1f} MiB)" + (", resumed" if done_bytes else ""))
+        if total_bytes >= SMALL_BYTES:
+            self.say(f"downloading {name} ({total_bytes / MIB:.0f} MiB)" + (", resumed" if done_bytes else ""))
         done, quarter = done_bytes, 4 * done_bytes // max(total_bytes, 1)
 
         def advance(count_bytes: int) -> None:

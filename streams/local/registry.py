@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts
-from streams.local.errors import disk_error
+from streams.local.errors import DATA_REMEDY, disk_error
 from streams.local.java import java_executable
 from streams.local.ports import FREE, LOOPBACK, free_ports
 from streams.local.probes import http_status
@@ -17,7 +17,6 @@ from streams.local.service import LocalService
 
 CONFLUENT_API = "/apis/ccompat/v7"
 DEFAULT_HEAP_MIB = 384
-DATA_REMEDY = "Free some space, or name another directory with --data-dir."
 
 JVM_FLAGS = (
     "-XX:+UseSerialGC",

@@ -27,6 +27,8 @@ class LocalService(ABC):
     """
 
     name: str
+    may_finish = False
+    """A server that ends has died, whatever its exit code."""
 
     def __init__(self, data_dir: Path, port: int, log_path: Path | None = None) -> None:
         self.data_dir = data_dir.resolve()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from streams.local.console import Console
-from streams.local.errors import EXIT_CONFIG, EXIT_USAGE, RefusedError
+from streams.local.errors import DATA_REMEDY, EXIT_CONFIG, EXIT_USAGE, RefusedError, disk_error
 from streams.local.process import Command, last_lines, signal_group, spawn_async
 from streams.local.reaper import Reaper
 
@@ -28,6 +29,13 @@ class Program(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def log_path(self) -> Path: ...
+
+    @property
+    def may_finish(self) -> bool:
+        """Whether exit code 0 is the end of it, and not a death."""
 
     def prepare(self) -> None:
         """Called before every start, in a thread."""
@@ -96,6 +104,8 @@ class Child:
     async def _run(self) -> None:
         try:
             await self._keep_running()
+        except OSError as error:
+            self._on_failure(disk_error(error, self.program.log_path.parent, DATA_REMEDY))
         except Exception as error:
             self._on_failure(error)
 
@@ -107,11 +117,13 @@ class Child:
             exit_code = await self._run_once()
             if exit_code in REFUSALS:
                 raise self._refused(exit_code)
+            if exit_code == 0 and self.program.may_finish:
+                return self._console.say(f"{self.name} has finished")
             alive_s = time.monotonic() - started_at
             delay_s = backoff.next_delay_s(alive_s)
             self._console.say(
                 f"{self.name} died after {alive_s:.0f} s with {describe_exit(exit_code)}; "
-                f"starting it again in {delay_s:g} s (its log: {self.program.command().log_path})"
+                f"starting it again in {delay_s:g} s (its log: {self.program.log_path})"
             )
             await asyncio.sleep(delay_s)
 
@@ -130,11 +142,9 @@ class Child:
         self._process = None
 
     def _refused(self, exit_code: int) -> RefusedError:
-        log_path = self.program.command().log_path
-        return RefusedError(
-            f"{self.name} refused to start (exit code {exit_code}). Its log, {log_path}, ends:\n{last_lines(log_path)}",
-            exit_code,
-        )
+        log_path = self.program.log_path
+        ending = f"Its log, {log_path}, ends:\n{last_lines(log_path)}"
+        return RefusedError(f"{self.name} refused to start with exit code {exit_code}. {ending}", exit_code)
 
 
 def describe_exit(exit_code: int) -> str:
@@ -144,3 +154,27 @@ def describe_exit(exit_code: int) -> str:
     with suppress(ValueError):
         return signal.Signals(-exit_code).name
     return f"signal {-exit_code}"
+
+
+async def run_to_end(command: Command, reaper: Reaper, timeout_s: float) -> int | None:
+    """Exit code of a program that runs once; None when it had to be killed after `timeout_s`."""
+    process = await spawn_async(command)
+    reaper.register(process.pid)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await process.wait()
+    except TimeoutError:
+        return None
+    finally:
+        signal_group(process.pid, signal.SIGKILL)
+        await process.wait()
+        reaper.unregister(process.pid)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object], timeout_s: float) -> None:
+    """Until one of them is done or the time is up; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

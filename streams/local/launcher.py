@@ -1,0 +1,164 @@
+"""`streams up`: the whole system on this machine, in order, watched, and stopped in order.
+
+lock the data directory -> check the ports -> download once
+    -> broker | registry -> topics apply -> gateway, worker, monitor -> `ready` -> demo
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.local.artifacts import Artifacts, ensure_artifacts
+from streams.local.console import Console
+from streams.local.data_dir import hold_data_dir
+from streams.local.errors import EXIT_INTERRUPTED, LocalError, PortTakenError
+from streams.local.kafka import LocalKafka
+from streams.local.ports import FREE, LOOPBACK, claim_port
+from streams.local.reaper import Reaper
+from streams.local.registry import LocalRegistry
+from streams.local.roles import Endpoints, Roles, environment_or, system_roles
+from streams.local.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """What `python -m streams up` was asked for. A port of 0 is a free one."""
+
+    demo: bool = False
+    data_dir: Path = Path(".data")
+    kafka_port: int = 9092
+    registry_port: int = 8081
+    gateway_port: int = 8000
+    gateway_ops_port: int = 8001
+    monitor_port: int = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be started: None for the services that the environment names."""
+
+    endpoints: Endpoints
+    kafka: LocalKafka | None
+    registry: LocalRegistry | None
+
+
+MakeRoles = Callable[[UpOptions, Plan, Path], Roles]
+
+
+def up(options: UpOptions, make_roles: MakeRoles | None = None) -> int:
+    """Run everything until Ctrl-C, SIGTERM or a failure; returns the exit code (see `errors`).
+
+    Blocks; must run in the main thread. All children have ended when it returns.
+    """
+    console = Console()
+    try:
+        return _up(options, make_roles if make_roles is not None else plan_roles, console)
+    except LocalError as error:
+        console.error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _up(options: UpOptions, make_roles: MakeRoles, console: Console) -> int:
+    data_dir = options.data_dir.resolve()
+    with hold_data_dir(data_dir, console) as lock_fd:
+        plan = make_plan(options, data_dir)
+        _describe_plan(plan, data_dir, console)
+        roles = make_roles(options, plan, data_dir)
+        reaper = Reaper(inherited_fds=(lock_fd,))
+        try:
+            services = [service for service in (plan.kafka, plan.registry) if service is not None]
+            asyncio.run(System(services, roles, plan.endpoints, reaper, console).run())
+        finally:
+            reaper.close()
+    return 0
+
+
+def plan_roles(options: UpOptions, plan: Plan, data_dir: Path) -> Roles:
+    """The roles of the real system, for this plan."""
+    return system_roles(plan.endpoints, data_dir, local_kafka=plan.kafka is not None, demo=options.demo)
+
+
+def make_plan(options: UpOptions, data_dir: Path) -> Plan:
+    """Settle every port, and have Kafka and the registry on disk when they are to run here.
+
+    Raises: PortTakenError, DownloadError, DiskError.
+    """
+    bootstrap_servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    registry_url = os.environ.get("SCHEMA_REGISTRY_URL")
+    ports = _claim_ports(options, kafka_here=not bootstrap_servers, registry_here=not registry_url)
+    artifacts = None if bootstrap_servers and registry_url else ensure_artifacts()
+    kafka = None if bootstrap_servers else _local_kafka(data_dir, ports["--kafka-port"], artifacts)
+    registry = None if registry_url else _local_registry(data_dir, ports["--registry-port"], artifacts)
+    endpoints = Endpoints(
+        bootstrap_servers=kafka.bootstrap_servers if kafka is not None else bootstrap_servers or "",
+        registry_url=registry.url if registry is not None else registry_url or "",
+        gateway_host=_gateway_host(),
+        gateway_port=ports["--gateway-port"],
+        gateway_ops_port=ports["--gateway-ops-port"],
+        streams_ops_port=ports["STREAMS_OPS_PORT"],
+        monitor_host=_monitor_host(),
+        monitor_port=ports["--monitor-port"],
+    )
+    return Plan(endpoints, kafka, registry)
+
+
+def _claim_ports(options: UpOptions, *, kafka_here: bool, registry_here: bool) -> dict[str, int]:
+    """Option -> port number; only what will listen on this machine is claimed."""
+    wanted = {
+        "--gateway-port": (options.gateway_port, _gateway_host()),
+        "--gateway-ops-port": (options.gateway_ops_port, _gateway_host()),
+        "--monitor-port": (options.monitor_port, _monitor_host()),
+        "STREAMS_OPS_PORT": (_streams_ops_port(), LOOPBACK),
+    }
+    if kafka_here:
+        wanted["--kafka-port"] = (options.kafka_port, LOOPBACK)
+    if registry_here:
+        wanted["--registry-port"] = (options.registry_port, LOOPBACK)
+    _refuse_equal_ports({option: port for option, (port, _) in wanted.items() if port != FREE})
+    return {option: claim_port(port, option, host) for option, (port, host) in wanted.items()}
+
+
+def _refuse_equal_ports(ports: dict[str, int]) -> None:
+    taken: dict[int, str] = {}
+    for option, port in ports.items():
+        if port in taken:
+            raise PortTakenError(f"{taken[port]} and {option} are both {port}: change one of them")
+        taken[port] = option
+
+
+def _streams_ops_port() -> int:
+    text = environment_or("STREAMS_OPS_PORT", str(FREE))
+    # what is no number is the worker's to refuse, with all its other faults
+    return int(text) if text.isdigit() else FREE
+
+
+def _gateway_host() -> str:
+    return environment_or("GATEWAY_HOST", LOOPBACK)
+
+
+def _monitor_host() -> str:
+    return environment_or("MONITOR_HOST", LOOPBACK)
+
+
+def _local_kafka(data_dir: Path, port: int, artifacts: Artifacts | None) -> LocalKafka:
+    log_path = data_dir / "logs" / "kafka.log"
+    return LocalKafka(data_dir / "kafka", port, log_path=log_path, artifacts=artifacts)
+
+
+def _local_registry(data_dir: Path, port: int, artifacts: Artifacts | None) -> LocalRegistry:
+    log_path = data_dir / "logs" / "registry.log"
+    return LocalRegistry(data_dir / "registry", port, log_path=log_path, artifacts=artifacts)
+
+
+def _describe_plan(plan: Plan, data_dir: Path, console: Console) -> None:
+    console.say(f"data and logs in {data_dir}")
+    if plan.kafka is None:
+        console.say(f"using Kafka at {plan.endpoints.bootstrap_servers} (KAFKA_BOOTSTRAP_SERVERS): not started here")
+    if plan.registry is None:
+        console.say("using the schema registry of SCHEMA_REGISTRY_URL: not started here")

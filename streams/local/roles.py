@@ -1,0 +1,118 @@
+"""The roles of the system as this machine runs them: `python -m gateway serve` and its like, never an import.
+
+The names of the settings are the contract's (section 5).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.local.ports import LOOPBACK
+from streams.local.probes import http_status
+from streams.local.process import Command
+
+READYZ = "/readyz"
+CALLBACK_PATH = "/webhooks/airudder/call-completion"
+ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where everything listens or will listen; ports are real numbers by now."""
+
+    bootstrap_servers: str
+    registry_url: str
+    gateway_host: str
+    gateway_port: int
+    gateway_ops_port: int
+    streams_ops_port: int
+    monitor_host: str
+    monitor_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One of our own programs. Without `ready_port` it is ready as soon as it runs."""
+
+    name: str
+    argv: tuple[str, ...]
+    log_path: Path
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ready_port: int | None = None
+    ready_host: str = LOOPBACK
+    may_finish: bool = False
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def command(self) -> Command:
+        return Command(self.name, self.argv, self.log_path, self.environment)
+
+    def is_ready(self) -> bool:
+        return self.ready_port is None or http_status(self.ready_port, READYZ, self.ready_host) == 200
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What `up` runs besides broker and registry: `topics` to its end, then `serving`, then `demo`.
+
+    Stopped in the order `demo`, then `serving` as listed.
+    """
+
+    topics: Role
+    serving: tuple[Role, ...]
+    demo: tuple[Role, ...] = ()
+
+
+def system_roles(endpoints: Endpoints, data_dir: Path, *, local_kafka: bool, demo: bool) -> Roles:
+    """The real command table."""
+    logs = data_dir / "logs"
+    environment = role_environment(endpoints, data_dir, local_kafka=local_kafka)
+
+    def role(name: str, *arguments: str, host: str = LOOPBACK, port: int | None = None) -> Role:
+        argv = (sys.executable, "-m", *arguments)
+        return Role(name, argv, logs / f"{name}.log", environment, port, probe_host(host), port is None)
+
+    gateway_host, monitor_host = endpoints.gateway_host, endpoints.monitor_host
+    return Roles(
+        topics=role("topics", "streams", "topics", "apply"),
+        serving=(
+            role("gateway", "gateway", "serve", host=gateway_host, port=endpoints.gateway_ops_port),
+            role("worker", "streams", "worker", port=endpoints.streams_ops_port),
+            role("monitor", "streams", "monitor", host=monitor_host, port=endpoints.monitor_port),
+        ),
+        demo=(role("demo", "gateway", "simulate"),) if demo else (),
+    )
+
+
+def role_environment(endpoints: Endpoints, data_dir: Path, *, local_kafka: bool) -> dict[str, str]:
+    """What is set for every role on top of our own environment.
+
+    A broker of ours speaks plain text, whatever protocol the environment was made for.
+    """
+    return {
+        "PYTHONUNBUFFERED": "1",
+        "KAFKA_BOOTSTRAP_SERVERS": endpoints.bootstrap_servers,
+        "SCHEMA_REGISTRY_URL": endpoints.registry_url,
+        "GATEWAY_HOST": endpoints.gateway_host,
+        "GATEWAY_PORT": str(endpoints.gateway_port),
+        "GATEWAY_OPS_PORT": str(endpoints.gateway_ops_port),
+        "STREAMS_DATA_DIR": str(data_dir / "worker"),
+        "STREAMS_OPS_PORT": str(endpoints.streams_ops_port),
+        "MONITOR_HOST": endpoints.monitor_host,
+        "MONITOR_PORT": str(endpoints.monitor_port),
+    } | ({"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"} if local_kafka else {})
+
+
+def probe_host(host: str) -> str:
+    """Where to ask a server that listens on `host`: an address to listen on need not be one to connect to."""
+    return LOOPBACK if host in ANY_ADDRESS else host
+
+
+def environment_or(name: str, default: str) -> str:
+    """An empty variable is an unset one."""
+    return os.environ.get(name) or default
