@@ -5,6 +5,7 @@ MonitorError
 ├── KafkaUnavailableError    retriable: the broker did not answer, or answered with trouble of its own
 ├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
 ├── NotReadyError            retriable: nothing to serve yet; HTTP 503
+├── TooManyListenersError    retriable: as many follow /api/events as may; HTTP 503
 ├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
 └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
 """
@@ -47,6 +48,13 @@ class NotReadyError(MonitorError):
     """What was asked for is not known yet."""
 
     code = "not_ready"
+    retriable = True
+
+
+class TooManyListenersError(MonitorError):
+    """As many clients follow the events as may."""
+
+    code = "too_many_listeners"
     retriable = True
 
 

@@ -1,0 +1,101 @@
+"""The monitor over HTTP: routes, errors, start and stop. The only wiring."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from types import FrameType
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from streams.monitor import routes
+from streams.monitor.errors import SettingsError
+from streams.monitor.logs import configure_logs
+from streams.monitor.monitor import Monitor
+from streams.monitor.problems import EXCEPTION_HANDLERS
+from streams.monitor.settings import EXIT_CONFIG, MonitorSettings
+
+SHUTDOWN_TIMEOUT_S = 5
+MAX_CONNECTIONS = 1000
+EXIT_FAILURE = 1
+
+log = structlog.get_logger("monitor")
+
+
+def create_app(settings: MonitorSettings) -> Starlette:
+    """The application; its lifespan starts and stops the reading of Kafka. It starts whether Kafka is there or not."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Monitor]]:
+        monitor = Monitor(settings)
+        await monitor.start()
+        try:
+            yield {"monitor": monitor}
+        finally:
+            await monitor.stop()
+
+    assets = files("streams.monitor").joinpath("assets")
+    return Starlette(
+        routes=[
+            Route("/", routes.page),
+            Route("/api/lag", routes.lag),
+            Route("/api/outcomes/workflows", routes.workflows),
+            Route("/api/outcomes/workflows/{value:path}", routes.workflow),
+            Route("/api/outcomes/sip-lines", routes.sip_lines),
+            Route("/api/outcomes/sip-lines/{value:path}", routes.sip_line),
+            Route("/api/events", routes.events),
+            Route("/metrics", routes.metrics),
+            Route("/livez", routes.livez),
+            Route("/readyz", routes.readyz),
+            Mount("/assets", StaticFiles(directory=str(assets))),
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=lifespan,
+    )
+
+
+def serve(settings: MonitorSettings) -> int:
+    """Serve until SIGTERM or Ctrl-C, then stop within seconds; the process's exit code."""
+    log.info("monitor_starts", settings=repr(settings))
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    # uvicorn ends by raising the signal it stopped for once more; without these an orderly stop would read as a kill.
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop_signal, _already_stopped)
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else EXIT_FAILURE
+
+
+def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
+    pass
+
+
+def main() -> int:
+    """`python -m streams monitor`: settings from the environment, then serve. 78 when the settings are refused."""
+    configure_logs()
+    try:
+        settings = MonitorSettings.from_env(os.environ)
+    except SettingsError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"monitor: {fault}\n")
+        return EXIT_CONFIG
+    return serve(settings)

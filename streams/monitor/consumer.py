@@ -1,0 +1,92 @@
+"""Reads topics from their beginning, for ever, without a group: whoever runs reads everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streams.monitor.errors import TopicsMissingError
+from streams.monitor.kafka import connection, stop, translated
+from streams.monitor.settings import KafkaSettings
+
+FETCH_WAIT_MS = 500
+MAX_RECORDS = 500
+
+
+@dataclass(frozen=True)
+class KeptRecord:
+    """One record as it lies in the topic; appended_at in epoch ms, value None for a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at: int
+    key: bytes | None
+    value: bytes | None
+
+
+class WholeTopicsConsumer:
+    """Every record of some topics, oldest first within a partition. After an error close it and open another."""
+
+    def __init__(self, settings: KafkaSettings, topics: tuple[str, ...]) -> None:
+        self._topics = topics
+        arguments = connection(settings)
+        self._admin = AIOKafkaAdminClient(**arguments)
+        self._consumer = AIOKafkaConsumer(
+            **arguments,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
+        self._behind: dict[TopicPartition, int] = {}
+
+    async def open(self) -> None:
+        """Start at the beginning. Raises TopicsMissingError, KafkaUnavailableError."""
+        async with translated():
+            await self._admin.start()
+            await self._consumer.start()
+            tps = await self._partitions()
+            self._consumer.assign(tps)
+            begin = await self._consumer.beginning_offsets(tps)
+            end = await self._consumer.end_offsets(tps)
+            for tp in tps:
+                self._consumer.seek(tp, begin[tp])
+        self._behind = {tp: end[tp] for tp in tps if begin[tp] < end[tp]}
+
+    async def _partitions(self) -> list[TopicPartition]:
+        # None asks for all topics: asking by name would create what does not exist on brokers that allow it.
+        described = {topic["topic"]: topic for topic in await self._admin.describe_topics(None)}
+        missing = [name for name in self._topics if name not in described]
+        if missing:
+            raise TopicsMissingError(f"topics do not exist yet: {', '.join(missing)}")
+        return [TopicPartition(name, p["partition"]) for name in self._topics for p in described[name]["partitions"]]
+
+    async def read(self, timeout_s: float) -> list[KeptRecord]:
+        """The next records, none when nothing new came within the time."""
+        async with translated():
+            batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=MAX_RECORDS)
+        return [
+            KeptRecord(tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value)
+            for tp, records in batches.items()
+            for record in records
+        ]
+
+    async def is_caught_up(self) -> bool:
+        """True once everything that was there at `open` has been read. Ask after the records were taken in."""
+        async with translated():
+            for tp, end in list(self._behind.items()):
+                if await self._consumer.position(tp) >= end:
+                    del self._behind[tp]
+        return not self._behind
+
+    def heard_at_ms(self) -> int | None:
+        """When the partition heard of longest ago last answered a fetch, epoch ms; None before all have."""
+        heard = [self._consumer.last_poll_timestamp(tp) for tp in self._consumer.assignment()]
+        return min(heard) if heard and None not in heard and -1 not in heard else None
+
+    async def close(self) -> None:
+        """Disconnect. Safe to call twice and after a failed open."""
+        await stop(self._consumer, self._admin)

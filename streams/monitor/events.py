@@ -1,0 +1,53 @@
+"""What is new, for those who listen: the newest of each kind, never a backlog, so a slow listener costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from streams.monitor.errors import TooManyListenersError
+
+Kind = Literal["lag", "outcomes"]
+MAX_LISTENERS = 200
+
+
+class EventHub:
+    """One per process and event loop. An event's id counts all events since the start."""
+
+    def __init__(self) -> None:
+        self._newest: dict[Kind, tuple[int, str]] = {}
+        self._sequence = 0
+        self._changed = asyncio.Event()
+        self.listeners = 0
+
+    def publish(self, kind: Kind, data: str) -> None:
+        """Replace the newest event of its kind by this one and wake whoever listens."""
+        self._sequence += 1
+        self._newest[kind] = (self._sequence, data)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def check_room(self) -> None:
+        """Raises TooManyListenersError when as many listen as may."""
+        if self.listeners >= MAX_LISTENERS:
+            raise TooManyListenersError(f"{MAX_LISTENERS} clients listen already")
+
+    async def listen(self) -> AsyncIterator[tuple[Kind, int, str]]:
+        """(kind, id, data): first the newest of each kind, then each as it comes, skipping what was overtaken.
+
+        Ask `check_room` first.
+        """
+        self.listeners += 1
+        try:
+            seen = 0
+            while True:
+                changed = self._changed
+                for kind, (number, data) in sorted(self._newest.items(), key=lambda item: item[1][0]):
+                    if number > seen:
+                        seen = number
+                        yield kind, number, data
+                if seen == self._sequence:
+                    await changed.wait()
+        finally:
+            self.listeners -= 1

@@ -1,0 +1,112 @@
+"""Pure: the telephony KPIs of one window, each with its sample size and a 95 % interval.
+
+Source: research/monitoring.md 3.3. ASR, NER and their kin count dials (attempts); connect rate and list badness
+count calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+from schemas.records import QuestionOutcomes, WindowedOutcomes
+
+MIN_SAMPLES = 30
+"""Below it a ratio says more about chance than about the line, so there is no value, only the sample size."""
+
+Z_95 = 1.959963984540054
+DIGITS = 6
+
+DELIVERED_STRICT = ("answered", "user_busy", "rejected", "no_answer")
+DELIVERED_WIDE = (*DELIVERED_STRICT, "subscriber_absent", "subscriber_barred")
+NOT_THE_NETWORKS = ("bad_number", "unknown")
+BAD_LIST = ("bad_number", "subscriber_barred")
+ATTEMPT_NUMBERS = ("1", "2", "3", "4", "5+")
+
+Kpi = dict[str, float | int | None]
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a proportion, within [0, 1]. n = 0 tells nothing: (0, 1)."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, Z_95 * Z_95
+    centre = share + z2 / (2 * n)
+    margin = Z_95 * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    scale = 1 + z2 / n
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+
+
+def ratio(successes: int, n: int) -> Kpi | None:
+    """{"value", "n", "low", "high"}, or None below MIN_SAMPLES; a numerator beyond n counts as n."""
+    if n < MIN_SAMPLES:
+        return None
+    inside = min(max(successes, 0), n)
+    low, high = wilson(inside, n)
+    return {"value": round(inside / n, DIGITS), "n": n, "low": round(low, DIGITS), "high": round(high, DIGITS)}
+
+
+def mean(total: int, n: int) -> Kpi | None:
+    """A mean has no interval here: windows keep sums, not squares."""
+    return None if n < MIN_SAMPLES else {"value": round(total / n, DIGITS), "n": n, "low": None, "high": None}
+
+
+def kpis(window: WindowedOutcomes) -> tuple[dict[str, Kpi | None], dict[str, int]]:
+    """(KPI by name, sample size by name) of one window, merged or not."""
+    proportions = _proportions(window)
+    means = {
+        "acd_s": (window.answered_duration_s_sum, window.answered),
+        "attempts_per_answer": (window.attempts, window.answered),
+    }
+    values = {name: ratio(*counts) for name, counts in proportions.items()}
+    values |= {name: mean(*counts) for name, counts in means.items()}
+    return values, {name: n for name, (_, n) in (proportions | means).items()}
+
+
+def question_kpis(window: WindowedOutcomes) -> dict[str, dict[str, Any]]:
+    """Per question: {"kpis": {...}, "kpi_samples": {...}} with completion, skip and break-off rates."""
+    return {name: _question(outcomes) for name, outcomes in sorted(window.questions.items())}
+
+
+def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
+    dials, calls = window.attempt_dispositions, window.dispositions
+    attempts, answered = window.attempts, window.answered
+    judged = attempts - _sum(dials, NOT_THE_NETWORKS)
+    lifts = {
+        f"redial_lift_{number.replace('+', '_plus')}": (
+            window.answered_on_attempt.get(number, 0),
+            window.reached_attempt.get(number, 0),
+        )
+        for number in ATTEMPT_NUMBERS
+    }
+    return {
+        "asr": (dials.get("answered", 0), attempts),
+        "ner": (_sum(dials, DELIVERED_WIDE), judged),
+        "ner_strict": (_sum(dials, DELIVERED_STRICT), judged),
+        "failure_ratio": (dials.get("pre_alert_failure", 0), attempts),
+        "short_call_ratio": (window.short_calls, answered),
+        "silent_answer_ratio": (window.silent_answers, answered),
+        "engaged_ratio": (window.engaged_calls, answered),
+        "list_badness": (_sum(calls, BAD_LIST), window.calls),
+        "connect_rate": (answered, window.calls),
+        **lifts,
+    }
+
+
+def _question(outcomes: QuestionOutcomes) -> dict[str, Any]:
+    decided = outcomes.completed + outcomes.skipped
+    reached = decided + outcomes.broke_off
+    counts = {
+        "completion_rate": (outcomes.completed, reached + outcomes.not_reached),
+        "skip_rate": (outcomes.skipped, decided),
+        "break_off_rate": (outcomes.broke_off, reached),
+    }
+    return {
+        "kpis": {name: ratio(*pair) for name, pair in counts.items()},
+        "kpi_samples": {name: n for name, (_, n) in counts.items()},
+    }
+
+
+def _sum(counts: Mapping[str, int], names: tuple[str, ...]) -> int:
+    return sum(counts.get(name, 0) for name in names)

@@ -1,0 +1,63 @@
+"""Every error as application/problem+json (RFC 9457); the only place that knows HTTP statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streams.monitor.errors import (
+    BadRequestError,
+    MonitorError,
+    NotFoundError,
+    NotReadyError,
+    TooManyListenersError,
+)
+
+RETRY_AFTER_S = 2
+
+STATUS: dict[type[MonitorError], HTTPStatus] = {
+    BadRequestError: HTTPStatus.BAD_REQUEST,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    NotReadyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyListenersError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+    """{"type", "title", "status", "detail", ...members}; 503 says when to come again."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    extra = dict(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        extra["Retry-After"] = str(RETRY_AFTER_S)
+    return Response(json.dumps(body), status, extra, "application/problem+json")
+
+
+def on_monitor_error(_: Request, error: Exception) -> Response:
+    """One of ours, by its class or the nearest ancestor's."""
+    status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return problem(status, str(error), code=getattr(error, "code", "monitor"))
+
+
+def on_http_error(_: Request, error: Exception) -> Response:
+    """The router's 404 and 405."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail, error.headers)
+
+
+def on_any_error(_: Request, error: Exception) -> Response:
+    """What we did not foresee: no details to the outside, they are in the log."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
+
+
+EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
+    MonitorError: on_monitor_error,
+    HTTPException: on_http_error,
+    Exception: on_any_error,
+}

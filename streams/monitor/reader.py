@@ -1,0 +1,121 @@
+"""Keeps the outcome store current: reads both outcome topics from the beginning, then follows them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from schemas.errors import DecodeError, RegistryUnavailableError
+from schemas.records import WindowedOutcomes
+from schemas.registry import Registry
+from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from streams.monitor.consumer import KeptRecord, WholeTopicsConsumer
+from streams.monitor.errors import KafkaUnavailableError, NotReadyError, TopicsMissingError
+from streams.monitor.settings import MonitorSettings
+from streams.monitor.stats import DIMENSION_OF_TOPIC, OutcomeStore
+
+READ_TIMEOUT_S = 1.0
+RETRY_S = 1.0
+PRUNE_EVERY_S = 600.0
+STALE_AFTER_S = 10.0
+
+log = structlog.get_logger("monitor.outcomes")
+
+
+class OutcomeReader:
+    """Owns the store. `run` until cancelled; `caught_up_store` any time.
+
+    The store outlives a lost connection: what is read again is the same, and revisions sort it out. So windows stay
+    available while the broker is away, with `as_of_ms` telling how old they are.
+    """
+
+    def __init__(self, settings: MonitorSettings, on_change: Callable[[int], None] = lambda _: None) -> None:
+        self._settings = settings
+        self._registry = Registry(settings.registry_url)
+        self._on_change = on_change
+        self._store = OutcomeStore()
+        self._is_caught_up = False
+        self._pruned_at = 0.0
+        self.as_of_ms: int | None = None
+        self.fault: str | None = "the outcome topics have not been read yet"
+        self.undecodable = 0
+
+    @property
+    def caught_up_store(self) -> OutcomeStore:
+        """The store once it was complete. Raises NotReadyError before: half the windows would be a lie."""
+        if not self._is_caught_up:
+            raise NotReadyError(self.fault or "the outcome topics are still being read")
+        return self._store
+
+    async def run(self) -> None:
+        """Read for ever; starts over after any trouble."""
+        try:
+            while True:
+                try:
+                    await self._read_from_the_beginning()
+                except (KafkaUnavailableError, TopicsMissingError) as error:
+                    self._note(str(error))
+                except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
+                    log.exception("outcome_reading_failed")
+                    self._note(f"reading outcomes failed: {type(error).__name__}")
+                await asyncio.sleep(RETRY_S)
+        finally:
+            await self._registry.aclose()
+
+    async def _read_from_the_beginning(self) -> None:
+        consumer = WholeTopicsConsumer(self._settings.kafka, (WORKFLOW_OUTCOMES.name, SIP_LINE_OUTCOMES.name))
+        try:
+            await consumer.open()
+            self._note(None)
+            while True:
+                await self._step(consumer)
+        finally:
+            await consumer.close()
+
+    async def _step(self, consumer: WholeTopicsConsumer) -> None:
+        before = self._store.changes
+        for record in await consumer.read(READ_TIMEOUT_S):
+            await self._take(record)
+        if await consumer.is_caught_up():
+            self._is_caught_up = True
+            self.as_of_ms = consumer.heard_at_ms() or self.as_of_ms
+        self._prune()
+        if self._is_caught_up and self._store.changes != before:
+            self._on_change(self._store.changes)
+
+    async def _take(self, record: KeptRecord) -> None:
+        """One record into the store; waits while the registry is away, counts and skips what cannot be decoded."""
+        dimension = DIMENSION_OF_TOPIC[record.topic]
+        if record.value is None:
+            return self._store.delete(dimension, record.key or b"")
+        while True:
+            try:
+                outcomes = await self._registry.decode(record.value, WindowedOutcomes)
+                self._note(None)
+                return self._store.put(dimension, outcomes, record.appended_at)
+            except RegistryUnavailableError as error:
+                self._note(str(error))
+                await asyncio.sleep(RETRY_S)
+            except DecodeError as error:
+                self.undecodable += 1
+                log.warning(
+                    "undecodable",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    fault=str(error),
+                )
+                return None
+
+    def _prune(self) -> None:
+        if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
+            self._pruned_at = time.monotonic()
+            self._store.prune(int(time.time() * 1000))
+
+    def _note(self, fault: str | None) -> None:
+        if fault != self.fault:
+            log.warning("outcomes_unavailable", fault=fault) if fault else log.info("outcomes_available")
+        self.fault = fault
