@@ -1,0 +1,160 @@
+"""`python -m gateway`: parse, call, print."""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import httpx2
+import msgspec
+import typer
+import uvloop
+
+from gateway.client import Sender
+from gateway.logs import configure_logging
+from gateway.routes import WEBHOOK_PATH
+from gateway.server import serve as serve_forever
+from gateway.settings import GatewaySettings, SettingsError
+from gateway.simulate import Simulation
+from gateway.traffic import Traffic
+from gateway.verification import matching_schemes
+
+EX_CONFIG = 78  # sysexits.h: something was found in an unconfigured or misconfigured state
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="""The front door: AiRudder's signed webhooks in, records on Kafka out.
+
+    Settings come from the environment; `check-config` shows them all. A first try, with Kafka and a registry running:
+
+      KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8081 python -m gateway serve
+
+      python -m gateway send
+    """,
+)
+Url = Annotated[str | None, typer.Option(help=f"Where to post; default http://127.0.0.1:GATEWAY_PORT{WEBHOOK_PATH}")]
+
+
+@app.command()
+def serve() -> None:
+    """Serve the webhook on GATEWAY_HOST:GATEWAY_PORT, health and metrics on GATEWAY_OPS_PORT, until SIGTERM.
+
+    Starts and answers 503 while Kafka or the registry is away, and recovers by itself. Exit codes: 0 after an orderly
+    stop, 78 for bad settings (each named on stderr), 1 when a port is taken.
+    """
+    settings = _settings(needs_kafka=True)
+    configure_logging()
+    try:
+        uvloop.run(serve_forever(settings))
+    except OSError as error:
+        sys.exit(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
+
+
+@app.command()
+def check_config() -> None:
+    """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78."""
+    for name, value in _settings(needs_kafka=True).shown().items():
+        print(f"{name}={value}")
+
+
+@app.command()
+def send(
+    file: Annotated[str | None, typer.Argument(help="JSON file to post as it is; - for stdin; none: a sample")] = None,
+    url: Url = None,
+) -> None:
+    """Post one callback, signed with the first of AIRUDDER_SIGNING_KEYS, and print status and answer.
+
+    Exit code 0 for 200, else 1.
+    """
+    settings = _settings()
+    body = _sample(settings) if file is None else sys.stdin.buffer.read() if file == "-" else _read(file)
+    try:
+        response = asyncio.run(_post(settings, url or _default_url(settings), body))
+    except (httpx2.HTTPError, ValueError) as error:
+        sys.exit(f"not sent: {error or type(error).__name__}")
+    print(response.status_code, response.text)
+    sys.exit(0 if response.status_code == httpx2.codes.OK else 1)
+
+
+@app.command()
+def simulate(
+    rate: Annotated[float, typer.Option(min=0.001, help="Calls per second")] = 2.0,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many; default: go on until Ctrl-C")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same calls")] = None,
+    url: Url = None,
+) -> None:
+    """Send realistic made-up traffic: several workflows, languages and SIP lines, redials, one line that turns bad.
+
+    Answers 503 and 429 are retried after Retry-After, so every call sent is accepted in the end. Prints how many were.
+    """
+    settings = _settings()
+    simulation = asyncio.run(_simulate(settings, url or _default_url(settings), Random(seed), rate, count))
+    print(simulation.summary())
+    sys.exit(1 if simulation.refused else 0)
+
+
+@app.command()
+def which_scheme(
+    file: Annotated[str, typer.Argument(help="The captured body, byte for byte; - for stdin")],
+    signature: Annotated[str, typer.Argument(help="The captured value of the signature header")],
+) -> None:
+    """Say which signature scheme and which of AIRUDDER_SIGNING_KEYS made a captured signature.
+
+    AiRudder does not publish its algorithm: one genuine delivery settles it. Exit code 0 when one matches, else 1.
+    """
+    settings = _settings()
+    body = sys.stdin.buffer.read() if file == "-" else _read(file)
+    matches = matching_schemes(body, signature.strip(), settings.signing_keys)
+    for match in matches:
+        print(f"AIRUDDER_SIGNATURE_SCHEME={match.scheme}  (key {match.key_id})")
+    if not matches:
+        sys.exit("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
+
+
+async def _post(settings: GatewaySettings, url: str, body: bytes) -> httpx2.Response:
+    sender = Sender(settings, url)
+    try:
+        return await sender.post(body)
+    finally:
+        await sender.aclose()
+
+
+async def _simulate(settings: GatewaySettings, url: str, random: Random, rate: float, count: int | None) -> Simulation:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    simulation = Simulation(settings, url, random)
+    await simulation.run(rate, count, stop, lambda line: print(line, flush=True))
+    return simulation
+
+
+def _settings(*, needs_kafka: bool = False) -> GatewaySettings:
+    try:
+        return GatewaySettings.from_env(os.environ, needs_kafka=needs_kafka)
+    except SettingsError as error:
+        print("These settings are wrong:", *error.faults, sep="\n  ", file=sys.stderr)
+        sys.exit(EX_CONFIG)
+
+
+def _sample(settings: GatewaySettings) -> bytes:
+    return msgspec.json.encode(Traffic(Random()).delivery(datetime.now(settings.timezone)))
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        sys.exit(f"cannot read {file}: {error.strerror}")
+
+
+def _default_url(settings: GatewaySettings) -> str:
+    return f"http://127.0.0.1:{settings.port}{WEBHOOK_PATH}"
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,67 @@
+"""The wiring: settings and a publisher become a gateway, and a gateway becomes two web applications."""
+
+import time
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import routes
+from gateway.gateway import Gateway
+from gateway.metrics import Metrics
+from gateway.problems import http_problem
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def create_app(gateway: Gateway) -> Starlette:
+    """The webhook's application. Opening and closing the gateway is the server's part."""
+    app = Starlette(
+        routes=[Route(routes.WEBHOOK_PATH, partial(routes.receive_callback, gateway), methods=["POST"])],
+        middleware=[Middleware(RequestDurations, metrics=gateway.metrics)],
+        exception_handlers={HTTPException: http_problem},
+    )
+    app.router.redirect_slashes = False  # never a 3xx: senders take it as a failure
+    return app
+
+
+def create_ops_app(gateway: Gateway) -> Starlette:
+    """Health and metrics, for the port that the sender never sees."""
+    return Starlette(
+        routes=[
+            Route("/livez", routes.livez),
+            Route("/readyz", partial(routes.readyz, gateway)),
+            Route("/metrics", partial(routes.metrics, gateway)),
+        ],
+        exception_handlers={HTTPException: http_problem},
+    )
+
+
+class RequestDurations:
+    """Times every HTTP request, those without a route included; anything the sender chooses is folded to `other`."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting_status)
+        finally:
+            route = scope["path"] if scope["path"] == routes.WEBHOOK_PATH else "other"
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.http_duration.labels(route, method, str(status)).observe(time.perf_counter() - started)

@@ -1,0 +1,69 @@
+"""The sender's side: sign a body the way the gateway expects it and post it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx2
+
+from gateway.settings import GatewaySettings
+from gateway.verification import sign
+
+REQUEST_TIMEOUT_S = 15.0
+MAX_RETRY_DELAY_S = 5.0
+_ACCEPTED = 200
+_COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class RefusedError(Exception):
+    """The gateway will never take this body."""
+
+
+class Sender:
+    """Posts signed callbacks to one URL. Close with `aclose`."""
+
+    def __init__(self, settings: GatewaySettings, url: str) -> None:
+        self._settings = settings
+        self._url = url
+        self._client = httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_S, trust_env=False)
+
+    async def post(self, body: bytes) -> httpx2.Response:
+        """Post the bytes unchanged, signed with the first key. Raises httpx2.HTTPError without an answer."""
+        settings = self._settings
+        signature = sign(
+            body, settings.signature_scheme, settings.signing_keys[0], settings.signature_header, time.time()
+        )
+        headers = {"content-type": "application/json", "user-agent": "Airudder", **signature}
+        return await self._client.post(self._url, content=body, headers=headers)
+
+    async def post_until_accepted(self, body: bytes, on_retry: Callable[[str], None]) -> None:
+        """Post again, as politely as Retry-After asks, until the answer is 200.
+
+        Raises: RefusedError for an answer that says never to come again.
+        """
+        attempt = 0
+        while True:
+            delay_s, reason = await self._try(body, attempt)
+            if delay_s is None:
+                return
+            on_retry(reason)
+            await asyncio.sleep(delay_s)
+            attempt += 1
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _try(self, body: bytes, attempt: int) -> tuple[float | None, str]:
+        """None when accepted, else how long to wait and why."""
+        delay_s = min(0.5 * 2 ** min(attempt, 10), MAX_RETRY_DELAY_S)
+        try:
+            response = await self.post(body)
+        except httpx2.TransportError as error:
+            return delay_s, type(error).__name__
+        if response.status_code == _ACCEPTED:
+            return None, ""
+        if response.status_code not in _COME_AGAIN:
+            raise RefusedError(f"{response.status_code} {response.text}")
+        asked = response.headers.get("retry-after", "")
+        return (float(asked) if asked.isdigit() else delay_s), str(response.status_code)

@@ -1,0 +1,54 @@
+"""Deliveries seen before. An event is marked only after its acknowledgement: marked earlier, a retry would be lost."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+REMEMBERED = 100_000  # event ids, about 20 MB
+
+
+class Duplicates(Generic[T]):
+    """Runs a delivery once per event id; twins in flight wait for the first and share its result, or its error.
+
+    A best effort within one process and `capacity`: the worker drops what gets past it.
+    """
+
+    def __init__(self, capacity: int = REMEMBERED) -> None:
+        self._capacity = capacity
+        self._done: OrderedDict[str, T] = OrderedDict()
+        self._running: dict[str, asyncio.Future[T]] = {}
+
+    async def once(self, event_id: str, deliver: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+        """The result, and whether this was a duplicate. Raises what `deliver` raised, to twins as well."""
+        if event_id in self._done:
+            self._done.move_to_end(event_id)
+            return self._done[event_id], True
+        if event_id in self._running:
+            return await asyncio.shield(self._running[event_id]), True
+        return await self._first(event_id, deliver), False
+
+    async def _first(self, event_id: str, deliver: Callable[[], Awaitable[T]]) -> T:
+        running = self._running[event_id] = asyncio.get_running_loop().create_future()
+        try:
+            result = await deliver()
+        except BaseException as error:
+            if isinstance(error, Exception):
+                running.set_exception(error)
+                running.exception()  # without twins nobody else looks at it
+            else:
+                running.cancel()
+            raise
+        else:
+            running.set_result(result)
+            self._remember(event_id, result)
+            return result
+        finally:
+            del self._running[event_id]
+
+    def _remember(self, event_id: str, result: T) -> None:
+        self._done[event_id] = result
+        if len(self._done) > self._capacity:
+            self._done.popitem(last=False)

@@ -1,0 +1,125 @@
+"""What can go wrong between a webhook and its acknowledgement, and the HTTP answer to each.
+
+GatewayError
++-- UnverifiedError          permanent: 401, no signature of ours
++-- InvalidCallbackError     permanent: 422, not a callback we can read; names every fault
++-- BodyTooLargeError        permanent: 413, the request's body
++-- RecordTooLargeError      permanent: 413, the record made of it
++-- UnsupportedTypeError     permanent: 415
++-- SlowBodyError            retriable: 408
++-- OverLimitError           retriable: 429, too much in flight
++-- PublishError             retriable: 503, Kafka or the registry is away
++-- ClientGoneError          permanent: the sender hung up; nobody reads the answer
+"""
+
+from typing import ClassVar, NamedTuple
+
+
+class Fault(NamedTuple):
+    """One fault of a body: its JSON path, e.g. `details[0].duration`, and what is wrong, never the value."""
+
+    path: str
+    message: str
+
+
+class GatewayError(Exception):
+    """Base of the gateway's errors. `code` is stable, `outcome` its word in `webhook_requests_total`."""
+
+    code: ClassVar[str] = "internal_error"
+    outcome: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong here"
+    retriable: ClassVar[bool] = False
+    retry_after_s: ClassVar[int | None] = None
+
+
+class UnverifiedError(GatewayError):
+    """The signature is missing, repeated, stale or does not match. `reason` says which."""
+
+    code = outcome = "bad_signature"
+    status = 401
+    title = "The signature does not verify"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"signature: {reason}")
+        self.reason = reason
+
+
+class StaleSignatureError(UnverifiedError):
+    """The signature matches, but its timestamp is too far from now."""
+
+    code = outcome = "stale"
+    title = "The signature is too old, or from the future"
+
+
+class InvalidCallbackError(GatewayError):
+    """An authentic body that is not a callback; `faults` names every one."""
+
+    code = outcome = "malformed"
+    status = 422
+    title = "The body is not a call-completion callback"
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class BodyTooLargeError(GatewayError):
+    """The body is over GATEWAY_MAX_BODY_BYTES, declared or counted while it came."""
+
+    code = outcome = "too_large"
+    status = 413
+    title = "The body is too large"
+
+
+class RecordTooLargeError(GatewayError):
+    """The record made of the body is over what the topic takes."""
+
+    code = outcome = "too_large"
+    status = 413
+    title = "The callback is too large for its topic"
+
+
+class UnsupportedTypeError(GatewayError):
+    """Not application/json, or compressed."""
+
+    code = outcome = "unsupported_type"
+    status = 415
+    title = "The content type is not application/json"
+
+
+class SlowBodyError(GatewayError):
+    """The body had not arrived within GATEWAY_BODY_TIMEOUT_S."""
+
+    code = outcome = "slow_body"
+    status = 408
+    title = "The body arrived too slowly"
+    retriable = True
+
+
+class OverLimitError(GatewayError):
+    """As many requests or bytes are in flight as GATEWAY_MAX_IN_FLIGHT_* allow."""
+
+    code = outcome = "limited"
+    status = 429
+    title = "Too many requests are in flight"
+    retriable = True
+    retry_after_s = 1
+
+
+class PublishError(GatewayError):
+    """Kafka did not acknowledge in time, or refused; or the schemas are not registered yet."""
+
+    code = outcome = "broker_unavailable"
+    status = 503
+    title = "The callback could not be stored; send it again"
+    retriable = True
+    retry_after_s = 2
+
+
+class ClientGoneError(GatewayError):
+    """The sender closed the connection before its body was complete."""
+
+    code = outcome = "client_gone"
+    status = 400
+    title = "The connection closed before the body was complete"

@@ -1,0 +1,81 @@
+"""Every metric of the gateway, named and described once. No ids, numbers or free text as labels."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+SOURCE = "airudder"
+OUTCOMES = (
+    "accepted",
+    "duplicate",
+    "bad_signature",
+    "stale",
+    "malformed",
+    "too_large",
+    "unsupported_type",
+    "slow_body",
+    "limited",
+    "broker_unavailable",
+    "client_gone",
+    "internal_error",
+)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The metrics of one gateway, on a registry of their own so that two gateways can live in one test."""
+
+    def __init__(self, key_ids: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "webhook_requests_total",
+            "Webhook requests by what became of them; received = sum of outcomes.",
+            ["source", "outcome"],
+            registry=self.registry,
+        )
+        self.http_duration = Histogram(
+            "http_server_request_duration_seconds",
+            "Time from the request's headers to the last byte of the answer.",
+            ["http_route", "http_request_method", "http_response_status_code"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.publish_duration = Histogram(
+            "webhook_publish_duration_seconds",
+            "Time to the broker's acknowledgement with acks=all, by topic.",
+            ["topic"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.in_flight = self._gauge("webhook_in_flight", "Requests being worked on.")
+        self.in_flight_limit = self._gauge("webhook_in_flight_limit", "Requests over this are answered 429.")
+        self.in_flight_bytes = self._gauge("webhook_in_flight_bytes", "Body bytes held in memory.")
+        self.in_flight_bytes_limit = self._gauge("webhook_in_flight_bytes_limit", "Bytes over this are answered 429.")
+        self.signatures = Counter(
+            "webhook_signatures_total",
+            "Verified requests by the key that verified them; key_id none: let through by report or off mode.",
+            ["key_id"],
+            registry=self.registry,
+        )
+        self.quarantined = Counter(
+            "webhook_quarantined_total",
+            "Requests for the quarantine topic: kept, over_cap (not kept, over the daily cap), lost (Kafka away).",
+            ["reason", "outcome"],
+            registry=self.registry,
+        )
+        self.ready = self._gauge("gateway_ready", "1 when /readyz answers 200.")
+        self._start_at_zero(key_ids)
+
+    def _gauge(self, name: str, description: str) -> Gauge:
+        return Gauge(name, description, registry=self.registry)
+
+    def _start_at_zero(self, key_ids: Iterable[str]) -> None:
+        """Series that exist from the start let `rate()` see the first event."""
+        for outcome in OUTCOMES:
+            self.requests.labels(SOURCE, outcome)
+        for key_id in (*key_ids, "none"):
+            self.signatures.labels(key_id)
+        for reason in ("bad_signature", "malformed"):
+            for outcome in ("kept", "over_cap", "lost"):
+                self.quarantined.labels(reason, outcome)

@@ -1,0 +1,44 @@
+"""Errors as application/problem+json (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from gateway.errors import GatewayError, InvalidCallbackError
+
+_TYPE = "urn:airudder:gateway:"
+_UNREAD_BODY = {408, 413, 415, 429}  # answered before the body was read to its end: the connection cannot go on
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document."""
+
+    media_type = "application/problem+json"
+
+
+def problem(error: GatewayError) -> ProblemResponse:
+    """The answer to one of our errors: status, Retry-After where trying again helps, every fault of a 422."""
+    content: dict[str, Any] = _document(error.code, error.title, error.status, str(error))
+    if isinstance(error, InvalidCallbackError):
+        content["detail"] = f"{len(error.faults)} faults; see errors"
+        content["errors"] = [fault._asdict() for fault in error.faults]
+    headers = {"Connection": "close"} if error.status in _UNREAD_BODY else {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    return ProblemResponse(content, error.status, headers)
+
+
+async def http_problem(request: Request, error: Exception) -> ProblemResponse:
+    """The router's own 404 and 405 in the same form."""
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    document = _document(code, phrase, error.status_code, f"{request.method} is not served here")
+    return ProblemResponse(document, error.status_code, error.headers)
+
+
+def _document(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
+    return {"type": _TYPE + code, "title": title, "status": status, "detail": detail}

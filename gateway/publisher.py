@@ -1,0 +1,227 @@
+"""Records to Kafka, acknowledged by all in-sync replicas or refused within a deadline. The only import of aiokafka.
+
+aiokafka#1101: `send_and_wait` and `stop` can wait for ever while Kafka is down, and its time-outs do not bound the
+caller. So every publish has its own deadline, stopping has its own bound, and a supervisor replaces the producer
+whenever the broker stops answering or the producer is fenced. A publish that timed out may still land; its event_id
+is the same on the retry, which makes that harmless.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from gateway.errors import PublishError, RecordTooLargeError
+from gateway.settings import GatewaySettings
+from schemas.errors import SchemaError
+from schemas.headers import Headers
+from schemas.records import Record
+from schemas.registry import Registry
+from schemas.topics import MAX_RECORD_BYTES, Topic
+
+LINGER_MS = 2
+BATCH_BYTES = 64 * 1024
+PROBE_INTERVAL_S = 1.0
+PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
+RETRY_INTERVAL_S = 0.5
+STOP_TIMEOUT_S = 3.0
+
+log = structlog.get_logger()
+
+
+class Position(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Publisher(Protocol):
+    """What the HTTP side knows of Kafka."""
+
+    async def start(self) -> None:
+        """Begin connecting; returns at once, also while Kafka is away."""
+
+    async def stop(self) -> None:
+        """Flush and close within a bounded time. Safe to call twice."""
+
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+        """Store one record; returns when it is acknowledged with acks=all.
+
+        Raises: PublishError within the deadline when that cannot be had now, RecordTooLargeError for good.
+        Repeat: stores it again.
+        """
+
+    def faults(self) -> list[str]:
+        """Why publishing would fail now; empty when ready."""
+
+
+class KafkaPublisher:
+    """A Publisher on aiokafka. One per process and event loop."""
+
+    def __init__(self, settings: GatewaySettings, topics: Sequence[Topic]) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._producer: AIOKafkaProducer | None = None
+        self._registry: Registry | None = None
+        self._kafka_fault = "Kafka: not connected yet"
+        self._schema_fault = "schema registry: schemas not registered yet"
+        self._is_broken = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._registry = Registry(self._settings.schema_registry_url or "")
+        self._spawn(self._register_schemas(self._registry))
+        self._spawn(self._supervise())
+
+    async def stop(self) -> None:
+        producer, self._producer = self._producer, None
+        self._kafka_fault = "Kafka: stopped"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if producer is not None:
+            await _close(producer)
+        if self._registry is not None:
+            await self._registry.aclose()
+
+    def faults(self) -> list[str]:
+        return [fault for fault in (self._kafka_fault, self._schema_fault) if fault]
+
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+        producer, registry = self._producer, self._registry
+        if producer is None or registry is None or self._schema_fault:
+            raise PublishError("; ".join(self.faults()))
+        try:
+            async with asyncio.timeout(self._settings.publish_timeout_s):
+                sent = await producer.send(
+                    topic.name, registry.encode(topic, record), key=key.encode(), headers=headers
+                )
+                stored = await sent
+        except TimeoutError as error:
+            raise PublishError(f"no acknowledgement within {self._settings.publish_timeout_s:g} s") from error
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            raise RecordTooLargeError(f"over {MAX_RECORD_BYTES} bytes as a record of {topic.name}") from error
+        except KafkaError as error:
+            self._note_error(error)
+            raise PublishError(f"Kafka refused: {type(error).__name__}") from error
+        return Position(topic.name, stored.partition, stored.offset)
+
+    def _note_error(self, error: KafkaError) -> None:
+        """A fenced or dead producer never recovers by itself: have it replaced."""
+        if not error.retriable:
+            self._is_broken.set()
+
+    async def _register_schemas(self, registry: Registry) -> None:
+        while self._schema_fault:
+            try:
+                await registry.register(self._topics)
+                self._schema_fault = ""
+                log.info("schemas.registered", topics=[topic.name for topic in self._topics])
+            except SchemaError as error:
+                self._schema_fault = f"schema registry: {error}"
+                log.warning("schemas.not_registered", reason=str(error))
+                await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _supervise(self) -> None:
+        """Keep a working producer: connect, watch, replace, for as long as the process lives."""
+        while True:
+            producer = await self._connect()
+            if producer is None:
+                await asyncio.sleep(RETRY_INTERVAL_S)
+                continue
+            self._producer, self._kafka_fault = producer, ""
+            log.info("kafka.connected")
+            try:
+                self._kafka_fault = await self._watch(producer)
+            finally:
+                self._producer = None
+                self._spawn(_close(producer))
+            log.error("kafka.lost", reason=self._kafka_fault)
+
+    async def _connect(self) -> AIOKafkaProducer | None:
+        """A started producer that sees our topics, or None with the reason in `faults()`."""
+        producer = self._new_producer()
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await producer.start()
+            fault = await self._probe(producer)
+        except (TimeoutError, KafkaError, OSError) as error:
+            fault = f"Kafka: cannot connect, {type(error).__name__}"
+        except BaseException:
+            await _close(producer)
+            raise
+        if not fault:
+            return producer
+        if fault != self._kafka_fault:
+            log.error("kafka.unavailable", reason=fault)
+        self._kafka_fault = fault
+        await _close(producer)
+        return None
+
+    async def _watch(self, producer: AIOKafkaProducer) -> str:
+        """Returns why the producer has to be replaced, once it has to."""
+        self._is_broken.clear()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_INTERVAL_S):
+                    await self._is_broken.wait()
+                return "Kafka: the producer failed"
+            fault = await self._probe(producer)
+            if fault:
+                return fault
+
+    async def _probe(self, producer: AIOKafkaProducer) -> str:
+        """Refresh the metadata; returns what is wrong, or nothing. Asks for all topics, which creates none."""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                is_fresh = await producer.client.force_metadata_update()
+        except TimeoutError:
+            is_fresh = False
+        if not is_fresh:
+            return "Kafka: the broker does not answer"
+        missing = [t.name for t in self._topics if not producer.client.cluster.partitions_for_topic(t.name)]
+        return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`" if missing else ""
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        settings = self._settings
+        password = settings.kafka_sasl_password
+        return AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            client_id="airudder-gateway",
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+            linger_ms=LINGER_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=int(PROBE_TIMEOUT_S * 1000),
+            security_protocol=settings.kafka_security_protocol,
+            ssl_context=settings.ssl_context(),
+            sasl_mechanism=settings.kafka_sasl_mechanism,
+            sasl_plain_username=settings.kafka_sasl_username,
+            sasl_plain_password=password.get_secret_value() if password else None,
+        )
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Flush and close; after the bound, end the producer's own tasks, which would retry for ever (aiokafka#1101)."""
+    steps: list[Callable[[], Awaitable[None]]] = [producer.stop, producer._sender.close, producer.client.close]
+    for step in steps:
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await step()

@@ -1,0 +1,83 @@
+"""What is kept of requests that are not published, and under which cap.
+
+An unverified request is kept because a mistake with the keys would otherwise lose real calls; anyone can send one, so
+their bytes are capped per UTC day.
+"""
+
+from typing import Literal
+
+from gateway.errors import PublishError, RecordTooLargeError
+from gateway.metrics import Metrics
+from gateway.publisher import Publisher
+from gateway.requests import RawRequest
+from schemas.headers import headers_for
+from schemas.records import QuarantinedRequest
+from schemas.topics import QUARANTINE
+
+DAY_MS = 24 * 3600 * 1000
+SOURCE = "/airudder/gateway"
+MAX_HEADER_CHARS = 8192
+_SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
+
+Reason = Literal["bad_signature", "malformed"]
+
+
+class Quarantine:
+    """Keeps requests in the quarantine topic."""
+
+    def __init__(self, publisher: Publisher, metrics: Metrics, max_unverified_bytes_per_day: int) -> None:
+        self._publisher = publisher
+        self._metrics = metrics
+        self._max_unverified_bytes_per_day = max_unverified_bytes_per_day
+        self._day = 0
+        self._unverified_bytes = 0
+
+    async def keep_unverified(self, request: RawRequest, detail: str) -> None:
+        """Keep it if the day's cap allows and Kafka is there; otherwise count it. Never raises for Kafka."""
+        if not self._fits_cap(request):
+            self._metrics.quarantined.labels("bad_signature", "over_cap").inc()
+            return
+        try:
+            await self._keep(request, "bad_signature", detail)
+        except (PublishError, RecordTooLargeError):
+            self._metrics.quarantined.labels("bad_signature", "lost").inc()
+
+    async def keep_malformed(self, request: RawRequest, detail: str) -> None:
+        """Keep an authentic request. Raises PublishError when it cannot be kept now: then it must be sent again."""
+        await self._keep(request, "malformed", detail)
+
+    def _fits_cap(self, request: RawRequest) -> bool:
+        day = request.received_at // DAY_MS
+        if day != self._day:
+            self._day, self._unverified_bytes = day, 0
+        if self._unverified_bytes + request.size > self._max_unverified_bytes_per_day:
+            return False
+        self._unverified_bytes += request.size
+        return True
+
+    async def _keep(self, request: RawRequest, reason: Reason, detail: str) -> None:
+        record = QuarantinedRequest(
+            event_id=request.event_id,
+            received_at=request.received_at,
+            reason=reason,
+            detail=detail,
+            method=request.method,
+            path=request.path,
+            headers=headers_without_secrets(request),
+            body=request.body,
+            remote_address=request.remote_address,
+        )
+        trace_id = request.trace_id
+        headers = headers_for("QuarantinedRequest", request.event_id, SOURCE, request.received_at, trace_id)
+        await self._publisher.publish(QUARANTINE, request.event_id, record, headers)
+        self._metrics.quarantined.labels(reason, "kept").inc()
+
+
+def headers_without_secrets(request: RawRequest) -> dict[str, str]:
+    """Headers by lower-case name, repeated ones joined by commas; the signature stays, credentials do not."""
+    kept: dict[str, str] = {}
+    for raw_name, raw_value in request.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")[:MAX_HEADER_CHARS]
+        if not any(word in name for word in _SECRET_WORDS):
+            kept[name] = f"{kept[name]}, {value}" if name in kept else value
+    return kept

@@ -1,0 +1,111 @@
+"""What happens to a complete request: signature, duplicates, reading, publishing, in this order. Knows no HTTP server.
+
+Nothing is looked up or parsed before the signature holds.
+"""
+
+import time
+from typing import NamedTuple
+
+import structlog
+
+from gateway.callbacks import read_callback
+from gateway.duplicates import Duplicates
+from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
+from gateway.metrics import Metrics
+from gateway.publisher import Position, Publisher
+from gateway.quarantine import SOURCE, Quarantine
+from gateway.requests import RawRequest
+from gateway.settings import GatewaySettings
+from gateway.verification import Unverified, Verified, Verifier
+from schemas.headers import headers_for
+from schemas.records import Callback
+from schemas.topics import CALLBACKS, SYNTHETIC_WORKFLOW_ID
+
+NO_SCHEME = "none"
+
+log = structlog.get_logger()
+
+
+class Receipt(NamedTuple):
+    """Where the callback is, and whether it was there before."""
+
+    position: Position
+    is_duplicate: bool
+
+
+class Reception:
+    """Takes requests in; one per process."""
+
+    def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics) -> None:
+        self._mode = settings.signature_mode
+        self._verifier = Verifier(settings.signature_scheme, settings.signing_keys, settings.signature_header)
+        self._publisher = publisher
+        self._metrics = metrics
+        self._quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day)
+        self._duplicates: Duplicates[Position] = Duplicates()
+
+    async def receive(self, request: RawRequest) -> Receipt:
+        """Returns once the callback is acknowledged by Kafka, now or before.
+
+        Raises: UnverifiedError and InvalidCallbackError (kept in quarantine), PublishError, RecordTooLargeError.
+        Repeat: safe; a delivery already acknowledged is not published again.
+        """
+        verified = await self._verify(request)
+        position, is_duplicate = await self._duplicates.once(request.event_id, lambda: self._deliver(request, verified))
+        return Receipt(position, is_duplicate)
+
+    async def _verify(self, request: RawRequest) -> Verified | None:
+        """Who signed it; None when nobody did and the mode lets it through."""
+        if self._mode == "off":
+            self._metrics.signatures.labels(NO_SCHEME).inc()
+            return None
+        verdict = self._verifier.verify(request.body, request.headers, request.received_at / 1000)
+        if isinstance(verdict, Verified):
+            self._metrics.signatures.labels(verdict.key_id).inc()
+            return verdict
+        await self._refuse(request, verdict)
+        return None
+
+    async def _refuse(self, request: RawRequest, verdict: Unverified) -> None:
+        """Quarantine and raise, or in report mode say loudly what would have been refused."""
+        log.warning(
+            "signature.not_verified",
+            event_id=request.event_id,
+            reason=verdict.reason,
+            body_bytes=len(request.body),
+            mode=self._mode,
+        )
+        if self._mode == "report":
+            self._metrics.signatures.labels(NO_SCHEME).inc()
+            return
+        await self._quarantine.keep_unverified(request, f"signature {verdict.reason}")
+        raise StaleSignatureError(verdict.reason) if verdict.reason == "stale" else UnverifiedError(verdict.reason)
+
+    async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
+        try:
+            callback = read_callback(
+                request.body,
+                event_id=request.event_id,
+                received_at=request.received_at,
+                signature_scheme=verified.scheme if verified else NO_SCHEME,
+                signature_key_id=verified.key_id if verified else None,
+            )
+        except InvalidCallbackError as error:
+            await self._quarantine.keep_malformed(request, str(error))
+            raise
+        return await self._publish(request, callback)
+
+    async def _publish(self, request: RawRequest, callback: Callback) -> Position:
+        headers = headers_for(
+            "Callback",
+            callback.event_id,
+            SOURCE,
+            callback.received_at,
+            request.trace_id,
+            synthetic=callback.workflow_id == SYNTHETIC_WORKFLOW_ID,
+        )
+        key = callback.details[0].call_id if callback.details else callback.event_id
+        started = time.perf_counter()
+        position = await self._publisher.publish(CALLBACKS, key, callback, headers)
+        self._metrics.publish_duration.labels(CALLBACKS.name).observe(time.perf_counter() - started)
+        return position

@@ -1,0 +1,36 @@
+"""A request as it arrived, free of any web framework."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from gateway.verification import RawHeaders
+from schemas.headers import trace_id_of
+
+
+@dataclass(frozen=True)
+class RawRequest:
+    """One delivery. `received_at`: epoch ms when the body was complete; header names in lower case."""
+
+    method: str
+    path: str
+    headers: RawHeaders
+    body: bytes
+    remote_address: str
+    received_at: int
+
+    @cached_property
+    def event_id(self) -> str:
+        """Hex SHA-256 of the raw body: equal deliveries have equal ids."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def trace_id(self) -> str:
+        """The sender's trace, when it sent a valid traceparent; else one that follows from the body."""
+        sent = [(name.decode("latin-1"), value) for name, value in self.headers if name == b"traceparent"]
+        return trace_id_of(sent, self.event_id)
+
+    @property
+    def size(self) -> int:
+        """Bytes of body and headers."""
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers)

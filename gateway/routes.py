@@ -1,0 +1,111 @@
+"""The HTTP endpoints: the webhook on one port; livez, readyz and metrics on the other."""
+
+import time
+from collections.abc import AsyncIterator
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.errors import ClientGoneError, GatewayError, UnsupportedTypeError
+from gateway.gateway import Gateway
+from gateway.limits import read_body
+from gateway.metrics import SOURCE
+from gateway.problems import problem
+from gateway.reception import Receipt
+from gateway.requests import RawRequest
+
+WEBHOOK_PATH = "/webhooks/airudder/call-completion"
+
+log = structlog.get_logger()
+
+
+async def receive_callback(gateway: Gateway, request: Request) -> Response:
+    """One delivery: 200 `{}` once Kafka has it, else a problem that says what to do."""
+    started = time.perf_counter()
+    event: dict[str, object] = {}
+    try:
+        receipt = await _receive(gateway, request, event)
+        outcome, response = _accepted(receipt, event)
+    except GatewayError as error:
+        outcome, response = error.outcome, problem(error)
+        event["reason"] = error.code
+    except Exception as error:  # the sender must see a 5xx and come again; the message may hold personal data
+        log.error("callback.failed", error=type(error).__name__)
+        outcome, response = GatewayError.outcome, problem(GatewayError("unexpected error"))
+    gateway.metrics.requests.labels(SOURCE, outcome).inc()
+    log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
+    return response
+
+
+async def livez(request: Request) -> Response:
+    """The process answers; Kafka is not asked."""
+    return JSONResponse({"status": "alive"})
+
+
+async def readyz(gateway: Gateway, request: Request) -> Response:
+    """200 when a callback would be accepted now, else 503 with the reasons."""
+    reasons = gateway.faults()
+    return JSONResponse(
+        {"status": "not ready" if reasons else "ready", "reasons": reasons}, status_code=503 if reasons else 200
+    )
+
+
+async def metrics(gateway: Gateway, request: Request) -> Response:
+    """Prometheus text."""
+    gateway.refresh_gauges()
+    return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _receive(gateway: Gateway, request: Request, event: dict[str, object]) -> Receipt:
+    _require_json_type(request)
+    with gateway.in_flight.admit() as admission:
+        body = await read_body(
+            _chunks(request),
+            admission,
+            declared=_declared_length(request),
+            max_bytes=gateway.settings.max_body_bytes,
+            timeout_s=gateway.settings.body_timeout_s,
+        )
+        raw = _raw_request(request, body)
+        event["event_id"] = raw.event_id
+        return await gateway.reception.receive(raw)
+
+
+def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response]:
+    event.update(receipt.position._asdict())
+    return "duplicate" if receipt.is_duplicate else "accepted", JSONResponse({})
+
+
+def _require_json_type(request: Request) -> None:
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if content_type != "application/json":
+        raise UnsupportedTypeError("send application/json")
+    if encoding != "identity":
+        raise UnsupportedTypeError("send the body uncompressed")
+
+
+def _declared_length(request: Request) -> int | None:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise ClientGoneError("the sender hung up") from None
+
+
+def _raw_request(request: Request, body: bytes) -> RawRequest:
+    return RawRequest(
+        method=request.method,
+        path=request.url.path,
+        headers=request.headers.raw,
+        body=body,
+        remote_address=request.client.host if request.client else "",
+        received_at=time.time_ns() // 1_000_000,
+    )

@@ -1,0 +1,91 @@
+"""Realistic traffic through the front door, at a rate, until told to stop."""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from gateway.client import RefusedError, Sender
+from gateway.settings import GatewaySettings
+from gateway.traffic import Traffic
+
+MAX_OUTSTANDING = 200  # calls waiting for their acceptance; more wait to be made
+FINISH_S = 10.0  # how long calls already sent may take to be accepted after the stop
+REPEAT_SHARE = 0.01  # the provider sends some deliveries twice
+
+
+class Simulation:
+    """One run. `accepted` are the call ids that the gateway answered 200 to."""
+
+    def __init__(self, settings: GatewaySettings, url: str, random: Random) -> None:
+        self.accepted: set[str] = set()
+        self.refused: list[str] = []
+        self.retries: Counter[str] = Counter()
+        self._timezone = settings.timezone
+        self._sender = Sender(settings, url)
+        self._random = random
+        self._traffic = Traffic(random)
+        self._room = asyncio.Semaphore(MAX_OUTSTANDING)
+        self._outstanding: set[asyncio.Task[None]] = set()
+
+    async def run(self, rate: float, count: int | None, stop: asyncio.Event, show: Callable[[str], None]) -> None:
+        """Send `count` calls (None: endless) at `rate` a second until `stop`; returns when they are accepted.
+
+        After `stop`, calls already made get FINISH_S to be accepted.
+        """
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        made = 0
+        while not stop.is_set() and (count is None or made < count):
+            await self._room.acquire()
+            self._send_one()
+            made += 1
+            if made % max(1, round(rate * 30)) == 0:
+                show(self.summary())
+            due = max(due + 1 / rate, loop.time() - 1)  # after a jam, catch up at most a second's worth
+            await _wait(stop, due - loop.time())
+        await self._finish(stop)
+        await self._sender.aclose()
+
+    def summary(self) -> str:
+        """One line: what was accepted so far, and how often a call had to be sent again."""
+        again = ", ".join(f"{count} x {reason}" for reason, count in self.retries.most_common()) or "none"
+        refused = f", {len(self.refused)} refused for good ({self.refused[0]})" if self.refused else ""
+        return f"accepted {len(self.accepted)} distinct calls (sent again: {again}{refused})"
+
+    def _send_one(self) -> None:
+        delivery = self._traffic.delivery(datetime.now(self._timezone))
+        task = asyncio.create_task(self._deliver(delivery["details"][0]["call_id"], json.dumps(delivery).encode()))
+        self._outstanding.add(task)
+        task.add_done_callback(self._outstanding.discard)
+
+    async def _deliver(self, call_id: str, body: bytes) -> None:
+        times = 2 if self._random.random() < REPEAT_SHARE else 1
+        try:
+            for _ in range(times):
+                await self._sender.post_until_accepted(body, lambda reason: self.retries.update([reason]))
+            self.accepted.add(call_id)
+        except RefusedError as error:
+            self.refused.append(str(error))
+        finally:
+            self._room.release()
+
+    async def _finish(self, stop: asyncio.Event) -> None:
+        """Wait for every call made to be accepted; once stopped, no longer than FINISH_S."""
+        finishing: asyncio.Future[Any] = asyncio.gather(*self._outstanding)
+        stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+        await asyncio.wait({finishing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({finishing}, timeout=FINISH_S)
+        finishing.cancel()
+        stopped.cancel()
+        await asyncio.gather(stopped, finishing, return_exceptions=True)
+
+
+async def _wait(stop: asyncio.Event, delay_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(delay_s):
+            await stop.wait()
