@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from schemas.topics import CO_PARTITIONED
 from streams.monitor.reading import GroupReading, Partition, Reading
@@ -90,8 +91,10 @@ class LagTracker:
 
     def _group(self, group: GroupReading, shown: set[Partition], reading: Reading) -> GroupLag:
         rows = tuple(self._partition(group, partition, reading) for partition in sorted(shown))
-        topics = {partition.topic for partition in shown}
-        drains = {t: s for t in sorted(topics) if (s := self._drain_s(group.name, t)) is not None}
+        drains: dict[str, float] = {}
+        for topic, partitions in groupby(sorted(shown), lambda partition: partition.topic):
+            if total := _summed([self._histories[group.name, partition] for partition in partitions]):
+                drains[topic] = drain_s(total)
         return GroupLag(group.name, group.state, group.members, rows, drains)
 
     def _partition(self, group: GroupReading, partition: Partition, reading: Reading) -> PartitionLag:
@@ -128,10 +131,6 @@ class LagTracker:
         if lost > 0:
             self._accounted[key] = begin
         self._lost[group, partition.topic] += max(0, lost)
-
-    def _drain_s(self, group: str, topic: str) -> float | None:
-        total = _summed(h for (name, p), h in self._histories.items() if name == group and p.topic == topic)
-        return drain_s(total) if total else None
 
 
 def _effective_offset(group: GroupReading, partition: Partition, begin: int, end: int) -> int | None:

@@ -1,0 +1,107 @@
+"""Readings become lag: exact in records and seconds, loud about loss, and silent about what nobody can know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas.topics import CALLBACKS
+from streams.monitor.lag import LagTracker, PartitionLag
+from streams.monitor.reading import GroupReading, Partition, Reading
+
+WORKER = "worker"
+P0 = Partition("t", 0)
+
+
+def reading(group: GroupReading, at_ms: int = 10_000, begin: int = 0, end: int = 100, **appended: int) -> Reading:
+    appended_at: dict[tuple[Partition, int], int | None] = {(P0, int(o[1:])): at for o, at in appended.items()}
+    return Reading(at_ms, [group], {P0: begin}, {P0: end}, appended_at)
+
+
+def group(committed: int | None = 90, owned: bool = True) -> GroupReading:
+    members = frozenset({P0}) if owned else frozenset()
+    return GroupReading("g", "Stable", int(owned), members, {} if committed is None else {P0: committed})
+
+
+def only(tracker: LagTracker, look: Reading) -> PartitionLag:
+    [found] = tracker.update(look).groups
+    [row] = found.partitions
+    return row
+
+
+def test_lag_is_the_records_between_the_committed_and_the_end_offset() -> None:
+    row = only(LagTracker(WORKER), reading(group(90), o90=7_500))
+
+    assert (row.current_offset, row.end_offset, row.lag, row.lag_seconds) == (90, 100, 10, 2.5)
+
+
+def test_nothing_to_read_is_no_lag_in_records_or_seconds() -> None:
+    row = only(LagTracker(WORKER), reading(group(100)))
+
+    assert (row.lag, row.lag_seconds, row.state) == (0, 0.0, "ok")
+
+
+def test_a_record_from_a_clock_ahead_of_ours_has_no_negative_age() -> None:
+    assert only(LagTracker(WORKER), reading(group(90), o90=99_999)).lag_seconds == 0.0
+
+
+def test_an_offset_beyond_the_end_has_no_lag_at_all() -> None:
+    row = only(LagTracker(WORKER), reading(group(120)))
+
+    assert (row.lag, row.lag_seconds, row.state) == (None, None, "unknown")
+
+
+def test_a_partition_its_member_never_committed_lags_from_the_beginning() -> None:
+    row = only(LagTracker(WORKER), reading(group(None), begin=40))
+
+    assert (row.current_offset, row.lag, row.lag_seconds) == (None, 60, None)
+
+
+def test_a_group_nobody_ever_saw_has_unknown_lag_on_what_it_should_read() -> None:
+    partition = Partition(CALLBACKS.name, 0)
+    unseen = GroupReading(WORKER, "Dead", 0, frozenset(), is_known=False)
+    [found] = LagTracker(WORKER).update(Reading(0, [unseen], {partition: 0}, {partition: 5}, {})).groups
+    [row] = found.partitions
+
+    assert (row.current_offset, row.lag, row.lag_seconds, row.state) == (None, None, None, "unknown")
+    assert found.drain_seconds == {}
+
+
+def test_a_poison_first_record_that_was_never_committed_becomes_a_stall() -> None:
+    tracker = LagTracker(WORKER)
+    rows = [only(tracker, reading(group(None), at_ms=2000 * i, end=3)) for i in range(17)]
+
+    assert rows[-1].state == "stall"
+
+
+def test_a_dead_group_is_a_stop_within_fifteen_seconds() -> None:
+    tracker = LagTracker(WORKER)
+    rows = [only(tracker, reading(group(90, owned=False), at_ms=2000 * i)) for i in range(8)]
+
+    assert rows[-1].state == "stop"
+
+
+def test_loss_is_the_exact_gap_and_counted_once() -> None:
+    tracker = LagTracker(WORKER)
+    lost = []
+    for begin, committed in [(0, 90), (90, 90), (95, 90), (95, 90), (98, 90), (98, 98), (100, 98)]:
+        lost.append(tracker.update(reading(group(committed), begin=begin)).records_lost[("g", "t")])
+
+    assert lost == [0, 0, 5, 5, 8, 8, 10]
+
+
+def test_a_topic_that_is_gone_takes_its_rows_and_history_with_it() -> None:
+    tracker = LagTracker(WORKER)
+    tracker.update(reading(group(90)))
+    [found] = tracker.update(replace(reading(group(90)), begin={}, end={})).groups
+
+    assert found.partitions == ()
+    assert not tracker._histories
+
+
+def test_rewound_records_are_counted() -> None:
+    tracker = LagTracker(WORKER)
+    for committed in (90, 95):
+        only(tracker, reading(group(committed)))
+    row = only(tracker, reading(group(60)))
+
+    assert (row.state, row.rewound_by) == ("rewind", 35)

@@ -1,0 +1,79 @@
+"""Settings come from the environment, and a bad one is refused with every fault at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.monitor import app
+from streams.monitor.errors import SettingsError
+from streams.monitor.settings import KafkaSettings, MonitorSettings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert MonitorSettings() == MonitorSettings.from_env({"MONITOR_PORT": ""})
+
+
+def test_every_setting_is_read() -> None:
+    settings = MonitorSettings.from_env(
+        {
+            "MONITOR_HOST": "0.0.0.0",
+            "MONITOR_PORT": "9",
+            "KAFKA_BOOTSTRAP_SERVERS": "a:1,b:2",
+            "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA_SASL_USERNAME": "u",
+            "KAFKA_SASL_PASSWORD": "p",
+            "KAFKA_SSL_CAFILE": "/ca",
+            "SCHEMA_REGISTRY_URL": "https://r/",
+            "STREAMS_APP_ID": "mine",
+            "STREAMS_WINDOW_S": "60",
+            "STREAMS_GRACE_S": "the worker's business",
+        }
+    )
+
+    kafka = KafkaSettings("a:1,b:2", "SASL_SSL", "SCRAM-SHA-512", "u", "p", ssl_cafile="/ca")
+    assert MonitorSettings("0.0.0.0", 9, kafka, "https://r/", "mine", 60) == settings
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        MonitorSettings.from_env(
+            {
+                "MONITOR_PORT": "70000",
+                "MONITOR_PROT": "1",
+                "KAFKA_BOOTSTRAP_SERVERS": "nowhere",
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SASL_MECHANISM": "MAGIC",
+                "SCHEMA_REGISTRY_URL": "ftp://user:secret@host",
+                "STREAMS_WINDOW_S": "²",
+            }
+        )
+
+    named = {fault.split()[0].split("=")[0] for fault in caught.value.faults}
+    assert named == {
+        "MONITOR_PORT",
+        "MONITOR_PROT",
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SASL_MECHANISM",
+        "SCHEMA_REGISTRY_URL",
+        "STREAMS_WINDOW_S",
+    }
+    assert "secret" not in str(caught.value)
+
+
+def test_a_repr_hides_every_secret() -> None:
+    kafka = KafkaSettings(sasl_password="hunter2", ssl_password="hunter3")
+    settings = MonitorSettings(kafka=kafka, registry_url="http://user:hunter4@host")
+
+    assert "hunter" not in repr(settings)
+
+
+def test_a_refused_setting_ends_the_command_with_code_78(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONITOR_PORT", "many")
+    monkeypatch.setattr(app, "configure_logs", lambda: None)
+
+    assert app.main() == 78
+    assert "MONITOR_PORT" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""A table of offset histories and the verdict each deserves, Burrow's known mistakes among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from streams.monitor.verdicts import Sample, State, drain_s, rewound_by, verdict
+
+POLL_MS = 2000
+
+
+def history(
+    committed: Callable[[int], int | None], end: Callable[[int], int], polls: int = 60, owned: bool | None = True
+) -> list[Sample]:
+    """`polls` samples two seconds apart; committed and end by the number of the poll."""
+    return [Sample(i * POLL_MS, committed(i), end(i), owned) for i in range(polls)]
+
+
+TABLE: list[tuple[str, State, list[Sample]]] = [
+    ("nothing was ever looked at", "unknown", []),
+    ("never committed", "unknown", history(lambda i: None, lambda i: i)),
+    ("the offset is beyond the end: the topic was made anew", "unknown", history(lambda i: 90, lambda i: 5)),
+    ("idle and read to the end", "ok", history(lambda i: 7, lambda i: 7)),
+    ("idle, read to the end, and nobody there", "ok", history(lambda i: 7, lambda i: 7, owned=False)),
+    ("one look, nothing to read", "ok", history(lambda i: 7, lambda i: 7, polls=1)),
+    ("one look at a backlog says nothing (Burrow: OK at start-up)", "unknown", history(lambda i: 7, lambda i: 9, 1)),
+    ("three looks at a backlog", "unknown", history(lambda i: i, lambda i: i + 9, 3)),
+    ("steady, a few records behind", "ok", history(lambda i: 100 * i, lambda i: 100 * i + 9)),
+    ("a far backlog that shrinks", "ok", history(lambda i: 150 * i, lambda i: 20_000 + 100 * i)),
+    ("a far backlog that neither grows nor shrinks", "ok", history(lambda i: 100 * i, lambda i: 9_000 + 100 * i)),
+    ("producing at twice the reading rate, just begun", "ok", history(lambda i: 100 * i, lambda i: 200 * i, 20)),
+    ("producing at twice the reading rate, for long", "warn", history(lambda i: 100 * i, lambda i: 200 * i)),
+    (
+        "sawtooth that grows (Burrow: OK because it dips)",
+        "warn",
+        history(lambda i: 200 * (i // 5), lambda i: 100 * i),
+    ),
+    (
+        "a lucky zero long ago hides no climb (Burrow rule 3)",
+        "warn",
+        history(lambda i: 10 * i if i else 0, lambda i: 100 * i),
+    ),
+    ("a zero just now clears it", "ok", history(lambda i: 100 * i if i < 50 else 200 * min(i, 55), lambda i: 200 * i)),
+    ("killed ten seconds ago", "stop", history(lambda i: 9, lambda i: i, 14, owned=False)),
+    ("killed four seconds ago: a restart looks the same", "unknown", history(lambda i: 2, lambda i: i, 4, False)),
+    ("dead before the monitor began", "stop", history(lambda i: 5, lambda i: 9, 4, owned=False)),
+    ("dead while nothing is produced", "stop", history(lambda i: 5, lambda i: 9, owned=False)),
+    (
+        "without a member, yet it commits: a reader without a group",
+        "ok",
+        history(lambda i: i, lambda i: i + 2, 60, False),
+    ),
+    ("a poison record", "stall", history(lambda i: 5, lambda i: 9 + i)),
+    ("a poison record while nothing new comes", "stall", history(lambda i: 5, lambda i: 9)),
+    ("a poison record thirty seconds old", "stall", history(lambda i: 5, lambda i: 9, 17)),
+    ("not moving for twenty seconds only", "ok", history(lambda i: 5, lambda i: 9, 11)),
+    ("a rebalance that never ends", "stall", history(lambda i: 5, lambda i: 9, owned=None)),
+    ("a record that arrived after an idle hour", "ok", history(lambda i: 5, lambda i: 5 if i < 58 else 6)),
+    ("a slow commit interval (Burrow #38)", "ok", history(lambda i: i // 10 * 10, lambda i: i + 1)),
+    ("an offset that went back", "rewind", history(lambda i: 50 if i < 50 else 20 + i - 50, lambda i: 60)),
+    ("gone back and regained", "ok", history(lambda i: 100 * i if i < 20 else 100 * i - 1, lambda i: 100 * i + 9)),
+    ("gone back to read again, and all read", "ok", history(lambda i: 60 if i != 30 else 9, lambda i: 60)),
+]
+
+
+@pytest.mark.parametrize(("case", "expected", "samples"), TABLE, ids=[case for case, _, _ in TABLE])
+def test_a_history_gets_its_verdict(case: str, expected: State, samples: list[Sample]) -> None:
+    assert expected == verdict(samples)
+
+
+def test_three_records_a_day_raise_no_false_alarm() -> None:
+    """24 hours of polls over a topic with a record every eight hours, read within ten seconds (Burrow #128, #303)."""
+    arrivals = [i * 14_400 for i in range(3)]
+    states = set()
+    window: list[Sample] = []
+    for i in range(43_200):
+        end = sum(i >= at for at in arrivals)
+        committed = sum(i >= at + 5 for at in arrivals)
+        window = [*window[-59:], Sample(i * POLL_MS, committed, end, True)]
+        if committed != end:
+            states.add(verdict(window))
+
+    assert states <= {"ok", "unknown"}
+
+
+def test_a_rewind_says_how_many_records_come_again() -> None:
+    assert rewound_by(history(lambda i: 50 if i < 5 else 20, lambda i: 60, 10)) == 30
+
+
+def test_the_drain_time_is_the_backlog_over_the_net_rate() -> None:
+    assert pytest.approx(drain_s(history(lambda i: 300 * i, lambda i: 2000 + 200 * i, 11))) == 1000 / 50
+
+
+def test_a_backlog_that_does_not_shrink_never_drains() -> None:
+    assert math.inf == drain_s(history(lambda i: i, lambda i: i + 5))
+
+
+def test_no_backlog_is_drained_at_once() -> None:
+    assert drain_s(history(lambda i: i, lambda i: i)) == 0.0
