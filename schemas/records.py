@@ -283,6 +283,8 @@ class CallOutcome(Record, frozen=True, kw_only=True):
 class OutcomeChange(Record, frozen=True, kw_only=True):
     """Internal: what one record of the callbacks topic changes in the windows of one workflow or SIP line."""
 
+    record_id: str
+    call_id: str
     source_topic: str
     source_partition: int
     source_offset: int

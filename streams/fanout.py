@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from msgspec import msgpack
 
 from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, QuestionState, RedialCall
 from streams.errors import InvalidCallbackError
+from streams.ids import id_of
 from streams.outcomes import (
     blames_callee_though_silent,
     disposition_of,
@@ -20,7 +21,6 @@ from streams.outcomes import (
 from streams.times import EventTime, epoch_ms, event_time
 
 _ESCAPED: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
-_ID_DIGITS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def record_id(kind: str, callback: Callback, call_id: str, revision: int, positi
     No topic or offset is in it: a delivery that reaches the topic twice still gives equal ids.
     """
     parts = (kind, callback.event_id, str(callback.detail_offset), call_id, str(revision), str(position))
-    return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
+    return id_of(*parts)
 
 
 def readable(text: str | None) -> str | None:

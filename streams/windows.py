@@ -212,7 +212,7 @@ class Windows:
         return parts
 
     def _apply_again(self, key: KeyState, parts: list[Part], position: Position) -> Effect:
-        """A position the clock has seen: counted only where a crash lost the pane's row after the clock's was stored."""
+        """A position the clock has seen: counted only where a crash lost the pane's row after storing the clock's."""
         lost = [part for part in parts if self._end(part) > key.closed_until and not self._has(part, position)]
         self._count(lost, position)
         for part in parts:

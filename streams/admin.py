@@ -1,0 +1,157 @@
+"""Topics: created from the table in `schemas/topics.py`, and checked before anything starts.
+
+Faust never creates a topic here: a changelog is declared like any other, because its cleanup must be `compact` alone
+and its partitions must match the topics that its table follows.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import CO_PARTITIONED, TOPICS
+from streams.errors import BrokerUnavailableError, TopicsError
+from streams.settings import KafkaSettings, TopicSettings
+
+REQUEST_TIMEOUT_MS: Final = 15_000
+
+# The worker's tables; each has a changelog with one partition per partition of the topics it follows.
+CALLS_TABLE: Final = "calls"
+WORKFLOW_WINDOWS_TABLE: Final = "workflow-windows"
+SIP_LINE_WINDOWS_TABLE: Final = "sip-line-windows"
+TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
+
+# Only what breaks the promises when it differs is checked; retention and size are the operator's to tune.
+_CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
+
+
+class Wanted(NamedTuple):
+    """One topic as it must be."""
+
+    name: str
+    config: dict[str, str]
+
+
+class Existing(NamedTuple):
+    """One topic as it is: partitions, and the configuration values that are checked."""
+
+    partitions: int
+    config: dict[str, str]
+
+
+def changelog_name(app_id: str, table: str) -> str:
+    """The name Faust gives the changelog of a table."""
+    return f"{app_id}-{table}-changelog"
+
+
+def wanted_topics(app_id: str) -> list[Wanted]:
+    """Every topic of one deployment, changelogs included."""
+    changelog = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime", "segment.ms": "3600000"}
+    return [
+        *(Wanted(topic.name, topic.config()) for topic in TOPICS),
+        *(Wanted(changelog_name(app_id, table), changelog) for table in TABLES),
+    ]
+
+
+def faults_in(existing: dict[str, Existing], app_id: str) -> list[str]:
+    """What is wrong with the topics that are there; empty when the worker can rely on them. Pure."""
+    faults = []
+    for topic in wanted_topics(app_id):
+        found = existing.get(topic.name)
+        if found is None:
+            faults.append(f"topic {topic.name} is missing: run `python -m streams topics apply`")
+            continue
+        for name in _CHECKED:
+            if found.config.get(name) != topic.config[name]:
+                faults.append(f"topic {topic.name} has {name}={found.config.get(name)}, not {topic.config[name]}")
+    together = [topic.name for topic in CO_PARTITIONED] + [changelog_name(app_id, table) for table in TABLES]
+    counts = {name: existing[name].partitions for name in together if name in existing}
+    if len(set(counts.values())) > 1:
+        listing = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        faults.append(f"these topics must have the same number of partitions: {listing}")
+    return faults
+
+
+@asynccontextmanager
+async def admin_client(kafka: KafkaSettings) -> AsyncIterator[Any]:
+    """An admin client, closed at the end. Raises: BrokerUnavailableError when the broker cannot be reached."""
+    client = AIOKafkaAdminClient(**kafka.client_arguments(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await client.start()
+        yield client
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"Kafka at {kafka.bootstrap_servers} did not answer: {type(error).__name__}; is it running there?"
+        ) from error
+    finally:
+        await client.close()
+
+
+async def apply_topics(settings: TopicSettings) -> list[str]:
+    """Create the topics that are missing. Returns their names. Repeat: safe.
+
+    Raises: TopicsError when one that is there is not as declared; nothing that exists is changed.
+    """
+    async with admin_client(settings.kafka) as client:
+        existing = await describe(client, wanted_topics(settings.app_id))
+        missing = [topic for topic in wanted_topics(settings.app_id) if topic.name not in existing]
+        if missing:
+            await _create(client, missing, settings)
+            existing = await describe(client, wanted_topics(settings.app_id))
+    _raise_faults(faults_in(existing, settings.app_id))
+    return [topic.name for topic in missing]
+
+
+async def check_topics(kafka: KafkaSettings, app_id: str) -> dict[str, int]:
+    """Partitions by topic name, once all topics are as declared. Raises: TopicsError naming every fault."""
+    async with admin_client(kafka) as client:
+        existing = await describe(client, wanted_topics(app_id))
+    _raise_faults(faults_in(existing, app_id))
+    return {name: found.partitions for name, found in existing.items()}
+
+
+async def describe(client: Any, topics: Iterable[Wanted]) -> dict[str, Existing]:
+    """Those of the topics that exist, as they are."""
+    names = [topic.name for topic in topics]
+    there = set(await client.list_topics()).intersection(names)
+    described = await client.describe_topics(sorted(there)) if there else []
+    partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    configs = await _configs(client, sorted(there)) if there else {}
+    return {name: Existing(partitions[name], configs[name]) for name in there}
+
+
+async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(_CHECKED)) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for response in await client.describe_configs(resources):
+        for resource in response.resources:
+            name, entries = resource[3], resource[4]
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+async def _create(client: Any, topics: list[Wanted], settings: TopicSettings) -> None:
+    new = [
+        NewTopic(
+            topic.name,
+            num_partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            topic_configs=topic.config,
+        )
+        for topic in topics
+    ]
+    response = await client.create_topics(new)
+    faults = []
+    for name, code, *reason in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            faults.append(f"topic {name} could not be created: {error.__name__} {reason[0] if reason else ''}".rstrip())
+    _raise_faults(faults)
+
+
+def _raise_faults(faults: list[str]) -> None:
+    if faults:
+        raise TopicsError("\n".join(f"  - {fault}" for fault in faults))

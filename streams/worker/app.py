@@ -1,0 +1,240 @@
+"""The worker: topics, tables and agents bound into one Faust app, and the process around it."""
+
+import asyncio
+import os
+import signal
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from schemas.registry import Registry
+from schemas.topics import (
+    CALLBACKS,
+    OUTCOMES_BY_SIP_LINE,
+    OUTCOMES_BY_WORKFLOW,
+    REKEYED_DETAILS,
+    SIP_LINE_OUTCOMES,
+    WORKFLOW_OUTCOMES,
+)
+from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
+from streams.settings import KafkaSettings, WorkerSettings
+from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.worker.calls_agent import CallsAgent
+from streams.worker.horizon import HorizonPoller
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.ops import WorkerState
+from streams.worker.outbox import Outbox
+from streams.worker.pipeline import Pipeline
+from streams.worker.run_agent import RunAgent
+from streams.worker.tables import StateTable
+from streams.worker.transport import RunConsumer, RunSchema, RunTransport
+from streams.worker.windows_agent import WindowsAgent
+
+log = structlog.get_logger()
+
+EXIT_FAILED: Final = 70  # EX_SOFTWARE: stopped without a commit, so that nothing is lost; start again
+BUFFERED_RUNS: Final = 8
+MAX_POLL_RECORDS: Final = 1000
+BATCH_BYTES: Final = 512 * 1024
+SESSION_TIMEOUT_S: Final = 15.0
+COMMIT_INTERVAL_S: Final = 1.0
+CLOSE_INTERVAL_S: Final = 1.0
+
+
+class Worker:
+    """Everything one worker process holds. Build it, `run` it once."""
+
+    def __init__(self, settings: WorkerSettings, partitions: dict[str, int], registry: Registry) -> None:
+        self.settings = settings
+        self.state = WorkerState()
+        self.metrics = WorkerMetrics()
+        self._partitions = partitions
+        self._registry = registry
+        self.app = _build_app(settings)
+        self.agents = self._bind_agents()
+        self.horizon = HorizonPoller(
+            settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
+        )
+        self.app.on_partitions_revoked.connect(self._on_revoked)
+        self.app.on_rebalance_complete.connect(self._on_recovered)
+
+    def fail(self, error: BaseException) -> None:
+        """End the process now, without another commit: whatever was not settled will be read again."""
+        log.critical("worker.failed", error=type(error).__name__, detail=str(error), exc_info=error)
+        os._exit(EXIT_FAILED)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Let the agents finish what they hold. False when they did not in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                for agent in self.agents.values():
+                    await agent.drain()
+        except TimeoutError:
+            return False
+        return True
+
+    def _bind_agents(self) -> dict[str, RunAgent]:
+        windows = WindowSettings(self.settings.window_s * 1000, self.settings.grace_s * 1000)
+        calls = CallsAgent(table=self._table(CALLS_TABLE), zone=self.settings.timezone, **self._shared())
+        by_workflow = WindowsAgent(
+            table=self._table(WORKFLOW_WINDOWS_TABLE),
+            dimension=WORKFLOW,
+            results=WORKFLOW_OUTCOMES,
+            settings=windows,
+            **self._shared(),
+        )
+        by_sip_line = WindowsAgent(
+            table=self._table(SIP_LINE_WINDOWS_TABLE),
+            dimension=SIP_LINE,
+            results=SIP_LINE_OUTCOMES,
+            settings=windows,
+            **self._shared(),
+        )
+        self._bind(calls, "calls", CALLBACKS.name, REKEYED_DETAILS.name)
+        self._bind(by_workflow, "workflow-windows", OUTCOMES_BY_WORKFLOW.name)
+        self._bind(by_sip_line, "sip-line-windows", OUTCOMES_BY_SIP_LINE.name)
+        return {
+            CALLBACKS.name: calls,
+            OUTCOMES_BY_WORKFLOW.name: by_workflow,
+            OUTCOMES_BY_SIP_LINE.name: by_sip_line,
+        }
+
+    def _shared(self) -> dict[str, Any]:
+        outbox = Outbox(lambda: self.app.producer._ensure_producer())
+        return {
+            "registry": self._registry,
+            "partitions": self._partitions,
+            "pipeline": Pipeline(outbox, self.fail),
+            "metrics": self.metrics,
+            "settle": lambda message: self.app.consumer.settle(message),
+            "fail": self.fail,
+        }
+
+    def _table(self, name: str) -> StateTable:
+        table: StateTable = self.app.Table(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            partitions=self._partitions[CALLBACKS.name],
+            help=f"state of the {name} agent",
+        )
+        return table
+
+    def _bind(self, agent: RunAgent, name: str, *topics: str) -> None:
+        channel = self.app.topic(*topics, schema=RunSchema(), partitions=self._partitions[topics[0]])
+        self.app.agent(channel, name=name)(agent.body)
+
+    async def _on_revoked(self, app: Any, revoked: set[TP], **kwargs: Any) -> None:
+        self.state.reason_not_ready = "rebalancing"
+        for agent in self.agents.values():
+            await agent.reset()
+
+    async def _on_recovered(self, app: Any, **kwargs: Any) -> None:
+        for topic, agent in self.agents.items():
+            if isinstance(agent, WindowsAgent):
+                await agent.load(self._assigned(topic))
+        self.metrics.recoveries.inc()
+        self.state.reason_not_ready = ""
+
+    def _assigned(self, topic: str) -> set[int]:
+        return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == topic}
+
+    async def close_windows(self) -> None:
+        """Close windows as the horizon moves, for as long as the worker runs."""
+        await self.horizon.start()
+        while True:
+            self.state.turn()
+            self.metrics.unsettled_runs.set(self.app.consumer.offsets.unsettled())
+            try:
+                if not self.state.reason_not_ready:
+                    await self._close_due()
+            except KafkaError as error:
+                log.warning("horizon.unknown", error=type(error).__name__)
+            await asyncio.sleep(CLOSE_INTERVAL_S)
+
+    async def _close_due(self) -> None:
+        for tp, received_until in (await self.horizon.poll(RunAgent.now_ms())).items():
+            agent = self.agents[tp.topic]
+            if isinstance(agent, WindowsAgent) and tp.partition in self._assigned(tp.topic):
+                await agent.close_due(tp.partition, received_until)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT, or until Faust crashes, which is raised."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await self.app.start()
+        consumer: RunConsumer = self.app.consumer
+        consumer.on_drain = self.drain
+        waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), self._crashed(), self.close_windows())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.state.reason_not_ready = "stopping"
+            for task in waits:
+                task.cancel()
+            await self.app.stop()
+            await self.horizon.stop()
+
+    async def _crashed(self) -> None:
+        await self.app._crashed.wait()
+        raise RuntimeError("Faust crashed; its log says why") from self.app.crash_reason
+
+
+def _build_app(settings: WorkerSettings) -> Any:
+    app = faust.App(
+        settings.app_id,
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings.kafka),
+        store="rocksdb://",
+        datadir=settings.data_dir,
+        Table=StateTable,
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        processing_guarantee="at_least_once",
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=BUFFERED_RUNS,
+        stream_recovery_delay=0.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{settings.app_id}-{instance_id(settings.data_dir)}",
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=SESSION_TIMEOUT_S / 5,
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        producer_compression_type="zstd",
+        producer_linger=0.005,
+        producer_max_batch_size=BATCH_BYTES,
+    )
+    app.transport = app.producer_transport = RunTransport(app.conf.broker_consumer, app)
+    return app
+
+
+def instance_id(data_dir: Path) -> str:
+    """The name of this worker in its group, kept with its data: after a restart it gets its partitions back at once."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "instance-id"
+    if not path.exists():
+        path.write_text(uuid.uuid4().hex)
+    return path.read_text().strip()
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    context = kafka.ssl_context() if kafka.security_protocol.endswith("SSL") else None
+    if kafka.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password,
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,202 @@
+"""The agent that reads callbacks: each gets one decision, its records, and what it changes in the windows."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from faust.types import Message
+from msgspec import msgpack, structs
+
+from schemas.headers import Headers, headers_for, is_synthetic, trace_id_of
+from schemas.records import Callback, CallDetail, CallOutcome, OutcomeChange, Record
+from schemas.topics import (
+    ANSWERS,
+    CALL_ATTEMPTS,
+    CALLBACKS,
+    CALLS,
+    OUTCOMES_BY_SIP_LINE,
+    OUTCOMES_BY_WORKFLOW,
+    REKEYED_DETAILS,
+    SYNTHETIC_WORKFLOW_ID,
+    Topic,
+)
+from streams.calls import (
+    CallState,
+    Decision,
+    Position,
+    decide,
+    delivery_of,
+    note_delivery,
+    remember,
+    source_of,
+)
+from streams.fanout import FanOut, check, content_digest, fan_out
+from streams.ids import id_of
+from streams.worker.dead_letters import SOURCE
+from streams.worker.outbox import Outgoing
+from streams.worker.pipeline import Work
+from streams.worker.run_agent import Permanent, RunAgent
+from streams.worker.tables import StateTable, pack_row, unpack_row
+
+
+@dataclass
+class _Run:
+    """What one run of one partition has come to so far."""
+
+    partition: int
+    states: dict[str, CallState] = field(default_factory=dict)
+    changed: dict[str, CallState] = field(default_factory=dict)
+    outputs: list[Outgoing] = field(default_factory=list)
+
+
+class CallsAgent(RunAgent):
+    """Fans callbacks out. State: one row per call_id in the calls table, in the partition where the call is read."""
+
+    stage: ClassVar[str] = "call"
+
+    def __init__(self, *, table: StateTable, zone: ZoneInfo, **shared: Any) -> None:
+        super().__init__(**shared)
+        self._table = table
+        self._zone = zone
+
+    async def take(self, message: Message) -> None:
+        """Work one run off, up to handing it to the pipeline."""
+        run = _Run(message.partition)
+        async for record in self.records_of(message):
+            await self._take_record(run, record)
+        rows = {call_id.encode(): _row(state) for call_id, state in run.changed.items()}
+        work = Work(
+            rows=self._table.put(run.partition, rows) if rows else [],
+            outputs=run.outputs,
+            stored=self._table.stored,
+            settled=lambda: self.settle(message),
+        )
+        await self.submit(work)
+
+    async def _take_record(self, run: _Run, record: Any) -> None:
+        try:
+            callback = await self.decode(record, Callback)
+            run.outputs.extend(self._rekeyed(callback, record))
+            with self.permanent_faults():
+                detail = check(callback)
+            if detail is not None:
+                self._take_detail(run, record, callback, detail)
+            else:
+                self.count("empty")
+        except Permanent as fault:
+            run.outputs.append(self.dead_letter(record, fault))
+
+    def _take_detail(self, run: _Run, record: Any, callback: Callback, detail: CallDetail) -> None:
+        state = self._state(run, detail.call_id)
+        position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
+        delivery = delivery_of(callback.event_id, callback.detail_offset)
+        with self.permanent_faults():
+            digest = content_digest(callback, detail)
+            decision = decide(state, position, delivery, digest)
+            fanned = fan_out(callback, detail, decision.revision, self._zone) if decision else None
+            outputs = list(self._outputs(record, callback, decision, fanned)) if decision and fanned else []
+        if decision is None or fanned is None:
+            note_delivery(state, delivery)
+            self.count("duplicate")
+        else:
+            remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
+            self._observe(callback, fanned)
+        run.changed[detail.call_id] = state
+        run.outputs.extend(outputs)
+
+    def _state(self, run: _Run, call_id: str) -> CallState:
+        if call_id not in run.states:
+            stored = self._table.store.read(run.partition, call_id.encode())
+            run.states[call_id] = msgpack.decode(unpack_row(stored), type=CallState) if stored else CallState()
+        return run.states[call_id]
+
+    def _observe(self, callback: Callback, fanned: FanOut) -> None:
+        self.count("ok")
+        self.metrics.age.labels(self.stage).observe(max(self.now_ms() - callback.received_at, 0) / 1000)
+        if fanned.event_time.fault:
+            self.metrics.event_time_faults.labels(fanned.event_time.fault).inc()
+
+    def _outputs(self, record: Any, callback: Callback, decision: Decision, fanned: FanOut) -> list[Outgoing]:
+        synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
+        trace = trace_id_of(record.headers, callback.event_id)
+        call = fanned.call
+        outputs = [self._output(CALLS, call.call_id, call, call.record_id, call.ended_at, trace, synthetic)]
+        for answer in fanned.answers:
+            outputs.append(
+                self._output(ANSWERS, call.call_id, answer, answer.record_id, call.ended_at, trace, synthetic)
+            )
+        for attempt in fanned.attempts:
+            outputs.append(
+                self._output(CALL_ATTEMPTS, call.call_id, attempt, attempt.record_id, call.ended_at, trace, synthetic)
+            )
+        if not synthetic:
+            outputs.extend(self._changes(record, decision, fanned, outputs[0].value, trace))
+        return outputs
+
+    def _changes(
+        self, record: Any, decision: Decision, fanned: FanOut, call: bytes | None, trace: str
+    ) -> list[Outgoing]:
+        """The old outcome out and the new one in, for the workflow and for the SIP line, each under its own key."""
+        old, new = decision.replaced, fanned.outcome
+        outputs = []
+        for topic, attribute, late_call in (
+            (OUTCOMES_BY_WORKFLOW, "workflow_id", call),
+            (OUTCOMES_BY_SIP_LINE, "sip_line", None),
+        ):
+            key = getattr(new, attribute)
+            if old is not None and getattr(old, attribute) != key:
+                outputs.append(self._change(topic, getattr(old, attribute), record, fanned, old, None, None, trace))
+                outputs.append(self._change(topic, key, record, fanned, None, new, late_call, trace))
+            else:
+                outputs.append(self._change(topic, key, record, fanned, old, new, late_call, trace))
+        return outputs
+
+    def _change(
+        self,
+        topic: Topic,
+        key: str,
+        record: Any,
+        fanned: FanOut,
+        removed: CallOutcome | None,
+        added: CallOutcome | None,
+        call: bytes | None,
+        trace: str,
+    ) -> Outgoing:
+        change = OutcomeChange(
+            record_id=fanned.call.record_id,
+            call_id=fanned.call.call_id,
+            source_topic=record.topic,
+            source_partition=record.partition,
+            source_offset=record.offset,
+            received_at=fanned.call.received_at,
+            is_event_time_trusted=fanned.event_time.is_trusted,
+            removed=removed,
+            added=added,
+            call=call,
+        )
+        change_id = id_of(topic.name, change.record_id, "out" if added is None else "in")
+        return self._output(topic, key, change, change_id, change.received_at, trace, False)
+
+    def _rekeyed(self, callback: Callback, record: Any) -> list[Outgoing]:
+        """Details after the first, each on its own under its own call_id, so that it meets the state of its call."""
+        if record.topic != CALLBACKS.name:
+            return []
+        trace, synthetic = trace_id_of(record.headers, callback.event_id), is_synthetic(record.headers)
+        outputs = []
+        for offset, detail in enumerate(callback.details[1:], start=1):
+            alone = structs.replace(callback, details=[detail], detail_offset=offset)
+            detail_id = id_of(REKEYED_DETAILS.name, callback.event_id, str(offset))
+            outputs.append(
+                self._output(REKEYED_DETAILS, detail.call_id, alone, detail_id, callback.received_at, trace, synthetic)
+            )
+        return outputs
+
+    def _output(
+        self, topic: Topic, key: str, record: Record, record_id: str, at_ms: int, trace: str, synthetic: bool
+    ) -> Outgoing:
+        headers: Headers = headers_for(topic.record, record_id, SOURCE, at_ms, trace, synthetic=synthetic)
+        return self.outgoing(topic, key.encode(), self.registry.encode(topic, record), headers)
+
+
+def _row(state: CallState) -> bytes:
+    return pack_row(state.version, msgpack.encode(state))

@@ -1,0 +1,116 @@
+"""How far everything received has been worked off, which is what windows may be closed by.
+
+A window may close when no call for it can still be on its way. Wall clock cannot tell that: a backlog may be waiting.
+So the end offsets of each topic are noted now and then; once the group has committed past them, all that was there at
+that time is done. The mark then moves on to the topics that the outputs went to, and so through the chain:
+
+    callbacks -> re-keyed details -> changes of a partition's windows
+
+`Horizon` is pure; `HorizonPoller` asks the broker. The marks are UTC epoch ms of the poller's clock.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.topics import CALLBACKS, REKEYED_DETAILS
+from streams.settings import KafkaSettings
+
+# A callback may be on its way from gateway to broker for as long as the gateway's deadline, and clocks differ a little.
+SLACK_MS: Final = 5_000
+_KEPT: Final = 600
+
+Offsets = Mapping[TopicPartition, int]
+
+
+class Stage:
+    """Marks waiting for their offsets to be committed."""
+
+    def __init__(self, partitions: list[TopicPartition]) -> None:
+        self._partitions = partitions
+        self._waiting: deque[tuple[int, dict[TopicPartition, int]]] = deque(maxlen=_KEPT)
+        self._reached: int | None = None
+
+    def advance(self, committed: Offsets) -> int | None:
+        """The latest mark whose offsets are all committed; None before the first."""
+        while self._waiting and self._is_done(self._waiting[0][1], committed):
+            self._reached = self._waiting.popleft()[0]
+        return self._reached
+
+    def note(self, mark: int | None, ends: Offsets) -> None:
+        """All that belongs to `mark` lies before these end offsets. Without a mark there is nothing to note."""
+        if mark is not None:
+            self._waiting.append((mark, {tp: ends.get(tp, 0) for tp in self._partitions}))
+
+    @staticmethod
+    def _is_done(ends: Offsets, committed: Offsets) -> bool:
+        return all(committed.get(tp, 0) >= end for tp, end in ends.items())
+
+
+class Horizon:
+    """The chain of stages, up to each partition of each topic that windows are fed from."""
+
+    def __init__(self, partitions: Mapping[str, int], window_topics: tuple[str, ...]) -> None:
+        self._callbacks = Stage(_all_of(CALLBACKS.name, partitions))
+        self._rekeyed = Stage(_all_of(REKEYED_DETAILS.name, partitions))
+        self._windows = {tp: Stage([tp]) for name in window_topics for tp in _all_of(name, partitions)}
+
+    def update(self, now_ms: int, committed: Offsets, ends: Offsets) -> dict[TopicPartition, int]:
+        """Receipt time up to which each partition of window changes is worked off; those that know none are absent.
+
+        now_ms: taken before anything was asked; committed: asked before `ends`.
+        """
+        mark = self._callbacks.advance(committed)
+        rekeyed_mark = self._rekeyed.advance(committed)
+        self._callbacks.note(now_ms, ends)
+        self._rekeyed.note(mark, ends)
+        reached = {}
+        for tp, stage in self._windows.items():
+            done = stage.advance(committed)
+            stage.note(rekeyed_mark, ends)
+            if done is not None:
+                reached[tp] = done - SLACK_MS
+        return reached
+
+
+class HorizonPoller:
+    """Asks the broker for the offsets, with clients of its own. Open and close around the app's life."""
+
+    def __init__(
+        self, kafka: KafkaSettings, group: str, partitions: Mapping[str, int], topics: tuple[str, ...]
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._horizon = Horizon(partitions, topics)
+        watched = (CALLBACKS.name, REKEYED_DETAILS.name, *topics)
+        self._partitions = [tp for name in watched for tp in _all_of(name, partitions)]
+        self._admin: Any = None
+        self._consumer: Any = None
+
+    async def start(self) -> None:
+        """Connect. Raises aiokafka's errors."""
+        self._admin = AIOKafkaAdminClient(**self._kafka.client_arguments())
+        self._consumer = AIOKafkaConsumer(**self._kafka.client_arguments(), enable_auto_commit=False)
+        await self._admin.start()
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect. Repeat: safe."""
+        for client, close in ((self._consumer, "stop"), (self._admin, "close")):
+            if client is not None:
+                await getattr(client, close)()
+        self._admin = self._consumer = None
+
+    async def poll(self, now_ms: int) -> dict[TopicPartition, int]:
+        """See `Horizon.update`. Raises aiokafka's errors, after which polling may simply go on."""
+        found = await self._admin.list_consumer_group_offsets(self._group)
+        committed = {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
+        ends = await self._consumer.end_offsets(self._partitions)
+        return self._horizon.update(now_ms, committed, ends)
+
+
+def _all_of(topic: str, partitions: Mapping[str, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in range(partitions[topic])]

@@ -1,0 +1,43 @@
+"""The worker's metrics, named and described once. No id, number or free text is ever a label."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+AGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+class WorkerMetrics:
+    """What the worker counts, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.records = Counter(
+            "stream_records",
+            "Records handled, by stage and outcome: in = sum of outcomes",
+            ["stage", "outcome"],
+            registry=self.registry,
+        )
+        self.dead_letters = Counter(
+            "stream_dead_letter", "Records kept as dead letters", ["stage", "reason"], registry=self.registry
+        )
+        self.late = Counter(
+            "stream_window_late", "Calls that came after their window was closed", ["table"], registry=self.registry
+        )
+        self.event_time_faults = Counter(
+            "stream_event_time_fault",
+            "Calls whose event time was taken from their receipt, by fault",
+            ["fault"],
+            registry=self.registry,
+        )
+        self.age = Histogram(
+            "stream_event_age_seconds",
+            "Age of a call, from its receipt at the gateway, when a stage was done with it",
+            ["stage"],
+            buckets=AGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.table_keys = Gauge("stream_table_keys", "Open windows held in memory", ["table"], registry=self.registry)
+        self.unsettled_runs = Gauge("stream_unsettled_runs", "Runs of records being worked on", registry=self.registry)
+        self.schema_registry_waits = Counter(
+            "schema_registry_waits", "Times a record waited for the schema registry", registry=self.registry
+        )
+        self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)

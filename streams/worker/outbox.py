@@ -1,0 +1,89 @@
+"""Records on their way to Kafka: packed into batches by partition, handed over in order, one future per batch.
+
+Source of the shape: a future per record is what stock Faust spends most of its time on.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.partitioner import murmur2
+
+from schemas.headers import Headers
+
+# aiokafka raises this when a partition's earlier batch could not be sent in time: nothing was taken over yet.
+RETRY_PAUSE_S: Final = 0.5
+
+
+class Outgoing(NamedTuple):
+    """One record to be sent. `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: Headers
+
+
+class Handed(NamedTuple):
+    """One batch that the producer has taken over. `delivered` gives its RecordMetadata, or raises."""
+
+    topic: str
+    partition: int
+    records: int
+    delivered: asyncio.Future[Any]
+
+
+@lru_cache(maxsize=65536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as every Kafka client chooses it by default (murmur2)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class Outbox:
+    """Hands records to the producer. Records of one partition keep the order in which they were given.
+
+    Use from one task at a time: two tasks waiting for the same partition could overtake each other.
+    """
+
+    def __init__(self, producer: Callable[[], Any]) -> None:
+        self._producer = producer
+
+    async def hand_over(self, records: Iterable[Outgoing]) -> list[Handed]:
+        """Pack and hand over. Waits while the producer's buffers are full; delivery is for the caller to await."""
+        by_partition: dict[tuple[str, int], list[Outgoing]] = {}
+        for record in records:
+            by_partition.setdefault((record.topic, record.partition), []).append(record)
+        handed = await asyncio.gather(*(self._hand_over_all(*place, some) for place, some in by_partition.items()))
+        return [batch for batches in handed for batch in batches]
+
+    async def _hand_over_all(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[Handed]:
+        handed = []
+        for batch in self._pack(records):
+            handed.append(Handed(topic, partition, batch.record_count(), await self._send(batch, topic, partition)))
+        return handed
+
+    def _pack(self, records: Sequence[Outgoing]) -> list[Any]:
+        batches = [self._producer().create_batch()]
+        for record in records:
+            if not _append(batches[-1], record):
+                batches.append(self._producer().create_batch())
+                if not _append(batches[-1], record):  # an empty batch takes any single record
+                    raise ValueError(f"a record for {record.topic} does not fit into an empty batch")
+        for batch in batches:
+            batch.close()
+        return batches
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+        while True:
+            try:
+                return await self._producer().send_batch(batch, topic, partition=partition)  # type: ignore[no-any-return]
+            except KafkaTimeoutError:
+                await asyncio.sleep(RETRY_PAUSE_S)
+
+
+def _append(batch: Any, record: Outgoing) -> bool:
+    taken = batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+    return taken is not None

@@ -1,0 +1,156 @@
+"""What both kinds of agents share: a body that never raises, decoding that waits or gives up, and counting.
+
+Faust takes a record for done when its agent raises. So nothing is raised: what can pass is waited for, what cannot
+becomes a dead letter, and when neither works the process ends without a commit.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final, TypeVar
+
+import structlog
+from faust.types import Message
+
+from schemas.errors import DecodeError, RegistryUnavailableError
+from schemas.headers import Headers
+from schemas.records import Record
+from schemas.registry import Registry
+from schemas.topics import DEAD_LETTERS, Topic
+from streams.errors import StreamsError
+from streams.worker.dead_letters import dead_letter, dead_letter_headers
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outbox import Outgoing, partition_of
+from streams.worker.pipeline import Pipeline, Work
+
+log = structlog.get_logger()
+
+R = TypeVar("R", bound=Record)
+
+YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
+REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Permanent(Exception):
+    """A record that no second try can process. `reason` is of the closed set of DeadLetter."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
+
+
+class RunAgent:
+    """One agent: takes runs of records in order, and owns the pipeline that makes their effects durable."""
+
+    stage: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        partitions: Mapping[str, int],
+        pipeline: Pipeline,
+        metrics: WorkerMetrics,
+        settle: Callable[[Message], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.registry = registry
+        self.metrics = metrics
+        self.settle = settle
+        self._partitions = partitions
+        self._pipeline = pipeline
+        self._fail = fail
+        # One at a time: what is computed first must also be submitted first.
+        self.busy = asyncio.Lock()
+
+    async def body(self, stream: Any) -> None:
+        """The Faust agent's body."""
+        async for event in stream.noack().events():
+            try:
+                async with self.busy:
+                    await self.take(event.message)
+            except Exception as error:
+                self._fail(error)
+                await asyncio.Event().wait()  # never go on to the next run: the process is ending
+
+    async def take(self, message: Message) -> None:
+        """Work one run off, up to handing it to the pipeline."""
+        raise NotImplementedError
+
+    async def submit(self, work: Work) -> None:
+        """Hand a unit of work over, in order."""
+        await self._pipeline.submit(work)
+
+    async def drain(self) -> None:
+        """Wait until nothing is being computed or on its way."""
+        async with self.busy:
+            await self._pipeline.drain()
+
+    async def reset(self) -> None:
+        """Drop what is on its way; its runs will be read again."""
+        await self._pipeline.reset()
+
+    async def records_of(self, message: Message) -> AsyncIterator[Any]:
+        """The records of a run, with a turn for the event loop now and then."""
+        run: Any = message.value
+        for number, record in enumerate(run, start=1):
+            yield record
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def decode(self, record: Any, kind: type[R]) -> R:
+        """The record's value. Waits as long as the registry is away. Raises: Permanent when it cannot be decoded."""
+        attempt = 0
+        while True:
+            try:
+                if record.value is None:
+                    raise DecodeError("the value is null")
+                return await self.registry.decode(record.value, kind)
+            except RegistryUnavailableError as error:
+                self.metrics.schema_registry_waits.inc()
+                log.warning("registry.waiting", topic=record.topic, partition=record.partition, error=str(error))
+                await asyncio.sleep(REGISTRY_PAUSE_S[min(attempt, len(REGISTRY_PAUSE_S) - 1)])
+                attempt += 1
+            except DecodeError as error:
+                raise Permanent(error.code, str(error)) from error
+
+    @contextmanager
+    def permanent_faults(self) -> Iterator[None]:
+        """Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it."""
+        try:
+            yield
+        except StreamsError as error:
+            raise Permanent(error.code, str(error)) from error
+        except Exception as error:
+            log.exception("record.unprocessable", stage=self.stage)
+            raise Permanent("invalid", f"{type(error).__name__} while processing") from error
+
+    def dead_letter(self, record: Any, fault: Permanent) -> Outgoing:
+        """The dead letter of a record, as an output like any other."""
+        letter = dead_letter(record, fault.reason, str(fault), self.now_ms())
+        headers = dead_letter_headers(letter, record.headers)
+        self.count("dead_letter")
+        self.metrics.dead_letters.labels(self.stage, fault.reason).inc()
+        log.warning(
+            "record.dead_letter",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=fault.reason,
+            detail=str(fault),
+        )
+        return self.outgoing(DEAD_LETTERS, record.key or b"", self.registry.encode(DEAD_LETTERS, letter), headers)
+
+    def outgoing(self, topic: Topic, key: bytes, value: bytes, headers: Headers) -> Outgoing:
+        """A record for a topic, in the partition of its key."""
+        return Outgoing(topic.name, partition_of(key, self._partitions[topic.name]), key, value, headers)
+
+    def count(self, outcome: str) -> None:
+        """Count one record handled."""
+        self.metrics.records.labels(self.stage, outcome).inc()
+
+    @staticmethod
+    def now_ms() -> int:
+        """The wall clock, UTC epoch ms."""
+        return time.time_ns() // 1_000_000

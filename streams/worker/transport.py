@@ -1,0 +1,200 @@
+"""Every override of Faust's transport, in one place, each with the defect it mends.
+
+tests/contract fences the overridden methods by the hash of their source: when Faust changes, look here first.
+
+- Runs: stock Faust makes four tasks per record; here one event carries all fetched records of a partition.
+- Commits: stock Faust acknowledges what raised, what was skipped in a rebalance, and across a hole at the head of a
+  partition; it moves its books when the broker refused. Here only `settle` counts, through an OffsetTracker.
+- Producer: stock Faust's is not idempotent outside its unsound exactly-once mode.
+- Back-pressure: stock Faust sleeps a second when buffers are full; here the agent's queue holds the fetcher back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from time import monotonic
+from typing import Any, ClassVar, Final, cast
+
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from faust.serializers.schemas import Schema
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage, Message
+from mode import Service
+
+from streams.worker.offsets import OffsetTracker
+
+POLL_TIMEOUT_S: Final = 1.0
+DRAIN_TIMEOUT_S: Final = 10.0
+
+
+class RunSchema(Schema):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """Hands a run to the agent as it was fetched. Decoding is the agent's, so nothing can fail here."""
+
+    def compile(self, app: Any, **kwargs: Any) -> Callable[..., Awaitable[Any]]:
+        """The coroutine function that makes an event of a message."""
+
+        async def decode(message: Message, *, propagate: bool = False) -> Any:
+            return app.create_event(message.key, message.value, message.headers, message)
+
+        return decode
+
+
+class RunConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that owns the aiokafka consumer."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit. False when the broker refused or is away: the offsets stay due and go out with the next commit.
+
+        Stock Faust crashes the app on every error but one.
+        """
+        consumer = self._ensure_consumer()
+        due = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await consumer.commit(due)
+        except KafkaError as error:
+            self.log.warning("commit refused, will be tried again: %s", type(error).__name__)
+            return False
+        self.tp_last_committed_at.update(dict.fromkeys(offsets, monotonic()))
+        return True
+
+
+class RunConsumer(driver.Consumer):
+    """Delivers runs, and commits only what the agents have settled."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offsets: OffsetTracker[TP] = OffsetTracker()
+        # Set by the app: waits until agents have finished what they hold. True when all is settled.
+        self.on_drain: Callable[[float], Awaitable[bool]] | None = None
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return RunConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Fetch and deliver until stopped. Changelog records go one by one, as recovery wants them."""
+        stopped = cast(Service, self)._stopped.is_set
+        fetcher_stopped = cast(Service, fetcher)._stopped.is_set
+        try:
+            while not (stopped() or fetcher_stopped()):
+                records, active = await self._wait_next_records(POLL_TIMEOUT_S)
+                await asyncio.sleep(0)
+                if records is None or self.should_stop:
+                    continue
+                if self.flow_active:
+                    await self._deliver_all(records, active)
+                else:
+                    await self._seek_back()
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+        except ConsumerStoppedError:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _seek_back(self) -> None:
+        # Fetched while flow stopped, so never delivered: read again from the committed offset.
+        try:
+            await self.perform_seek()
+        except Exception as error:
+            self.log.warning("seek while flow is stopped: %s", type(error).__name__)
+
+    async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
+        generation = self.app.consumer_generation_id
+        for tp, batch in records.items():
+            for message in self._messages(tp, batch):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                if active is None or tp in active:
+                    await self._deliver(tp, message)
+
+    def _messages(self, tp: TP, batch: list[Any]) -> Iterator[ConsumerMessage]:
+        if self._is_changelog_tp(tp):
+            read = self._read_offset[tp]
+            yield from (self._to_message(tp, r) for r in batch if read is None or r.offset >= read)
+            return
+        run = [record for record in batch if record.offset > self.offsets.delivered(tp)]
+        if run:
+            yield self._to_run(tp, run)
+
+    def _to_run(self, tp: TP, run: list[Any]) -> ConsumerMessage:
+        last = run[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            [],
+            None,
+            cast(Any, run),  # Faust types a value as bytes and passes it through
+            None,
+            None,
+            None,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _deliver(self, tp: TP, message: ConsumerMessage) -> None:
+        if not self._is_changelog_tp(tp):
+            self.offsets.deliver(tp, message.offset)
+        # A rebalance must be able to interrupt a delivery that waits for room in the agent's queue.
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        self._read_offset[tp] = message.offset
+
+    def settle(self, message: Message) -> None:
+        """All outputs of the run are acknowledged. One of an earlier generation is ignored: it will be read again."""
+        if message.generation_id == self.app.consumer_generation_id:
+            self.offsets.settle(message.tp, message.offset)
+
+    def ack(self, message: Message) -> bool:
+        """Faust's own acknowledgement settles nothing: it comes also for what raised and what was skipped."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return False
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: a full queue makes the delivery wait, which holds the fetcher back without a sleep."""
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets. What was delivered before counts no more."""
+        self.offsets.clear()
+        self._committed_offset.clear()
+        await super().perform_seek()
+
+    async def wait_empty(self) -> None:
+        """Let agents finish what they hold, within a bound, and commit it."""
+        if self.on_drain is not None and not await self.on_drain(DRAIN_TIMEOUT_S):
+            self.log.warning("agents did not finish in %s s; their runs will be read again", DRAIN_TIMEOUT_S)
+        await self.commit()
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (tp for tp in self.offsets.partitions() if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.offsets.committable(tp)
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """Commit what is still ours; the books move only when the broker agreed."""
+        assignment = self.assignment()
+        due = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        if not due or not await self._commit(due):
+            return False
+        self._committed_offset.update(due)
+        return True
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
+        """Nothing: the stock detector compares two different clocks. The worker has a watchdog of its own."""
+
+
+class IdempotentProducer(driver.Producer):
+    """Stock producer with acks=all and idempotence whatever the mode: a retry can neither repeat nor reorder."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class RunTransport(driver.Transport):
+    """Kafka for this app."""
+
+    Consumer: ClassVar[type[Any]] = RunConsumer
+    Producer: ClassVar[type[Any]] = IdempotentProducer
