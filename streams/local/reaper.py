@@ -22,7 +22,7 @@ import psutil
 
 from streams.local.process import POLL_S, signal_group
 
-GRACE_S = 8.0
+GRACE_S = 6.0
 """Kafka closes its logs in under a second; after this long nobody gets better by waiting."""
 
 

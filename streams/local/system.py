@@ -73,7 +73,7 @@ class System:
         await self._start_children(self._services, SERVICES_TIMEOUT_S)
         await self._apply_topics()
         await self._start_children(self._serving, ROLES_TIMEOUT_S)
-        await self._start_children(self._demo, ROLES_TIMEOUT_S)
+        self._say_and_start(self._demo)  # nobody waits for it: it may have finished before anybody looked
         self._console.say(f"started in {time.monotonic() - began_at:.1f} s; Ctrl-C stops all, the data stay")
         for line in self._addresses():
             self._console.say(line)
@@ -81,16 +81,18 @@ class System:
 
     async def _start_children(self, children: Sequence[Child], timeout_s: float) -> None:
         """Start them side by side; return when all are ready at the same time."""
-        if not children:
-            return
-        self._console.say(f"starting {', '.join(child.name for child in children)}")
-        for child in children:
-            child.start()
+        self._say_and_start(children)
         began_at = time.monotonic()
         while unready := [child for child in children if not await child.is_ready()]:
             if time.monotonic() - began_at > timeout_s:
                 raise NotReadyError(_not_ready(unready, timeout_s))
             await asyncio.sleep(POLL_S)
+
+    def _say_and_start(self, children: Sequence[Child]) -> None:
+        if children:
+            self._console.say(f"starting {', '.join(child.name for child in children)}")
+        for child in children:
+            child.start()
 
     async def _apply_topics(self) -> None:
         """Declare every topic and schema before anybody needs one.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
+from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-untyped]  # 0.14.0 ships no py.typed
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from streams.local.errors import DiskError, NotReadyError
 from streams.local.kafka import LocalKafka
 from tests.conftest import StartKafka
 
@@ -51,27 +55,34 @@ async def test_an_unknown_topic_is_not_created_by_accident(kafka_bootstrap: str)
         assert "never-declared" not in await consumer.topics()
 
 
-async def test_records_and_cluster_id_outlive_a_stop_and_a_kill(start_kafka: StartKafka) -> None:
+async def test_records_and_cluster_id_outlive_a_kill_and_another_port(start_kafka: StartKafka) -> None:
     kafka = start_kafka()
-    cluster_id = kafka.cluster_id
     topic = await create_topic(kafka.bootstrap_servers)
-    await produce(kafka.bootstrap_servers, topic, b"before the stop")
-
-    kafka.stop()
-    kafka.start()
     await produce(kafka.bootstrap_servers, topic, b"before the kill")
+
     kafka.kill()
-    kafka.start()
-
-    assert await consume(kafka.bootstrap_servers, topic, 2) == [b"before the stop", b"before the kill"]
-    assert cluster_id
-    assert cluster_id == kafka.cluster_id
-
-
-def test_another_port_finds_the_same_cluster(start_kafka: StartKafka) -> None:
-    kafka = start_kafka()
-    kafka.stop()
 
     with LocalKafka(kafka.data_dir) as moved:
-        assert (kafka.port, kafka.cluster_id) != (moved.port, None)
-        assert kafka.cluster_id == moved.cluster_id
+        await produce(moved.bootstrap_servers, topic, b"after the kill")
+        assert await consume(moved.bootstrap_servers, topic, 2) == [b"before the kill", b"after the kill"]
+        assert kafka.cluster_id
+        assert (kafka.cluster_id, True) == (moved.cluster_id, kafka.port != moved.port)
+
+
+def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kafka = LocalKafka(tmp_path, server.getsockname()[1])
+
+        with pytest.raises(
+            NotReadyError, match=r"kafka ended with exit code 1 while starting\.(?s:.*)Address already in use"
+        ):
+            kafka.start()
+
+    assert not kafka.running
+
+
+def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DiskError, match="--data-dir"):
+        LocalKafka(tmp_path / "file" / "kafka").start()

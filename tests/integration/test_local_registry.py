@@ -33,18 +33,13 @@ def test_a_schema_is_registered_and_read_back(registry_url: str) -> None:
     assert json.loads(answer["schema"]) == SCHEMA
 
 
-def test_ids_outlive_a_stop_and_a_kill_right_after_the_answer(start_registry: StartRegistry) -> None:
+def test_ids_outlive_a_kill_right_after_the_answer(start_registry: StartRegistry) -> None:
     registry = start_registry()
-    first = register(registry.url, "calls-value", SCHEMA)
-    registry.stop()
-    registry.start()
-    second = register(registry.url, "answers-value", OTHER)
+    ids = [register(registry.url, "calls-value", SCHEMA), register(registry.url, "answers-value", OTHER)]
+
     registry.kill()
     registry.start()
 
-    assert [first, second] == [
-        register(registry.url, "calls-value", SCHEMA),
-        register(registry.url, "answers-value", OTHER),
-    ]
-    assert first != second
-    assert sorted(["calls-value", "answers-value"]) == sorted(call(f"{registry.url}/subjects"))  # type: ignore[call-overload]
+    assert call(f"{registry.url}/subjects") == ["answers-value", "calls-value"]
+    assert register(registry.url, "new-value", {**SCHEMA, "name": "New"}) not in ids
+    assert [register(registry.url, "calls-value", SCHEMA), register(registry.url, "answers-value", OTHER)] == ids

@@ -1,6 +1,6 @@
 """A role in ten milliseconds: answers 200 at every path, or does what its arguments say.
 
-stub_role.py PORT [--exit CODE] [--exit-if-exists FILE CODE] [--ignore-sigterm] [--child]
+local_stub_role.py PORT [--exit CODE] [--exit-if-exists FILE CODE] [--ignore-sigterm] [--child]
 """
 
 from __future__ import annotations

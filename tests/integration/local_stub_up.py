@@ -1,7 +1,9 @@
-"""`streams up` with stub roles in place of ours: `stub_up.py DATA_DIR OPTION=VALUE ...`.
+"""`streams up` with stub roles in place of ours: `local_stub_up.py DATA_DIR OPTION=VALUE ...`.
 
-kafka-port, registry-port, gateway-port, gateway-ops-port, monitor-port    as for `up`, default 0
-topics, gateway, worker, monitor, demo                                     arguments of that stub
+kafka-port, registry-port, gateway-port, gateway-ops-port, monitor-port: as for `up`, default 0
+gateway, worker, monitor, demo: arguments of that stub; `demo` starts it
+topics: exit code of `topics apply`
+roles-timeout: seconds the roles have to become ready
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ import shlex
 import sys
 from pathlib import Path
 
+from streams.local import system
 from streams.local.launcher import Plan, UpOptions, up
 from streams.local.roles import Role, Roles
 
-STUB = Path(__file__).with_name("stub_role.py")
+STUB = Path(__file__).with_name("local_stub_role.py")
 
 
 def main() -> int:
@@ -39,6 +42,7 @@ def main() -> int:
             demo=(stub(data_dir, "demo", None),) if options.demo else (),
         )
 
+    system.ROLES_TIMEOUT_S = float(given.get("roles-timeout", system.ROLES_TIMEOUT_S))
     return up(UpOptions(demo="demo" in given, data_dir=Path(data_dir), **ports), stub_roles)
 
 

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from streams.local.errors import LocalError, RefusedError, disk_error
+
+
+def test_a_script_can_tell_the_kinds_apart_by_exit_code() -> None:
+    codes = {kind.__name__: kind.exit_code for kind in LocalError.__subclasses__() if kind is not RefusedError}
+
+    assert codes == {
+        "NotReadyError": 1,
+        "PortTakenError": 3,
+        "DataDirInUseError": 4,
+        "DownloadError": 5,
+        "DiskError": 6,
+        "JavaMissingError": 7,
+    }
+
+
+def test_a_role_that_refuses_gives_its_own_exit_code() -> None:
+    assert RefusedError("gateway refused", 78).exit_code == 78
+
+
+def test_a_full_disk_is_called_one() -> None:
+    error = disk_error(OSError(errno.ENOSPC, "No space left on device"), Path("/cache"), "Free some space.")
+
+    assert str(error) == "cannot write to /cache: the disk is full. Free some space."
