@@ -16,12 +16,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from streams.errors import SettingsError
 from streams.monitor import routes
-from streams.monitor.errors import SettingsError
 from streams.monitor.logs import configure_logs
 from streams.monitor.monitor import Monitor
 from streams.monitor.problems import EXCEPTION_HANDLERS
-from streams.monitor.settings import EXIT_CONFIG, MonitorSettings
+from streams.monitor.settings import MonitorSettings
 
 SHUTDOWN_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1000
@@ -97,5 +97,5 @@ def main() -> int:
     except SettingsError as error:
         for fault in error.faults:
             sys.stderr.write(f"monitor: {fault}\n")
-        return EXIT_CONFIG
+        return error.exit_code
     return serve(settings)

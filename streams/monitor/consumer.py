@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.monitor.errors import TopicsMissingError
 from streams.monitor.kafka import connection, stop, translated
-from streams.monitor.settings import KafkaSettings
+from streams.settings import KafkaSettings
 
 FETCH_WAIT_MS = 500
 MAX_RECORDS = 500

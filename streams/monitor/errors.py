@@ -1,33 +1,22 @@
-"""What can go wrong in the monitor.
+"""What can go wrong in the monitor. Settings are refused with streams.errors.SettingsError.
 
-MonitorError
-├── SettingsError            fatal: a setting is missing, bad or unknown; names every fault at once
-├── KafkaUnavailableError    retriable: the broker did not answer, or answered with trouble of its own
-├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
-├── NotReadyError            retriable: nothing to serve yet; HTTP 503
-├── TooManyListenersError    retriable: as many follow /api/events as may; HTTP 503
-├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
-└── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
+StreamsError
+└── MonitorError
+    ├── KafkaUnavailableError    retriable: the broker did not answer, or answered with trouble of its own
+    ├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
+    ├── NotReadyError            retriable: nothing to serve yet; HTTP 503
+    ├── TooManyListenersError    retriable: as many follow /api/events as may; HTTP 503
+    ├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
+    └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
 """
 
-from typing import ClassVar
+from streams.errors import StreamsError
 
 
-class MonitorError(Exception):
-    """Base of the monitor's errors. `code` is stable; `retriable` tells whether trying again can help."""
+class MonitorError(StreamsError):
+    """Base of the monitor's errors."""
 
-    code: ClassVar[str] = "monitor"
-    retriable: ClassVar[bool] = False
-
-
-class SettingsError(MonitorError):
-    """Settings that the monitor refuses to start with; `faults` has one line per fault."""
-
-    code = "settings"
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    code = "monitor"
 
 
 class KafkaUnavailableError(MonitorError):
@@ -35,6 +24,7 @@ class KafkaUnavailableError(MonitorError):
 
     code = "kafka_unavailable"
     retriable = True
+    exit_code = 69  # EX_UNAVAILABLE
 
 
 class TopicsMissingError(MonitorError):

@@ -14,15 +14,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
-from aiokafka.helpers import create_ssl_context
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from streams.monitor.errors import KafkaUnavailableError
 from streams.monitor.reading import GroupReading, Partition
-from streams.monitor.settings import KafkaSettings
+from streams.settings import KafkaSettings
 
 CLIENT_ID = "airudder-monitor"
 REQUEST_TIMEOUT_MS = 4_000
+METADATA_MAX_AGE_MS = 30_000
 CLOSE_TIMEOUT_S = 2.0
 FETCH_WAIT_MS = 100
 # One record per partition is wanted; the broker sends a larger batch whole all the same.
@@ -31,28 +31,13 @@ NO_MEMBERS = ("Empty", "Dead")
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """The client library's arguments for these settings. Raises OSError or ssl.SSLError for unreadable certificates."""
-    arguments: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
+    """The client library's arguments for these settings. Raises OSError for unreadable certificates."""
+    return {
+        **settings.client_arguments(),
         "client_id": CLIENT_ID,
-        "security_protocol": settings.security_protocol,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
-        "metadata_max_age_ms": 30_000,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
     }
-    if settings.security_protocol.startswith("SASL"):
-        arguments |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password,
-        }
-    if settings.security_protocol.endswith("SSL"):
-        arguments["ssl_context"] = create_ssl_context(
-            cafile=settings.ssl_cafile,
-            certfile=settings.ssl_certfile,
-            keyfile=settings.ssl_keyfile,
-            password=settings.ssl_password,
-        )
-    return arguments
 
 
 @asynccontextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from streams.errors import SettingsError
 from streams.monitor import app
-from streams.monitor.errors import SettingsError
-from streams.monitor.settings import KafkaSettings, MonitorSettings
+from streams.monitor.settings import MonitorSettings
+from streams.settings import KafkaSettings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -41,6 +42,7 @@ def test_all_faults_are_named_at_once() -> None:
             {
                 "MONITOR_PORT": "70000",
                 "MONITOR_PROT": "1",
+                "STREAMS_WINDOWS": "1",
                 "KAFKA_BOOTSTRAP_SERVERS": "nowhere",
                 "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
                 "KAFKA_SASL_MECHANISM": "MAGIC",
@@ -58,6 +60,7 @@ def test_all_faults_are_named_at_once() -> None:
         "KAFKA_SASL_MECHANISM",
         "SCHEMA_REGISTRY_URL",
         "STREAMS_WINDOW_S",
+        "STREAMS_WINDOWS",
     }
     assert "secret" not in str(caught.value)
 
