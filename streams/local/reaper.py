@@ -83,11 +83,11 @@ def watch(lines: Iterable[str]) -> dict[int, float]:
 
 def end_groups(groups: dict[int, float], grace_s: float = GRACE_S) -> None:
     """SIGTERM, then SIGKILL to whatever is left after `grace_s`; a pid that is someone else's by now is left alone."""
-    ours = [group for group, created in groups.items() if not _reused(group, created)]
+    ours = {group for group, created in groups.items() if not _reused(group, created)}
     for group in ours:
         signal_group(group, signal.SIGTERM)
     deadline = time.monotonic() + grace_s
-    while any(_group_alive(group) for group in ours) and time.monotonic() < deadline:
+    while _any_alive(ours) and time.monotonic() < deadline:
         time.sleep(POLL_S)
     for group in ours:
         signal_group(group, signal.SIGKILL)
@@ -104,12 +104,16 @@ def _reused(pid: int, created: float) -> bool:
         return False
 
 
-def _group_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies only
-        return False
-    return True
+def _any_alive(groups: set[int]) -> bool:
+    """Whether a process of these groups still runs.
+
+    A zombie does not: we are nobody's parent here, and an init that is slow to wait must not cost us the whole grace.
+    """
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getpgid(pid) in groups and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def main() -> None:
