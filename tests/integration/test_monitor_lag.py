@@ -1,0 +1,200 @@
+"""Lag of real groups on a real broker: exact in records and seconds, never negative, honest about what is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import StringIO
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from rich.console import Console
+
+from schemas.topics import Topic
+from streams.errors import StreamsError
+from streams.monitor.cli import lag_table, print_lag
+from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.poller import LagPoller
+from streams.monitor.settings import MonitorSettings
+from streams.settings import KafkaSettings
+from tests.integration.monitor_harness import admin_client, create_topics, kafka_producer
+from tests.waiting import wait_until
+
+POLLS_UNDER_FIRE = 150
+
+
+class Scene:
+    """A topic of one partition and a group, both of this test alone."""
+
+    def __init__(self, bootstrap: str) -> None:
+        name = uuid.uuid4().hex
+        self.bootstrap, self.topic, self.group = bootstrap, f"monitor-{name}", f"group-{name}"
+        self.tp = TopicPartition(self.topic, 0)
+        self.poller = LagPoller(MonitorSettings(kafka=KafkaSettings(bootstrap), app_id="nobody"))
+
+    async def produce(self, count: int) -> list[int]:
+        """`count` records, each acknowledged; their timestamps."""
+        async with kafka_producer(self.bootstrap) as producer:
+            return [(await producer.send_and_wait(self.topic, b"x", partition=0)).timestamp for _ in range(count)]
+
+    @asynccontextmanager
+    async def member(self, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+        """A live member of the group; it commits nothing by itself."""
+        consumer = AIOKafkaConsumer(
+            self.topic,
+            bootstrap_servers=self.bootstrap,
+            group_id=group or self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def commit(self, offset: int, group: str | None = None) -> None:
+        """As a member, then leave."""
+        async with self.member(group) as consumer:
+            await consumer.commit({self.tp: offset})
+
+    async def row(self) -> PartitionLag:
+        return row_of(await self.poller.poll_once(), self.group)
+
+
+def group_of(snapshot: LagSnapshot, name: str) -> GroupLag:
+    [group] = [group for group in snapshot.groups if group.consumergroup == name]
+    return group
+
+
+def row_of(snapshot: LagSnapshot, name: str) -> PartitionLag:
+    [row] = group_of(snapshot, name).partitions
+    return row
+
+
+@pytest.fixture
+async def scene(kafka_bootstrap: str) -> AsyncIterator[Scene]:
+    scene = Scene(kafka_bootstrap)
+    await create_topics(kafka_bootstrap, (Topic(scene.topic, "any", "Call", "worker"),), partitions=1)
+    yield scene
+    await scene.poller.aclose()
+
+
+async def test_lag_is_exact_in_records_and_to_the_millisecond(scene: Scene) -> None:
+    appended_at = await scene.produce(10)
+    await scene.commit(4)
+    snapshot = await scene.poller.poll_once()
+    row = row_of(snapshot, scene.group)
+
+    assert (row.current_offset, row.begin_offset, row.end_offset, row.lag) == (4, 0, 10, 6)
+    assert row.lag_seconds == (snapshot.as_of_ms - appended_at[4]) / 1000
+
+
+async def test_the_age_grows_with_the_clock_and_shrinks_with_each_commit(scene: Scene) -> None:
+    appended_at = await scene.produce(3)
+    await scene.commit(0)
+    first = await scene.row()
+    await scene.commit(2)
+    snapshot = await scene.poller.poll_once()
+
+    assert first.lag_seconds is not None
+    assert row_of(snapshot, scene.group).lag_seconds == (snapshot.as_of_ms - appended_at[2]) / 1000
+
+
+async def test_a_group_that_read_all_has_no_lag(scene: Scene) -> None:
+    await scene.produce(3)
+    await scene.commit(3)
+    row = await scene.row()
+
+    assert (row.lag, row.lag_seconds, row.state) == (0, 0.0, "ok")
+
+
+async def test_two_groups_at_two_offsets_of_one_partition_have_two_ages(scene: Scene) -> None:
+    appended_at = await scene.produce(6)
+    other = f"{scene.group}-other"
+    await scene.commit(1)
+    await scene.commit(5, other)
+    snapshot = await scene.poller.poll_once()
+
+    ages = [row_of(snapshot, group).lag_seconds for group in (scene.group, other)]
+    assert ages == [(snapshot.as_of_ms - appended_at[i]) / 1000 for i in (1, 5)]
+
+
+async def test_a_member_that_never_committed_lags_from_the_beginning(scene: Scene) -> None:
+    await scene.produce(3)
+    async with scene.member():
+        row = await scene.row()
+
+    assert (row.current_offset, row.lag, row.lag_seconds) == (None, 3, None)
+
+
+async def test_members_and_state_are_the_groups(scene: Scene) -> None:
+    async with scene.member() as consumer:
+        await consumer.commit({scene.tp: 0})
+        alive = group_of(await scene.poller.poll_once(), scene.group)
+    left = group_of(await scene.poller.poll_once(), scene.group)
+
+    assert (alive.state, alive.members) == ("Stable", 1)
+    assert (left.state, left.members) == ("Empty", 0)
+
+
+async def test_a_stopped_consumer_with_a_backlog_is_a_stop_within_fifteen_seconds(scene: Scene) -> None:
+    await scene.produce(3)
+    await scene.commit(1)
+
+    async def stopped() -> bool:
+        return (await scene.row()).state == "stop"
+
+    await wait_until(stopped, 15, "the verdict is stop")
+
+
+async def test_lag_is_never_negative_however_fast_the_commits(scene: Scene) -> None:
+    """The end offset is read after the committed one; the other way round this fails within seconds."""
+
+    async def read_and_commit(consumer: AIOKafkaConsumer) -> None:
+        async with kafka_producer(scene.bootstrap) as producer:
+            while True:
+                sent = await producer.send_and_wait(scene.topic, b"x", partition=0)
+                await consumer.commit({scene.tp: sent.offset + 1})
+
+    async with scene.member() as consumer:
+        await consumer.commit({scene.tp: 0})
+        task = asyncio.create_task(read_and_commit(consumer))
+        rows = [await scene.row() for _ in range(POLLS_UNDER_FIRE)]
+        assert not task.done()
+        task.cancel()
+
+    assert rows[-1].end_offset > POLLS_UNDER_FIRE
+    assert all(row.lag is not None and row.lag >= 0 for row in rows)
+
+
+async def test_records_that_retention_took_are_counted_to_the_record(scene: Scene) -> None:
+    await scene.produce(10)
+    await scene.commit(3)
+    before = (await scene.poller.poll_once()).records_lost[scene.group, scene.topic]
+    async with admin_client(scene.bootstrap) as admin:
+        await admin.delete_records({scene.tp: RecordsToDelete(before_offset=8)})
+    snapshot = await scene.poller.poll_once()
+
+    assert (before, snapshot.records_lost[scene.group, scene.topic]) == (0, 5)
+    assert row_of(snapshot, scene.group).begin_offset == 8
+
+
+async def test_the_command_prints_a_row_per_partition(scene: Scene) -> None:
+    await scene.produce(2)
+    await scene.commit(1)
+    out = Console(file=StringIO(), width=400)
+    await print_lag({"KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap}, out)
+    printed = out.file.getvalue() if isinstance(out.file, StringIO) else ""
+
+    [line] = [line for line in printed.splitlines() if scene.group in line]
+    assert scene.topic in line
+    assert lag_table(await scene.poller.poll_once()).row_count >= 1
+
+
+async def test_the_command_says_so_when_the_broker_is_away() -> None:
+    with pytest.raises(StreamsError, match=r"127\.0\.0\.1:1"):
+        await print_lag({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
