@@ -18,6 +18,7 @@ from gateway.verification import SCHEME_NAMES, Key, standard_webhooks_key
 DEFAULT_KEYS = "default:airudder"  # public: AiRudder's own documentation names it
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OWN_PREFIXES = ("GATEWAY_", "AIRUDDER_")
+NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 NOT_AVAILABLE_YET = {"GATEWAY_SPOOL_DIR": "the spool is not available yet; unset it"}
 
 _KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):(.+)", re.DOTALL)
@@ -124,11 +125,12 @@ class GatewaySettings(BaseModel):
     def from_env(cls, environ: Mapping[str, str], *, needs_kafka: bool = False) -> Self:
         """Settings from an environment; empty values count as unset, but for AIRUDDER_SIGNING_KEYS.
 
-        needs_kafka: KAFKA_BOOTSTRAP_SERVERS and SCHEMA_REGISTRY_URL are required.
+        needs_kafka: NEEDED_TO_SERVE are required.
         Raises: SettingsError naming every fault.
         """
         given = {name: value for name, value in environ.items() if value or name == "AIRUDDER_SIGNING_KEYS"}
         faults = [f"{name}: {why}" for name, why in NOT_AVAILABLE_YET.items() if name in given]
+        faults += [f"{name}: required" for name in NEEDED_TO_SERVE if needs_kafka and name not in given]
         relevant = {
             name: value
             for name, value in given.items()
@@ -139,16 +141,14 @@ class GatewaySettings(BaseModel):
         except ValidationError as error:
             faults += [f"{fault['loc'][0]}: {_wording(fault)}" for fault in error.errors()]
             settings = cls.model_validate(_without_faulty(relevant, error))
-        faults += settings.contradictions(needs_kafka=needs_kafka)
+        faults += settings.contradictions()
         if faults:
             raise SettingsError(sorted(set(faults)))
         return settings
 
-    def contradictions(self, *, needs_kafka: bool) -> list[str]:
+    def contradictions(self) -> list[str]:
         """What is wrong between settings that are right one by one."""
         rules = {
-            "KAFKA_BOOTSTRAP_SERVERS: required": needs_kafka and not self.kafka_bootstrap_servers,
-            "SCHEMA_REGISTRY_URL: required": needs_kafka and not self.schema_registry_url,
             "AIRUDDER_SIGNING_KEYS: the default key is public, so it authenticates nobody; set your own, or "
             "AIRUDDER_ALLOW_DEFAULT_KEY=1 to listen on a non-loopback GATEWAY_HOST with it": (
                 self.host not in LOOPBACK and self.has_default_key and not self.allow_default_key

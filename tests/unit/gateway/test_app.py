@@ -1,0 +1,449 @@
+"""The webhook over HTTP with a publisher in memory: every answer of the contract, in the right order of checks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+
+from gateway.app import create_app, create_ops_app
+from gateway.gateway import Gateway
+from gateway.metrics import OUTCOMES
+from schemas.records import Callback, QuarantinedRequest
+from schemas.topics import CALLBACKS, QUARANTINE
+from tests.fakes import FakePublisher
+from tests.unit.gateway.samples import EXAMPLE, KEY, WEBHOOK, example, settings, signed, to_body, with_detail
+from tests.waiting import wait_until
+
+BODY = to_body(EXAMPLE)
+
+
+class Door:
+    """A gateway in memory, and clients for its two ports."""
+
+    def __init__(self, **changes: Any) -> None:
+        configured = settings(**changes)
+        self.publisher = FakePublisher(timeout_s=configured.publish_timeout_s)
+        self.gateway = Gateway(configured, self.publisher)
+        self.hook = _client(create_app(self.gateway))
+        self.ops = _client(create_ops_app(self.gateway))
+
+    async def post(self, body: Any = BODY, headers: dict[str, str] | None = None) -> httpx2.Response:
+        return await self.hook.post(WEBHOOK, content=body, headers=signed(body) if headers is None else headers)
+
+    def outcome(self, outcome: str) -> float:
+        labels = {"source": "airudder", "outcome": outcome}
+        return self.gateway.metrics.registry.get_sample_value("webhook_requests_total", labels) or 0
+
+    def quarantined(self, reason: str, outcome: str) -> float:
+        labels = {"reason": reason, "outcome": outcome}
+        return self.gateway.metrics.registry.get_sample_value("webhook_quarantined_total", labels) or 0
+
+
+def _client(app: Any) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app, client=("192.0.2.7", 1)), base_url="http://gateway")
+
+
+@asynccontextmanager
+async def open_door(**changes: Any) -> AsyncIterator[Door]:
+    door = Door(**changes)
+    async with door.hook, door.ops:
+        yield door
+
+
+def assert_problem(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    document: dict[str, Any] = response.json()
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert document["type"] == f"urn:airudder:gateway:{code}"
+    assert document["status"] == status
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+async def test_a_verified_callback_is_published_and_answered_200_with_an_empty_object() -> None:
+    async with open_door() as door:
+        response = await door.post()
+
+        (stored,) = door.publisher.records(CALLBACKS)
+        assert (response.status_code, response.content) == (200, b"{}")
+        assert response.headers["content-type"] == "application/json"
+        assert stored.key == "ic1689265xxxxxxxxxxfe7b7da5b5"
+        assert isinstance(stored.record, Callback)
+        assert (stored.record.signature_scheme, stored.record.signature_key_id) == ("hmac-sha256", "k1")
+        assert door.outcome("accepted") == 1
+
+
+async def test_the_key_is_the_event_id_when_there_is_no_call() -> None:
+    async with open_door() as door:
+        await door.post(to_body(example(details=[])))
+
+        (stored,) = door.publisher.records(CALLBACKS)
+        assert isinstance(stored.record, Callback)
+        assert stored.key == stored.record.event_id
+
+
+@pytest.mark.parametrize(
+    ("sent", "trace_id"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "0af7651916cd43dd8448eb211c80319c"),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", None),
+        ("nonsense", None),
+    ],
+)
+async def test_the_senders_trace_goes_on_when_it_is_valid(sent: str, trace_id: str | None) -> None:
+    async with open_door() as door:
+        await door.post(headers={**signed(BODY), "traceparent": sent})
+
+        headers = dict(door.publisher.records(CALLBACKS)[0].headers)
+        assert headers["traceparent"].split(b"-")[1].decode() == (trace_id or headers["ce_id"].decode()[:32])
+
+
+async def test_probe_traffic_is_marked_synthetic_and_other_traffic_is_not() -> None:
+    async with open_door() as door:
+        await door.post(to_body(example(workflow_id="__probe__")))
+        await door.post()
+
+        probe, real = (dict(stored.headers) for stored in door.publisher.records(CALLBACKS))
+        assert probe["synthetic"] == b"1"
+        assert "synthetic" not in real
+
+
+async def test_a_duplicate_is_answered_200_and_published_once() -> None:
+    async with open_door() as door:
+        first, second = await door.post(), await door.post()
+
+        assert (first.content, second.status_code, second.content) == (b"{}", 200, b"{}")
+        assert len(door.publisher.records(CALLBACKS)) == 1
+        assert door.outcome("duplicate") == 1
+
+
+async def test_twins_in_flight_are_published_once_and_all_acknowledged() -> None:
+    async with open_door() as door:
+        door.publisher.hold = asyncio.Event()
+        posts = [asyncio.create_task(door.post()) for _ in range(20)]
+        await wait_until(lambda: door.gateway.in_flight.requests == 20, 5, "twenty posts in flight")
+        door.publisher.hold.set()
+
+        assert [response.status_code for response in await asyncio.gather(*posts)] == [200] * 20
+        assert len(door.publisher.records(CALLBACKS)) == 1
+
+
+async def test_a_callback_that_failed_is_published_when_it_comes_again() -> None:
+    async with open_door() as door:
+        door.publisher.fault = "Kafka: away"
+        refused = await door.post()
+        door.publisher.fault = ""
+        accepted = await door.post()
+
+        assert_problem(refused, 503, "broker_unavailable")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert accepted.status_code == 200
+        assert len(door.publisher.records(CALLBACKS)) == 1
+        assert door.outcome("broker_unavailable") == 1
+
+
+async def test_a_broker_that_does_not_answer_gives_503_within_the_deadline() -> None:
+    async with open_door(publish_timeout_s=0.05) as door:
+        door.publisher.hold = asyncio.Event()
+
+        assert_problem(await door.post(), 503, "broker_unavailable")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-AIRudder-Sign": "wrong"},
+        {"X-AIRudder-Sign": "0" * 64},
+        {"X-AIRudder-Sign": "\xff".encode("latin-1").decode("latin-1")},
+    ],
+)
+async def test_no_or_a_wrong_signature_is_401_and_kept_in_quarantine(headers: dict[str, str]) -> None:
+    async with open_door() as door:
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        response = await door.hook.post(WEBHOOK, content=BODY, headers=[(b"content-type", b"application/json"), *raw])
+
+        (kept,) = door.publisher.records(QUARANTINE)
+        assert_problem(response, 401, "bad_signature")
+        assert isinstance(kept.record, QuarantinedRequest)
+        assert (kept.record.reason, kept.record.body) == ("bad_signature", BODY)
+        assert (kept.record.method, kept.record.path) == ("POST", WEBHOOK)
+        assert kept.record.remote_address == "192.0.2.7"
+        assert kept.key == kept.record.event_id
+        assert not door.publisher.records(CALLBACKS)
+        assert door.outcome("bad_signature") == 1
+
+
+async def test_a_doubled_signature_header_is_401_even_when_both_are_right() -> None:
+    async with open_door() as door:
+        headers = [*signed(BODY).items(), ("X-AIRudder-Sign", signed(BODY)["X-AIRudder-Sign"])]
+        response = await door.hook.post(WEBHOOK, content=BODY, headers=headers)
+
+        assert_problem(response, 401, "bad_signature")
+
+
+async def test_the_quarantine_keeps_the_signature_and_no_credentials() -> None:
+    async with open_door() as door:
+        secrets = {"Authorization": "Bearer t", "Cookie": "c=1", "X-Api-Key": "a", "X-Auth-Token": "b"}
+        await door.post(headers={"content-type": "application/json", "X-AIRudder-Sign": "wrong", **secrets})
+
+        record = door.publisher.records(QUARANTINE)[0].record
+        assert isinstance(record, QuarantinedRequest)
+        assert record.headers["x-airudder-sign"] == "wrong"
+        assert not {name.lower() for name in secrets} & set(record.headers)
+
+
+async def test_unverified_requests_over_the_daily_cap_are_counted_and_not_kept() -> None:
+    async with open_door(quarantine_bytes_per_day=2 * len(BODY)) as door:
+        for _ in range(3):
+            assert (await door.post(headers={"content-type": "application/json"})).status_code == 401
+
+        assert len(door.publisher.records(QUARANTINE)) == 1
+        assert door.quarantined("bad_signature", "kept") == 1
+        assert door.quarantined("bad_signature", "over_cap") == 2
+
+
+async def test_a_bad_signature_is_401_also_while_kafka_is_away() -> None:
+    async with open_door() as door:
+        door.publisher.fault = "Kafka: away"
+
+        assert_problem(await door.post(headers={"content-type": "application/json"}), 401, "bad_signature")
+        assert door.quarantined("bad_signature", "lost") == 1
+
+
+async def test_a_verified_unreadable_body_is_422_with_every_fault_and_kept_in_quarantine() -> None:
+    body = to_body({**with_detail(duration="43", callee=447700900123), "task_id": None})
+    async with open_door() as door:
+        response = await door.post(body)
+
+        document = assert_problem(response, 422, "malformed")
+        assert document["errors"] == [
+            {"path": "task_id", "message": "expected str, got null"},
+            {"path": "details[0].callee", "message": "expected str, got int"},
+            {"path": "details[0].duration", "message": "expected int, got str"},
+        ]
+        (kept,) = door.publisher.records(QUARANTINE)
+        assert isinstance(kept.record, QuarantinedRequest)
+        assert (kept.record.reason, kept.record.body) == ("malformed", body)
+        assert "447700900123" not in kept.record.detail
+        assert door.outcome("malformed") == 1
+
+
+async def test_an_unreadable_body_that_cannot_be_kept_now_is_503_so_that_it_comes_again() -> None:
+    async with open_door() as door:
+        door.publisher.fault = "Kafka: away"
+
+        assert_problem(await door.post(b"{}"), 503, "broker_unavailable")
+
+
+async def test_nothing_is_parsed_before_the_signature_holds() -> None:
+    async with open_door() as door:
+        response = await door.post(b"not json", headers={"content-type": "application/json"})
+
+        assert_problem(response, 401, "bad_signature")
+
+
+async def test_a_body_over_the_limit_is_413_declared_or_chunked() -> None:
+    async def chunked() -> AsyncIterator[bytes]:
+        for position in range(0, len(BODY), 100):
+            yield BODY[position : position + 100]
+
+    async with open_door(max_body_bytes=len(BODY) - 1) as door:
+        declared = await door.post()
+        streamed = await door.post(chunked(), headers=signed(BODY))
+
+        for response in (declared, streamed):
+            assert_problem(response, 413, "too_large")
+            assert response.headers["connection"] == "close"
+        assert door.outcome("too_large") == 2
+
+
+async def test_a_chunked_body_is_joined_and_verified() -> None:
+    async def chunked() -> AsyncIterator[bytes]:
+        for byte in BODY:
+            yield bytes([byte])
+
+    async with open_door() as door:
+        assert (await door.post(chunked(), headers=signed(BODY))).status_code == 200
+
+
+async def test_a_record_too_large_for_its_topic_is_413(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.fakes.MAX_RECORD_BYTES", 100)
+    async with open_door() as door:
+        assert_problem(await door.post(), 413, "too_large")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": ""},
+        {"content-encoding": "gzip"},
+    ],
+)
+async def test_what_is_not_plain_json_by_its_headers_is_415(changes: dict[str, str]) -> None:
+    async with open_door() as door:
+        assert_problem(await door.post(headers={**signed(BODY), **changes}), 415, "unsupported_type")
+        assert door.outcome("unsupported_type") == 1
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+async def test_json_with_parameters_or_in_capitals_is_json(content_type: str) -> None:
+    async with open_door() as door:
+        assert (await door.post(headers={**signed(BODY), "content-type": content_type})).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_another_method_is_405(method: str) -> None:
+    async with open_door() as door:
+        response = await door.hook.request(method, WEBHOOK)
+
+        assert response.status_code == 405
+        assert response.headers["allow"] == "POST"
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/", WEBHOOK + "/", "/webhooks/airudder", "/metrics", "/livez", "/%ff"])
+async def test_another_path_is_404_and_never_a_redirect(path: str) -> None:
+    async with open_door() as door:
+        assert_problem(await door.hook.post(path, content=BODY, headers=signed(BODY)), 404, "not_found")
+
+
+async def test_a_body_that_comes_too_slowly_is_408() -> None:
+    async def stalled() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        await asyncio.Event().wait()
+
+    async with open_door(body_timeout_s=0.01) as door:
+        assert_problem(await door.post(stalled(), headers=signed(BODY)), 408, "slow_body")
+        assert door.outcome("slow_body") == 1
+
+
+async def test_over_the_in_flight_limit_is_429_with_retry_after() -> None:
+    async with open_door(max_in_flight_requests=1) as door:
+        door.publisher.hold = asyncio.Event()
+        first = asyncio.create_task(door.post())
+        await wait_until(lambda: door.publisher.waiting, 5, "the first post to be publishing")
+        second = await door.post()
+        door.publisher.hold.set()
+
+        assert_problem(second, 429, "limited")
+        assert int(second.headers["retry-after"]) >= 1
+        assert (await first).status_code == 200
+        assert (await door.post(to_body(example(status="after")))).status_code == 200
+
+
+async def test_an_unexpected_error_is_500_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_door() as door:
+
+        async def explode(request: Any) -> None:
+            raise RuntimeError("+447700900123")
+
+        monkeypatch.setattr(door.gateway.reception, "receive", explode)
+        response = await door.post()
+
+        assert_problem(response, 500, "internal_error")
+        assert "447700900123" not in response.text
+        assert door.outcome("internal_error") == 1
+
+
+@pytest.mark.parametrize("mode", ["report", "off"])
+async def test_without_enforcement_unsigned_callbacks_are_published_as_signed_by_none(mode: str) -> None:
+    async with open_door(signature_mode=mode) as door:
+        response = await door.post(headers={"content-type": "application/json"})
+
+        record = door.publisher.records(CALLBACKS)[0].record
+        assert response.status_code == 200
+        assert isinstance(record, Callback)
+        assert (record.signature_scheme, record.signature_key_id) == ("none", None)
+
+
+async def test_report_mode_still_says_who_signed() -> None:
+    async with open_door(signature_mode="report") as door:
+        await door.post()
+
+        record = door.publisher.records(CALLBACKS)[0].record
+        assert isinstance(record, Callback)
+        assert record.signature_key_id == KEY.id
+
+
+async def test_received_is_the_sum_of_outcomes() -> None:
+    async with open_door() as door:
+        await door.post()
+        await door.post()
+        await door.post(b"{}")
+        await door.post(headers={})
+
+        assert sum(door.outcome(outcome) for outcome in OUTCOMES) == 4
+
+
+async def test_ready_and_live_tell_different_things() -> None:
+    async with open_door() as door:
+        ready = await door.ops.get("/readyz")
+        door.publisher.fault = "Kafka: away"
+        away = await door.ops.get("/readyz")
+        door.publisher.fault = ""
+        door.gateway.is_draining = True
+        stopping = await door.ops.get("/readyz")
+
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
+        assert (away.status_code, away.json()) == (503, {"status": "not ready", "reasons": ["Kafka: away"]})
+        assert (stopping.status_code, stopping.json()["reasons"]) == (503, ["stopping"])
+        assert (await door.ops.get("/livez")).status_code == 200
+        assert (await door.ops.get("/nope")).status_code == 404
+
+
+async def test_every_metric_is_exposed_and_none_has_an_id_or_number() -> None:
+    async with open_door() as door:
+        await door.post()
+        await door.hook.get("/surprise/+447700900123")
+        text = (await door.ops.get("/metrics")).text
+
+    for name in (
+        'webhook_requests_total{outcome="accepted",source="airudder"} 1.0',
+        'webhook_publish_duration_seconds_count{topic="airudder.callbacks.v1"} 1.0',
+        "webhook_in_flight 0.0",
+        "webhook_in_flight_limit 2000.0",
+        'webhook_signatures_total{key_id="k1"} 1.0',
+        'webhook_quarantined_total{outcome="kept",reason="malformed"} 0.0',
+        f'http_server_request_duration_seconds_count{{http_request_method="POST",http_response_status_code="200",'
+        f'http_route="{WEBHOOK}"}} 1.0',
+        'http_response_status_code="404",http_route="other"} 1.0',
+        "gateway_ready 1.0",
+        "process_resident_memory_bytes",
+    ):
+        assert name in text
+    assert "447700900123" not in text
+    assert "ic1689265" not in text
+
+
+async def test_one_log_line_per_callback_and_nothing_personal_or_secret_in_any() -> None:
+    planted = with_detail(callee="+447700900123", call_id="ic-planted")
+    planted["details"][0]["question_answer"][0]["answer_text"] = "my planted transcript"
+    wrong = with_detail(callee=447700900123, duration="my planted transcript")
+    with structlog.testing.capture_logs() as logs:
+        async with open_door() as door:
+            await door.post(to_body(planted))
+            await door.post(to_body(wrong))
+            await door.post(to_body(planted), headers={"content-type": "application/json"})
+            door.publisher.fault = "Kafka: away"
+            await door.post()
+
+    lines = [line for line in logs if line["event"] == "callback"]
+    accepted = lines[0]
+    assert [line["outcome"] for line in lines] == ["accepted", "malformed", "bad_signature", "broker_unavailable"]
+    assert set(accepted) == {
+        "event", "log_level", "event_id", "outcome", "topic", "partition", "offset", "duration_ms",
+    }  # fmt: skip
+    text = json.dumps(logs)
+    for secret in ("447700900123", "planted transcript", KEY.secret.decode(), signed(BODY)["X-AIRudder-Sign"]):
+        assert secret not in text
