@@ -83,7 +83,15 @@ class System:
         """Start them side by side; return when all are ready at the same time."""
         self._say_and_start(children)
         began_at = time.monotonic()
-        while unready := [child for child in children if not await child.is_ready()]:
+        told: set[str] = set()
+        while True:
+            ready = {child.name for child in children if await child.is_ready()}
+            for name in sorted(ready - told):
+                self._console.say(f"  {name} is ready after {time.monotonic() - began_at:.1f} s")
+            told |= ready
+            unready = [child for child in children if child.name not in ready]
+            if not unready:
+                return
             if time.monotonic() - began_at > timeout_s:
                 raise NotReadyError(_not_ready(unready, timeout_s))
             await asyncio.sleep(POLL_S)
