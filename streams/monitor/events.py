@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from streams.monitor.errors import TooManyListenersError
@@ -33,7 +33,7 @@ class EventHub:
         if self.listeners >= MAX_LISTENERS:
             raise TooManyListenersError(f"{MAX_LISTENERS} clients listen already")
 
-    async def listen(self) -> AsyncIterator[tuple[Kind, int, str]]:
+    async def listen(self) -> AsyncGenerator[tuple[Kind, int, str], None]:
         """(kind, id, data): first the newest of each kind, then each as it comes, skipping what was overtaken.
 
         Ask `check_room` first.

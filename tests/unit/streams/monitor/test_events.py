@@ -1,0 +1,56 @@
+"""Listeners get the newest of each kind and never a backlog."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from streams.monitor import events
+from streams.monitor.errors import TooManyListenersError
+from streams.monitor.events import EventHub
+
+
+async def test_a_new_listener_first_hears_the_newest_of_each_kind() -> None:
+    hub = EventHub()
+    for kind, data in (("lag", "old"), ("outcomes", "o"), ("lag", "new")):
+        hub.publish(kind, data)  # type: ignore[arg-type]  # the table's strings are kinds
+    listener = hub.listen()
+
+    assert [await anext(listener) for _ in range(2)] == [("outcomes", 2, "o"), ("lag", 3, "new")]
+
+
+async def test_a_waiting_listener_hears_what_comes() -> None:
+    hub = EventHub()
+    listener = hub.listen()
+    waiting = asyncio.ensure_future(anext(listener))
+    await asyncio.sleep(0)
+    hub.publish("lag", "now")
+
+    assert await waiting == ("lag", 1, "now")
+
+
+async def test_a_slow_listener_skips_what_was_overtaken() -> None:
+    hub = EventHub()
+    listener = hub.listen()
+    hub.publish("lag", "1")
+    heard = [await anext(listener)]
+    for number in range(2, 100):
+        hub.publish("lag", str(number))
+    heard.append(await anext(listener))
+
+    assert heard == [("lag", 1, "1"), ("lag", 99, "99")]
+
+
+async def test_no_more_may_listen_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_LISTENERS", 1)
+    hub = EventHub()
+    hub.publish("lag", "x")
+    hub.check_room()
+    listener = hub.listen()
+    await anext(listener)
+    with pytest.raises(TooManyListenersError):
+        hub.check_room()
+    await listener.aclose()
+
+    hub.check_room()
