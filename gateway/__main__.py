@@ -7,7 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import httpx2
 import msgspec
@@ -52,7 +52,7 @@ def serve() -> None:
     try:
         uvloop.run(serve_forever(settings))
     except OSError as error:
-        sys.exit(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
+        _fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
 
 
 @app.command()
@@ -76,7 +76,7 @@ def send(
     try:
         response = asyncio.run(_post(settings, url or _default_url(settings), body))
     except (httpx2.HTTPError, ValueError) as error:
-        sys.exit(f"not sent: {error or type(error).__name__}")
+        _fail(f"not sent: {error or type(error).__name__}")
     print(response.status_code, response.text)
     sys.exit(0 if response.status_code == httpx2.codes.OK else 1)
 
@@ -113,7 +113,7 @@ def which_scheme(
     for match in matches:
         print(f"AIRUDDER_SIGNATURE_SCHEME={match.scheme}  (key {match.key_id})")
     if not matches:
-        sys.exit("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
+        _fail("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
 
 
 async def _post(settings: GatewaySettings, url: str, body: bytes) -> httpx2.Response:
@@ -141,6 +141,11 @@ def _settings(*, needs_kafka: bool = False) -> GatewaySettings:
         sys.exit(EX_CONFIG)
 
 
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
 def _sample(settings: GatewaySettings) -> bytes:
     return msgspec.json.encode(Traffic(Random()).delivery(datetime.now(settings.timezone)))
 
@@ -149,7 +154,7 @@ def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        sys.exit(f"cannot read {file}: {error.strerror}")
+        _fail(f"cannot read {file}: {error.strerror}")
 
 
 def _default_url(settings: GatewaySettings) -> str:

@@ -1,0 +1,88 @@
+"""The command line: what it prints and how it exits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.__main__ import EX_CONFIG, app
+from gateway.settings import OWN_PREFIXES
+from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body
+
+KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
+KEYS = {"AIRUDDER_SIGNING_KEYS": f"other:x,{KEY.id}:{KEY.secret.decode()}"}
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    unset = dict.fromkeys([*KAFKA, *KEYS, "GATEWAY_PORT", "GATEWAY_OPS_PORT"])
+    return CliRunner().invoke(app, arguments, env={**unset, **environ})
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config"])
+def test_bad_settings_are_all_named_on_stderr_with_exit_code_78(command: str) -> None:
+    result = run(command, GATEWAY_PORT="x", GATEWAY_TYPO="1", AIRUDDER_SIGNING_KEYS="s3cret")
+
+    assert result.exit_code == EX_CONFIG == 78
+    for name in ("GATEWAY_PORT", "GATEWAY_TYPO", "AIRUDDER_SIGNING_KEYS", *KAFKA):
+        assert f"{name}:" in result.stderr
+    assert "s3cret" not in result.output
+    assert not result.stdout
+
+
+def test_check_config_prints_what_is_in_effect_without_secrets() -> None:
+    result = run("check-config", **KAFKA, **KEYS, GATEWAY_PORT="8123")
+
+    assert result.exit_code == 0
+    assert "GATEWAY_PORT=8123" in result.stdout
+    assert "GATEWAY_HOST=127.0.0.1" in result.stdout
+    assert f"{KEY.id} (secret set)" in result.stdout
+    assert KEY.secret.decode() not in result.stdout
+
+
+@pytest.mark.parametrize("scheme", ["hmac-sha1", "sorted-md5"])
+def test_which_scheme_names_the_setting_and_the_key(tmp_path: Path, scheme: str) -> None:
+    body = to_body(EXAMPLE)
+    (tmp_path / "body").write_bytes(body)
+
+    result = run("which-scheme", str(tmp_path / "body"), signed(body, scheme)["X-AIRudder-Sign"], **KEYS)
+
+    assert result.exit_code == 0
+    assert result.stdout == f"AIRUDDER_SIGNATURE_SCHEME={scheme}  (key {KEY.id})\n"
+
+
+def test_which_scheme_says_when_none_matches(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"{}")
+
+    result = run("which-scheme", str(tmp_path / "body"), "0" * 64, **KEYS)
+
+    assert result.exit_code == 1
+    assert "no scheme matches" in result.stderr
+
+
+def test_send_without_a_gateway_says_so() -> None:
+    result = run("send", "--url", "http://127.0.0.1:9/x")
+
+    assert result.exit_code == 1
+    assert "not sent" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["send", "/no/such/file"], ["which-scheme", "/no/such/file", "x"]])
+def test_a_file_that_is_not_there_is_named(arguments: list[str]) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert "/no/such/file" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config", "send", "simulate", "which-scheme"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(command, "--help")
+
+    assert result.exit_code == 0
+    assert command in result.stdout
+
+
+def test_the_prefixes_whose_unknown_names_are_faults() -> None:
+    assert OWN_PREFIXES == ("GATEWAY_", "AIRUDDER_")
