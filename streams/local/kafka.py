@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.errors import DATA_REMEDY, NotReadyError, disk_error
-from streams.local.java import java_executable
+from streams.local.java import JAVA_ENVIRONMENT, java_executable
 from streams.local.ports import FREE, LOOPBACK, free_ports
 from streams.local.probes import broker_is_ready
 from streams.local.process import Command
@@ -129,7 +129,7 @@ class LocalKafka(LocalService):
 
     def command(self) -> Command:
         argv = self._java("kafka.Kafka", str(self._settings_path))
-        return Command(self.name, argv, self.log_path, working_dir=self.data_dir)
+        return Command(self.name, argv, self.log_path, JAVA_ENVIRONMENT, self.data_dir)
 
     def is_ready(self) -> bool:
         return broker_is_ready(self.port)
@@ -148,7 +148,7 @@ class LocalKafka(LocalService):
 
     def _settings(self) -> str:
         controller_port = free_ports(1)[0]
-        log_dir = self._log_dir.as_posix()
+        log_dir = _escaped(self._log_dir.as_posix())
         return SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=controller_port, log_dir=log_dir)
 
     def _format(self) -> None:
@@ -158,7 +158,15 @@ class LocalKafka(LocalService):
             "--cluster-id", _new_cluster_id(), "--config", str(self._settings_path),
         )  # fmt: skip
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False)
+            done = subprocess.run(
+                argv,
+                env={**os.environ, **JAVA_ENVIRONMENT},
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=FORMAT_TIMEOUT_S,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
             raise NotReadyError(f"formatting {self._log_dir} took over {FORMAT_TIMEOUT_S} s: try again") from error
         if done.returncode != 0:
@@ -180,3 +188,11 @@ def _new_cluster_id() -> str:
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return text
+
+
+def _escaped(text: str) -> str:
+    """For a Java properties file, which is Latin-1 with UTF-16 escapes."""
+    escaped = text.replace("\\", "\\\\")
+    units = escaped.encode("utf-16-be")
+    codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes)

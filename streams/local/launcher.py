@@ -15,7 +15,7 @@ from pathlib import Path
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.console import Console
 from streams.local.data_dir import hold_data_dir
-from streams.local.errors import EXIT_INTERRUPTED, LocalError, PortTakenError
+from streams.local.errors import EXIT_CONFIG, EXIT_INTERRUPTED, LocalError, PortTakenError, RefusedError
 from streams.local.kafka import LocalKafka
 from streams.local.ports import FREE, LOOPBACK, claim_port
 from streams.local.reaper import Reaper
@@ -134,8 +134,9 @@ def _refuse_equal_ports(ports: dict[str, int]) -> None:
 
 def _streams_ops_port() -> int:
     text = environment_or("STREAMS_OPS_PORT", str(FREE))
-    # what is no number is the worker's to refuse, with all its other faults
-    return int(text) if text.isdigit() else FREE
+    if not text.isdecimal():
+        raise RefusedError(f"STREAMS_OPS_PORT is {text!r}: set it to a port number, or unset it", EXIT_CONFIG)
+    return int(text)
 
 
 def _gateway_host() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.errors import DATA_REMEDY, disk_error
-from streams.local.java import java_executable
+from streams.local.java import JAVA_ENVIRONMENT, java_executable
 from streams.local.ports import FREE, LOOPBACK, free_ports
 from streams.local.probes import http_status
 from streams.local.process import Command
@@ -75,7 +75,7 @@ class LocalRegistry(LocalService):
             *(f"-D{name}={value}" for name, value in settings.items()),
             "-jar", str(artifacts.registry_home / "quarkus-run.jar"),
         )  # fmt: skip
-        environment = {"QUARKUS_OTEL_SDK_DISABLED": "true"}
+        environment = {**JAVA_ENVIRONMENT, "QUARKUS_OTEL_SDK_DISABLED": "true"}
         return Command(self.name, argv, self.log_path, environment, working_dir=self.data_dir)
 
     def is_ready(self) -> bool:

@@ -51,7 +51,8 @@ class System:
         Raises: NotReadyError, RefusedError, and what preparing a service raises.
         """
         for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means what it says
+                asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         try:
             await self._live()
         finally:

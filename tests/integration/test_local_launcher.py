@@ -264,6 +264,13 @@ def test_one_port_for_two_is_refused(start_up: StartUp) -> None:
     assert "--gateway-port and --monitor-port are both 21000" in up.output
 
 
+def test_a_setting_that_is_no_port_is_refused(start_up: StartUp) -> None:
+    up = start_up(environment={**EXTERNAL, "STREAMS_OPS_PORT": "many"})
+
+    assert up.wait_for_exit() == 78
+    assert "error: STREAMS_OPS_PORT is 'many': set it to a port number, or unset it" in up.output
+
+
 def test_a_data_dir_that_cannot_be_made_is_told(start_up: StartUp, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -290,8 +297,9 @@ def test_offline_with_an_empty_cache_ends_with_the_remedy(start_up: StartUp, tmp
 async def test_the_real_services_keep_their_data_over_a_killed_launcher_and_are_started_again_when_they_die(
     start_up: StartUp,
 ) -> None:
-    here = {"KAFKA_BOOTSTRAP_SERVERS": "", "SCHEMA_REGISTRY_URL": ""}
-    up = start_up(environment=here)
+    here = {"KAFKA_BOOTSTRAP_SERVERS": "", "SCHEMA_REGISTRY_URL": "", "LC_ALL": "C"}
+    data_dir = "daten für #1"  # a space, a letter beyond ASCII and a comment sign: as people name directories
+    up = start_up(data_dir=data_dir, environment=here)
     up.wait_until_ready()
     topic = await create_topic(up.address("bootstrap servers"))
     await produce(up.address("bootstrap servers"), topic, b"one")
@@ -300,7 +308,7 @@ async def test_the_real_services_keep_their_data_over_a_killed_launcher_and_are_
 
     up.process.kill()
     up.process.wait()
-    again = start_up(environment=here)
+    again = start_up(data_dir=data_dir, environment=here)
     again.wait_until_ready()
 
     assert gone(children)
