@@ -32,7 +32,7 @@ BATCH_BYTES = 64 * 1024
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
 RETRY_INTERVAL_S = 0.5
-STOP_TIMEOUT_S = 3.0
+STOP_TIMEOUT_S = 2.0  # for each of three steps
 
 log = structlog.get_logger()
 
@@ -76,21 +76,19 @@ class KafkaPublisher:
         self._kafka_fault = "Kafka: not connected yet"
         self._schema_fault = "schema registry: schemas not registered yet"
         self._is_broken = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._endless: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         self._registry = Registry(self._settings.schema_registry_url or "")
-        self._spawn(self._register_schemas(self._registry))
-        self._spawn(self._supervise())
+        self._endless = [self._spawn(self._register_schemas(self._registry)), self._spawn(self._supervise())]
 
     async def stop(self) -> None:
-        producer, self._producer = self._producer, None
         self._kafka_fault = "Kafka: stopped"
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if producer is not None:
-            await _close(producer)
+        for endless in self._endless:
+            endless.cancel()
+        while self._tasks:  # the supervisor's last act is to have its producer closed
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._registry is not None:
             await self._registry.aclose()
 
@@ -212,10 +210,11 @@ class KafkaPublisher:
             sasl_plain_password=password.get_secret_value() if password else None,
         )
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

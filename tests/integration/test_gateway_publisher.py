@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+from aiokafka.errors import ProducerFenced
 
 from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError
@@ -160,3 +161,21 @@ async def test_stopping_is_bounded_without_a_broker_and_may_be_repeated(started:
     assert started.publisher.faults()
     with pytest.raises(PublishError):
         await started.publisher.publish(CALLBACKS, "late", callback(), HEADERS)
+
+
+async def test_a_producer_that_kafka_fenced_is_replaced(kafka: LocalKafka, registry_url: str) -> None:
+    configured = settings(kafka_bootstrap_servers=kafka.bootstrap_servers, schema_registry_url=registry_url)
+    publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
+    await publisher.start()
+    try:
+        await wait_until(lambda: not publisher.faults(), RECOVERY_S, "the publisher to be ready")
+        fenced = publisher._producer
+        assert fenced
+        fenced._message_accumulator.fail_all(ProducerFenced())  # what aiokafka does on a fatal answer
+        with pytest.raises(PublishError):
+            await publisher.publish(CALLBACKS, "fenced", callback(), HEADERS)
+        await wait_until(lambda: publisher._producer not in (None, fenced), RECOVERY_S, "another producer")
+
+        assert await publisher.publish(CALLBACKS, "after", callback(), HEADERS)
+    finally:
+        await publisher.stop()

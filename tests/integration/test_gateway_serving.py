@@ -211,12 +211,24 @@ async def test_sigterm_finishes_what_is_in_flight_and_exits_0(broker: str, regis
         client.gateway.signal(signal.SIGTERM)
         await wait_until(lambda: client.gateway.lines("gateway.draining"), 5, "the drain")
         readyz = await client.readyz()
+        await wait_until(lambda: refuses_connections(client), 5, "the end of listening")
         terminated.set()
 
         assert readyz.status_code == 503
         assert (await post).status_code == 200
         assert await client.gateway.exit_code() == 0
         assert len(await records_since(broker, start)) == 1
+
+
+async def refuses_connections(client: Client) -> bool:
+    host, port = client.gateway.url.removeprefix("http://").split(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    await writer.wait_closed()
+    return False
 
 
 async def in_flight(client: Client) -> bool:

@@ -1,0 +1,43 @@
+"""The cap on unverified bytes: per UTC day, and only for the unverified."""
+
+from __future__ import annotations
+
+from gateway.metrics import Metrics
+from gateway.quarantine import DAY_MS, Quarantine
+from gateway.requests import RawRequest
+from schemas.topics import QUARANTINE
+from tests.fakes import FakePublisher
+
+
+def request(received_at: int, body: bytes = b"12345") -> RawRequest:
+    return RawRequest("POST", "/hook", [], body, "192.0.2.1", received_at)
+
+
+async def test_the_cap_counts_bytes_of_one_utc_day() -> None:
+    publisher = FakePublisher()
+    quarantine = Quarantine(publisher, Metrics([]), max_unverified_bytes_per_day=10)
+
+    for received_at in (0, 1, 2, DAY_MS - 1, DAY_MS, DAY_MS + 1, DAY_MS + 2):
+        await quarantine.keep_unverified(request(received_at), "signature missing")
+
+    kept = [stored.record.to_datum()["received_at"] for stored in publisher.records(QUARANTINE)]
+    assert kept == [0, 1, DAY_MS, DAY_MS + 1]
+
+
+async def test_a_small_request_still_fits_after_one_that_did_not() -> None:
+    publisher = FakePublisher()
+    quarantine = Quarantine(publisher, Metrics([]), max_unverified_bytes_per_day=10)
+
+    await quarantine.keep_unverified(request(0, b"x" * 11), "signature missing")
+    await quarantine.keep_unverified(request(0), "signature missing")
+
+    assert len(publisher.records(QUARANTINE)) == 1
+
+
+async def test_verified_requests_are_kept_whatever_the_cap() -> None:
+    publisher = FakePublisher()
+    quarantine = Quarantine(publisher, Metrics([]), max_unverified_bytes_per_day=0)
+
+    await quarantine.keep_malformed(request(0), "$: expected JSON")
+
+    assert len(publisher.records(QUARANTINE)) == 1
