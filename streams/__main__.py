@@ -72,7 +72,7 @@ def monitor() -> None:
 def topics_apply() -> None:
     """Create the topics that are missing, and check those that are there. Safe to call again.
 
-    STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (the broker's default) count for new topics only.
+    STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (up to three) count for new topics only.
     """
     from streams.admin import apply_topics
     from streams.settings import TopicSettings

@@ -4,19 +4,30 @@ Faust never creates a topic here: a changelog is declared like any other, becaus
 and its partitions must match the topics that its table follows.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from schemas.topics import CO_PARTITIONED, TOPICS
 from streams.errors import BrokerUnavailableError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
 
 REQUEST_TIMEOUT_MS: Final = 15_000
+VISIBLE_TIMEOUT_S: Final = 15.0
+VISIBLE_POLL_S: Final = 0.1
 
 # The worker's tables; each has a changelog with one partition per partition of the topics it follows.
 CALLS_TABLE: Final = "calls"
@@ -26,6 +37,10 @@ TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 
 # Only what breaks the promises when it differs is checked; retention and size are the operator's to tune.
 _CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
+
+_AWAY: Final = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError)
+# What a topic gets when the environment names no replication factor: as many copies as there are brokers, up to this.
+USUAL_REPLICATION: Final = 3
 
 
 class Wanted(NamedTuple):
@@ -82,7 +97,7 @@ async def admin_client(kafka: KafkaSettings) -> AsyncIterator[Any]:
     try:
         await client.start()
         yield client
-    except (KafkaError, OSError) as error:
+    except _AWAY as error:
         raise BrokerUnavailableError(
             f"Kafka at {kafka.bootstrap_servers} did not answer: {type(error).__name__}; is it running there?"
         ) from error
@@ -100,7 +115,7 @@ async def apply_topics(settings: TopicSettings) -> list[str]:
         missing = [topic for topic in wanted_topics(settings.app_id) if topic.name not in existing]
         if missing:
             await _create(client, missing, settings)
-            existing = await describe(client, wanted_topics(settings.app_id))
+            existing = await _until_visible(client, wanted_topics(settings.app_id))
     _raise_faults(faults_in(existing, settings.app_id))
     return [topic.name for topic in missing]
 
@@ -123,6 +138,16 @@ async def describe(client: Any, topics: Iterable[Wanted]) -> dict[str, Existing]
     return {name: Existing(partitions[name], configs[name]) for name in there}
 
 
+async def _until_visible(client: Any, topics: list[Wanted]) -> dict[str, Existing]:
+    """Topics as they are, once all can be seen: a broker may answer before its metadata has caught up."""
+    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+    while True:
+        existing = await describe(client, topics)
+        if len(existing) == len(topics) or time.monotonic() > deadline:
+            return existing
+        await asyncio.sleep(VISIBLE_POLL_S)
+
+
 async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(_CHECKED)) for name in names]
     found: dict[str, dict[str, str]] = {}
@@ -134,11 +159,13 @@ async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
 
 
 async def _create(client: Any, topics: list[Wanted], settings: TopicSettings) -> None:
+    brokers = len((await client.describe_cluster())["brokers"])
+    replication = settings.replication_factor or min(brokers, USUAL_REPLICATION)
     new = [
         NewTopic(
             topic.name,
             num_partitions=settings.partitions,
-            replication_factor=settings.replication_factor,
+            replication_factor=replication,
             topic_configs=topic.config,
         )
         for topic in topics

@@ -128,7 +128,7 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class TopicSettings:
-    """How topics are created. `replication_factor` -1 leaves it to the broker's default."""
+    """How topics are created. `replication_factor` 0: as many copies as there are brokers, up to three."""
 
     kafka: KafkaSettings
     app_id: str
@@ -143,7 +143,7 @@ class TopicSettings:
             kafka=KafkaSettings.from_environment(env),
             app_id=env.text("STREAMS_APP_ID", DEFAULT_APP_ID),
             partitions=env.number("STREAMS_PARTITIONS", default_partitions, 1, 10_000),
-            replication_factor=env.number("STREAMS_REPLICATION_FACTOR", 0, 0, 99) or -1,
+            replication_factor=env.number("STREAMS_REPLICATION_FACTOR", 0, 0, 99),
         )
         env.refuse_unknown("STREAMS_", STREAMS_NAMES)
         env.raise_faults()

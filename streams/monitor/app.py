@@ -89,11 +89,20 @@ def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
     pass
 
 
+def _check_certificates(settings: MonitorSettings) -> None:
+    """Raises SettingsError for files that TLS cannot use: no retry would mend them."""
+    try:
+        settings.kafka.client_arguments()
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError([f"KAFKA_SSL_*: a certificate or key cannot be used: {type(error).__name__}"]) from error
+
+
 def main() -> int:
     """`python -m streams monitor`: settings from the environment, then serve. 78 when the settings are refused."""
     configure_logs()
     try:
         settings = MonitorSettings.from_env(os.environ)
+        _check_certificates(settings)
     except SettingsError as error:
         for fault in error.faults:
             sys.stderr.write(f"monitor: {fault}\n")

@@ -47,7 +47,6 @@ class EventHub:
                     if number > seen:
                         seen = number
                         yield kind, number, data
-                if seen == self._sequence:
-                    await changed.wait()
+                await changed.wait()
         finally:
             self.listeners -= 1

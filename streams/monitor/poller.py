@@ -91,16 +91,16 @@ class LagPoller:
         except KafkaUnavailableError as error:
             self._note(str(error))
         except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
-            log.exception("lag_poll_failed")
             await self._close()
-            self._note(f"the lag poll failed: {type(error).__name__}")
+            self._note(f"the lag poll failed: {type(error).__name__}", error)
         else:
             self._note(None)
             self._on_poll(snapshot)
 
-    def _note(self, fault: str | None) -> None:
+    def _note(self, fault: str | None, error: Exception | None = None) -> None:
+        """One line per change, not per poll."""
         if fault != self.fault:
-            log.warning("lag_poll_failing", fault=fault) if fault else log.info("lag_poll_succeeds")
+            log.warning("lag_poll_failing", fault=fault, exc_info=error) if fault else log.info("lag_poll_succeeds")
         self.fault = fault
 
     async def _close(self) -> None:

@@ -59,8 +59,7 @@ class OutcomeReader:
                 except (KafkaUnavailableError, TopicsMissingError) as error:
                     self._note(str(error))
                 except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
-                    log.exception("outcome_reading_failed")
-                    self._note(f"reading outcomes failed: {type(error).__name__}")
+                    self._note(f"reading outcomes failed: {type(error).__name__}", error)
                 await asyncio.sleep(RETRY_S)
         finally:
             await self._registry.aclose()
@@ -115,7 +114,10 @@ class OutcomeReader:
             self._pruned_at = time.monotonic()
             self._store.prune(int(time.time() * 1000))
 
-    def _note(self, fault: str | None) -> None:
+    def _note(self, fault: str | None, error: Exception | None = None) -> None:
+        """One line per change, not per attempt."""
         if fault != self.fault:
-            log.warning("outcomes_unavailable", fault=fault) if fault else log.info("outcomes_available")
+            log.warning("outcomes_unavailable", fault=fault, exc_info=error) if fault else log.info(
+                "outcomes_available"
+            )
         self.fault = fault

@@ -131,6 +131,7 @@ class Worker:
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **kwargs: Any) -> None:
         self.state.reason_not_ready = "rebalancing"
+        log.info("worker.revoked", partitions=len(revoked))
         for agent in self.agents.values():
             await agent.reset()
 
@@ -139,6 +140,7 @@ class Worker:
             if isinstance(agent, WindowsAgent):
                 await agent.load(self._assigned(topic))
         self.metrics.recoveries.inc()
+        log.info("worker.recovered", partitions=len(self.app.consumer.assignment()))
         self.state.reason_not_ready = ""
 
     def _assigned(self, topic: str) -> set[int]:

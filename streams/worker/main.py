@@ -1,9 +1,11 @@
 """The worker process: settings, topics checked, schemas registered, then the app until a signal."""
 
 import asyncio
+import faulthandler
 import fcntl
 import logging
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,7 @@ RETRY_PAUSE_S: Final = 1.0
 def main(environ: Mapping[str, str]) -> int:
     """Run a worker until SIGTERM or SIGINT. Returns the exit code; errors name the remedy on stderr."""
     _configure_logging()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         settings = WorkerSettings.from_env(environ)
         with only_worker_of(settings.data_dir):

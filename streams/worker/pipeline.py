@@ -10,8 +10,7 @@ For each unit of work, in turn:  rows -> outputs -> cleared rows -> settled (off
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,49 +37,61 @@ class Pipeline:
     """Runs units of work of one agent. `submit` from one task at a time; `fail` must end the process."""
 
     def __init__(self, outbox: Outbox, fail: Callable[[BaseException], None], depth: int = DEPTH) -> None:
-        self._outbox = outbox
-        self._fail = fail
-        self._depth = depth
-        self._start()
-
-    def _start(self) -> None:
-        self._slots = asyncio.Semaphore(self._depth)
-        self._rows_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
-        self._outputs_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
-        self._pending = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._new_lane = lambda: _Lane(outbox, fail, depth)
+        self._lane = self._new_lane()
 
     async def submit(self, work: Work) -> None:
         """Take a unit, in order. Waits while as many units as `depth` are on their way."""
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._guard(stage)) for stage in (self._emit, self._settle)]
-        await self._slots.acquire()
-        self._pending += 1
-        self._idle.clear()
-        self._rows_out.put_nowait((work, await self._outbox.hand_over(work.rows)))
+        await self._lane.submit(work)
 
     async def drain(self) -> None:
         """Wait until every unit taken is settled."""
-        await self._idle.wait()
+        await self._lane.idle.wait()
 
     async def reset(self) -> None:
         """Drop what is on its way, as after a rebalance: its runs will be read again. Repeat: safe."""
-        tasks = self._tasks
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        self._start()
+        lane, self._lane = self._lane, self._new_lane()
+        await lane.close()
 
-    async def _guard(self, stage: Callable[[], object]) -> None:
+
+class _Lane:
+    """The stages between two resets."""
+
+    def __init__(self, outbox: Outbox, fail: Callable[[BaseException], None], depth: int) -> None:
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._outbox = outbox
+        self._fail = fail
+        self._slots = asyncio.Semaphore(depth)
+        self._rows_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
+        self._outputs_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
+        self._pending = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_closed = False
+
+    async def submit(self, work: Work) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._guard(stage)) for stage in (self._emit, self._settle)]
+        await self._slots.acquire()
+        if self._is_closed:
+            return
+        self._pending += 1
+        self.idle.clear()
+        self._rows_out.put_nowait((work, await self._outbox.hand_over(work.rows)))
+
+    async def close(self) -> None:
+        """End the stages, and let go whoever waits to submit."""
+        self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._slots.release()
+        self.idle.set()
+
+    async def _guard(self, stage: Callable[[], Awaitable[None]]) -> None:
         try:
-            await stage()  # type: ignore[misc]  # a coroutine function; Callable keeps the tuple above simple
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
+            await stage()
+        except Exception as error:
             self._fail(error)
 
     async def _emit(self) -> None:
@@ -98,7 +109,7 @@ class Pipeline:
             self._slots.release()
             self._pending -= 1
             if not self._pending:
-                self._idle.set()
+                self.idle.set()
 
 
 async def _delivered(batches: list[Handed]) -> None:

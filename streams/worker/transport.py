@@ -155,10 +155,17 @@ class RunConsumer(driver.Consumer):
         """Nothing: a full queue makes the delivery wait, which holds the fetcher back without a sleep."""
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets. What was delivered before counts no more."""
+        """Go back to the committed offsets. What was delivered before counts no more.
+
+        A partition without a committed offset goes back to its beginning: stock Faust leaves it where the fetcher is,
+        behind records that were fetched during recovery and dropped, which would then never be read.
+        """
         self.offsets.clear()
         self._committed_offset.clear()
         await super().perform_seek()
+        never = [tp for tp in self.assignment() if not self._is_changelog_tp(tp) and not self._committed_offset.get(tp)]
+        if never:
+            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, never))
 
     async def wait_empty(self) -> None:
         """Let agents finish what they hold, within a bound, and commit it."""

@@ -1,0 +1,122 @@
+"""Reading whole topics, and writing callbacks straight into theirs: for tests that look at Kafka itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from gateway.callbacks import read_callback
+from schemas import records, topics
+from schemas.headers import headers_for
+from schemas.records import Callback, Record
+from schemas.registry import Registry
+from schemas.topics import Topic
+
+
+@dataclass(frozen=True)
+class Read:
+    """One record as a subscriber sees it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: Any
+    raw: bytes | None
+    headers: dict[str, bytes]
+
+    @property
+    def ce_id(self) -> str:
+        """The record's own id."""
+        return self.headers["ce_id"].decode()
+
+
+class Subscriber:
+    """Reads topics from their beginning to where they end now."""
+
+    def __init__(self, bootstrap: str, registry: Registry) -> None:
+        self._bootstrap = bootstrap
+        self._registry = registry
+
+    async def read(self, topic: Topic) -> list[Read]:
+        """Every record of a topic, partition by partition."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            return [await self._decoded(topic, record) for record in await _all_records(consumer, topic.name)]
+        finally:
+            await consumer.stop()
+
+    async def _decoded(self, topic: Topic, record: Any) -> Read:
+        kind: type[Record] = getattr(records, topic.record)
+        value = None if record.value is None else await self._registry.decode(record.value, kind)
+        headers = dict(record.headers)
+        return Read(record.topic, record.partition, record.offset, record.key.decode(), value, record.value, headers)
+
+
+async def _all_records(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
+    numbers = await consumer._client._wait_on_metadata(topic)
+    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+    ends = await consumer.end_offsets(partitions)
+    consumer.assign(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    found: list[Any] = []
+    while not all([await consumer.position(tp) >= ends[tp] for tp in partitions]):
+        for fetched in (await consumer.getmany(timeout_ms=500)).values():
+            found.extend(fetched)
+    return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+class CallbackWriter:
+    """Writes deliveries into the callbacks topic as the gateway does, without HTTP in between."""
+
+    def __init__(self, bootstrap: str, registry: Registry) -> None:
+        self._bootstrap = bootstrap
+        self._registry = registry
+        self._producer: Any = None
+
+    async def __aenter__(self) -> CallbackWriter:
+        await self._registry.register([topics.CALLBACKS])
+        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._producer.stop()
+
+    async def write(self, deliveries: Iterable[dict[str, Any]], received_at: int) -> list[Callback]:
+        """Write deliveries (the provider's JSON) in order, all received at one time; returns what was written."""
+        callbacks, sent = [], []
+        for delivery in deliveries:
+            callback = callback_of(delivery, received_at)
+            key = callback.details[0].call_id if callback.details else callback.event_id
+            headers = headers_for(
+                "Callback", callback.event_id, "/airudder/gateway", received_at, callback.event_id[:32]
+            )
+            value = self._registry.encode(topics.CALLBACKS, callback)
+            sent.append(await self._producer.send(topics.CALLBACKS.name, value, key=key.encode(), headers=headers))
+            callbacks.append(callback)
+        for future in sent:
+            await future
+        return callbacks
+
+    async def write_raw(self, value: bytes | None, key: bytes = b"poison", topic: Topic = topics.CALLBACKS) -> None:
+        """Write any bytes."""
+        await self._producer.send_and_wait(topic.name, value, key=key)
+
+
+def callback_of(delivery: dict[str, Any], received_at: int) -> Callback:
+    """The callback that the gateway would make of a delivery."""
+    body = json.dumps(delivery, ensure_ascii=False).encode()
+    return read_callback(
+        body,
+        event_id=sha256(body).hexdigest(),
+        received_at=received_at,
+        signature_scheme="hmac-sha256",
+        signature_key_id="default",
+    )
