@@ -53,8 +53,7 @@ class Registry:
             text = codec.schema_text(topic.record)
             schema_id = await self._ask(self._client.register_schema(topic.subject, Schema(text, "AVRO")))
             if topic.is_output:
-                config = ServerConfig(compatibility=ConfigCompatibilityLevel.FULL_TRANSITIVE)
-                await self._ask(self._client.set_config(topic.subject, config))
+                await self._hold_to_full_transitive(topic.subject)
             self._ids[topic.name] = schema_id
             self._writers[schema_id] = codec.parsed_schema(topic.record)
 
@@ -76,7 +75,19 @@ class Registry:
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
-        await self._client.__aexit__(None, None, None)  # type: ignore[no-untyped-call]  # its only way to close
+        await self._client.aclose()
+
+    async def _hold_to_full_transitive(self, subject: str) -> None:
+        """Set the subject's compatibility. Roles that start together do so at once, and the registry refuses one."""
+        wanted = ConfigCompatibilityLevel.FULL_TRANSITIVE
+        try:
+            await self._ask(self._client.set_config(subject, ServerConfig(compatibility=wanted)))
+        except RegistryUnavailableError:
+            raise
+        except RegistryError:
+            config = await self._ask(self._client.get_config(subject))
+            if wanted not in (config.compatibility, config.compatibility_level):
+                raise
 
     async def _look_up(self, schema_id: int) -> AvroSchema:
         schema = await self._ask(self._client.get_schema(schema_id))

@@ -37,8 +37,8 @@ class Pipeline:
     """Runs units of work of one agent. `submit` from one task at a time; `fail` must end the process."""
 
     def __init__(self, outbox: Outbox, fail: Callable[[BaseException], None], depth: int = DEPTH) -> None:
-        self._new_lane = lambda: _Lane(outbox, fail, depth)
-        self._lane = self._new_lane()
+        self._make = (outbox, fail, depth)
+        self._lane = _Lane(*self._make)
 
     async def submit(self, work: Work) -> None:
         """Take a unit, in order. Waits while as many units as `depth` are on their way."""
@@ -50,7 +50,7 @@ class Pipeline:
 
     async def reset(self) -> None:
         """Drop what is on its way, as after a rebalance: its runs will be read again. Repeat: safe."""
-        lane, self._lane = self._lane, self._new_lane()
+        lane, self._lane = self._lane, _Lane(*self._make)
         await lane.close()
 
 
