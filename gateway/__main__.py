@@ -27,6 +27,7 @@ EX_CONFIG = 78  # sysexits.h: something was found in an unconfigured or misconfi
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     help="""The front door: AiRudder's signed webhooks in, records on Kafka out.
 

@@ -59,16 +59,17 @@ class Simulation:
 
     def _send_one(self) -> None:
         delivery = self._traffic.delivery(datetime.now(self._timezone))
-        task = asyncio.create_task(self._deliver(delivery["details"][0]["call_id"], json.dumps(delivery).encode()))
+        times = 2 if self._random.random() < REPEAT_SHARE else 1
+        call_id, body = delivery["details"][0]["call_id"], json.dumps(delivery).encode()
+        task = asyncio.create_task(self._deliver(call_id, body, times))
         self._outstanding.add(task)
         task.add_done_callback(self._outstanding.discard)
 
-    async def _deliver(self, call_id: str, body: bytes) -> None:
-        times = 2 if self._random.random() < REPEAT_SHARE else 1
+    async def _deliver(self, call_id: str, body: bytes, times: int) -> None:
         try:
             for _ in range(times):
                 await self._sender.post_until_accepted(body, lambda reason: self.retries.update([reason]))
-            self.accepted.add(call_id)
+                self.accepted.add(call_id)
         except RefusedError as error:
             self.refused.append(str(error))
         finally:
