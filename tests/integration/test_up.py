@@ -1,0 +1,184 @@
+"""`python -m streams up` as its user runs it: everything real, from the front door to the page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from schemas.registry import Registry
+from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, TOPICS
+from tests.topics import Read, Subscriber
+from tests.unit.gateway.samples import EXAMPLE
+from tests.waiting import wait_until, wait_until_true
+
+READY_S = 120
+URLS = {
+    "post": r"POST callbacks to +(\S+)",
+    "monitor": r"  monitor +(http\S+)",
+    "bootstrap": r"bootstrap servers +(\S+)",
+    "registry": r"schema registry +(\S+)",
+}
+
+
+class Up:
+    """One running `streams up`, on free ports."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._log = data_dir.with_suffix(f".{len(list(data_dir.parent.glob('*.out')))}.out")
+        ports = [f"--{name}-port=0" for name in ("kafka", "registry", "gateway", "gateway-ops", "monitor")]
+        command = [sys.executable, "-m", "streams", "up", f"--data-dir={data_dir}", *ports]
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "SCHEMA_"))}
+        with self._log.open("wb") as output:
+            self.process = subprocess.Popen(command, env=environ, stdout=output, stderr=output)
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, f"up ended with {self.process.returncode}:\n{self.output}"
+            return "ready" in self.output.splitlines()
+
+        wait_until_true(ready, READY_S, "the line `ready`")
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def url(self, name: str) -> str:
+        found = re.search(URLS[name], self.output)
+        assert found, f"{name} not in:\n{self.output}"
+        return found.group(1)
+
+    def role(self, *words: str) -> psutil.Process:
+        """The child whose command line ends in these words."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        [found] = [child for child in children if child.cmdline()[-len(words) :] == list(words)]
+        return found
+
+    def gateway(self, *arguments: str) -> str:
+        """Run `python -m gateway ARGUMENTS` against this instance; what it printed."""
+        command = [sys.executable, "-m", "gateway", *arguments, "--url", self.url("post")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return done.stdout
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    running = psutil.Process()
+    yield tmp_path / "data"
+    for child in running.children():
+        if "up" in child.cmdline() and str(tmp_path / "data") in " ".join(child.cmdline()):
+            child.terminate()
+            child.wait(60)
+
+
+async def read_all(up: Up) -> dict[str, list[Read]]:
+    registry = Registry(up.url("registry"))
+    try:
+        subscriber = Subscriber(up.url("bootstrap"), registry)
+        return {topic.name: await subscriber.read(topic) for topic in (CALLBACKS, CALLS, ANSWERS, CALL_ATTEMPTS)}
+    finally:
+        await registry.aclose()
+
+
+async def schema_ids(up: Up) -> dict[str, int]:
+    async with httpx2.AsyncClient() as client:
+        answers = {
+            topic.subject: await client.get(f"{up.url('registry')}/subjects/{topic.subject}/versions/latest")
+            for topic in TOPICS
+        }
+    return {subject: answer.json()["id"] for subject, answer in answers.items()}
+
+
+async def calls_counted(up: Up, kind: str) -> int:
+    """Calls over all windows of all workflows or SIP lines, as the monitor tells."""
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(f"{up.url('monitor')}api/outcomes/{kind}")
+    if answer.status_code != 200:
+        return -1
+    return sum(window["calls"] for value in answer.json()["values"] for window in value["windows"])
+
+
+async def counted_everywhere(up: Up, calls: int) -> None:
+    async def counted() -> bool:
+        return [await calls_counted(up, kind) for kind in ("workflows", "sip-lines")] == [calls, calls]
+
+    await wait_until(counted, 60, f"{calls} calls in the windows of workflows and SIP lines")
+
+
+async def test_the_example_passes_through_everything_and_is_there_once_after_a_restart(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    example = tmp_path / "example.json"
+    example.write_text(json.dumps(EXAMPLE))
+    up = Up(data_dir)
+    up.wait_until_ready()
+    assert up.gateway("send", str(example)).split() == ["200", "{}"]
+    await counted_everywhere(up, 1)
+    records = await read_all(up)
+    ids = await schema_ids(up)
+    assert {name: len(found) for name, found in records.items()} == {
+        CALLBACKS.name: 1,
+        CALLS.name: 1,
+        ANSWERS.name: 8,
+        CALL_ATTEMPTS.name: 2,
+    }
+    assert records[ANSWERS.name][0].value.question_content == "意愿确认 Willingness Check"
+    async with httpx2.AsyncClient() as client:
+        page = await client.get(up.url("monitor"))
+        workflow = await client.get(f"{up.url('monitor')}api/outcomes/workflows/{EXAMPLE['workflow_id']}")
+    assert EXAMPLE["sip_line"] in page.text
+    [window] = workflow.json()["windows"]
+    assert (window["window_start_at"], window["calls"], window["revision"]) == ("2024-03-11T13:25:00Z", 1, 1)
+    assert window["kpis"]["asr"] is None, "no percentage from one call"
+    assert up.stop() == 0
+
+    again = Up(data_dir)
+    again.wait_until_ready()
+    await counted_everywhere(again, 1)
+    after = await read_all(again)
+    assert await schema_ids(again) == ids
+    assert {name: [r.ce_id for r in found] for name, found in after.items()} == {
+        name: [r.ce_id for r in found] for name, found in records.items()
+    }
+    assert again.stop(signal.SIGTERM) == 0
+
+
+async def test_a_worker_killed_in_the_middle_is_restarted_and_the_counts_equal_the_calls_sent(data_dir: Path) -> None:
+    up = Up(data_dir)
+    up.wait_until_ready()
+    command = [sys.executable, "-m", "gateway", "simulate", "--url", up.url("post"), "--rate=200", "--count=1500"]
+    simulate = await asyncio.create_subprocess_exec(*command, "--seed=7", stdout=asyncio.subprocess.PIPE)
+    for _ in range(2):
+        counted = await calls_counted(up, "workflows")
+
+        async def more(than: int = counted) -> bool:
+            return await calls_counted(up, "workflows") > than
+
+        await wait_until(more, 60, "the worker counting")
+        up.role("streams", "worker").kill()
+    said = (await simulate.communicate())[0].decode()
+    accepted = int(re.findall(r"accepted (\d+) distinct calls", said)[0])
+    assert accepted == 1500
+
+    await counted_everywhere(up, accepted)
+
+    calls = (await read_all(up))[CALLS.name]
+    assert len({call.key for call in calls}) == accepted
+    assert len({call.ce_id for call in calls}) == accepted
+    assert "worker" in up.output.split("ready", 1)[1], "the restart is said on the console"
+    assert up.stop() == 0
