@@ -82,7 +82,7 @@ def serve(settings: MonitorSettings) -> int:
         signal.signal(stop_signal, _already_stopped)
     server = uvicorn.Server(config)
     server.run()
-    return 0 if server.started else EXIT_FAILURE
+    return 0 if server.started else EXIT_FAILURE  # for a port that is taken uvicorn itself ends the process, with 3
 
 
 def _already_stopped(_signal: int, _frame: FrameType | None) -> None:

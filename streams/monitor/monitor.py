@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import suppress
 
 from streams.monitor.events import EventHub
 from streams.monitor.instants import written
@@ -17,6 +16,9 @@ from streams.monitor.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.views import lag_view
+
+STOP_DEADLINE_S = 5.0
+CANCEL_AGAIN_S = 0.5
 
 
 class Monitor:
@@ -36,12 +38,15 @@ class Monitor:
         self._tasks = [asyncio.create_task(self.poller.run()), asyncio.create_task(self.reader.run())]
 
     async def stop(self) -> None:
-        """End what `start` began."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        """End what `start` began, within STOP_DEADLINE_S."""
+        deadline = time.monotonic() + STOP_DEADLINE_S
+        pending = set(self._tasks)
+        while pending and time.monotonic() < deadline:
+            for task in pending:
+                # again and again: in Python 3.11 wait_for, which aiokafka uses, swallows a cancellation that comes
+                # in the moment its own wait ends
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
     def reasons_not_ready(self, now_s: float | None = None) -> list[str]:
         """Empty when lag was polled lately and the outcomes are complete and current; else why not."""

@@ -99,8 +99,10 @@ class LagPoller:
 
     def _note(self, fault: str | None, error: Exception | None = None) -> None:
         """One line per change, not per poll."""
-        if fault != self.fault:
-            log.warning("lag_poll_failing", fault=fault, exc_info=error) if fault else log.info("lag_poll_succeeds")
+        if fault is None and self.fault is not None:
+            log.info("lag_poll_succeeds")
+        elif fault != self.fault:
+            log.warning("lag_poll_failing", fault=fault, exc_info=error)
         self.fault = fault
 
     async def _close(self) -> None:

@@ -26,13 +26,14 @@ PARTITIONS = 2
 class MonitorProcess:
     """`python -m streams monitor`, as anybody runs it."""
 
-    def __init__(self, bootstrap: str, registry_url: str, log: Path) -> None:
-        self.url = f"http://127.0.0.1:{(port := free_ports(1)[0])}"
+    def __init__(self, bootstrap: str, registry_url: str, log: Path, port: int | None = None) -> None:
+        self.port = port or free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self.port}"
         environ = {
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "SCHEMA_REGISTRY_URL": registry_url,
-            "MONITOR_PORT": str(port),
+            "MONITOR_PORT": str(self.port),
         }
         self._log = log.open("wb")
         self.process = subprocess.Popen(
@@ -64,7 +65,7 @@ class MonitorProcess:
         return await self.status("/readyz") == 200
 
     def stop(self) -> int:
-        """End it as an orchestrator does; its exit code."""
+        """End it as an orchestrator does; its exit code. Safe to call again."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(EXIT_DEADLINE_S)
@@ -75,14 +76,13 @@ class MonitorProcess:
 
 
 @contextmanager
-def running_monitor(bootstrap: str, registry_url: str, log: Path) -> Iterator[MonitorProcess]:
+def running_monitor(bootstrap: str, registry_url: str, log: Path, port: int | None = None) -> Iterator[MonitorProcess]:
     """A monitor for as long as the block lasts."""
-    monitor = MonitorProcess(bootstrap, registry_url, log)
+    monitor = MonitorProcess(bootstrap, registry_url, log, port)
     try:
         yield monitor
     finally:
-        if monitor.process.poll() is None:
-            monitor.stop()
+        monitor.stop()
 
 
 @asynccontextmanager

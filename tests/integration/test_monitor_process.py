@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import CALLBACKS
@@ -19,6 +21,7 @@ from tests.unit.streams.monitor.windows import pane
 from tests.waiting import wait_until
 
 GROUP = "airudder-streams"
+NOWHERE = "127.0.0.1:1"
 RECOVERS_S = 45
 NOTICES_S = 30
 
@@ -112,6 +115,24 @@ async def test_a_frozen_broker_makes_it_stale_and_does_not_keep_it_from_stopping
             assert monitor.stop() == 0
         finally:
             kafka.thaw()
+
+
+async def test_open_event_streams_do_not_delay_the_stop(tmp_path: Path) -> None:
+    with running_monitor(NOWHERE, f"http://{NOWHERE}", tmp_path / "log") as monitor:
+        await wait_until(lambda: monitor.status("/livez"), NOTICES_S, "it listens")
+        async with (
+            httpx2.AsyncClient(base_url=monitor.url, timeout=20) as client,
+            client.stream("GET", "/api/events") as events,
+        ):
+            assert events.status_code == 200
+            assert await asyncio.to_thread(monitor.stop) == 0
+
+
+async def test_a_port_that_is_taken_ends_it_with_an_error(tmp_path: Path) -> None:
+    with running_monitor(NOWHERE, f"http://{NOWHERE}", tmp_path / "log") as first:
+        await wait_until(lambda: first.status("/livez"), NOTICES_S, "it listens")
+        with running_monitor(NOWHERE, f"http://{NOWHERE}", tmp_path / "log2", first.port) as second:
+            assert await asyncio.to_thread(second.process.wait, NOTICES_S) != 0
 
 
 async def _starts_without_kafka(monitor: MonitorProcess) -> None:

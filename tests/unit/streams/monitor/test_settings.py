@@ -72,11 +72,17 @@ def test_a_repr_hides_every_secret() -> None:
     assert "hunter" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [{"MONITOR_PORT": "many"}, {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": "/no/such/file"}],
+    ids=["port", "certificate"],
+)
 def test_a_refused_setting_ends_the_command_with_code_78(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environ: dict[str, str]
 ) -> None:
-    monkeypatch.setenv("MONITOR_PORT", "many")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(app, "configure_logs", lambda: None)
 
     assert app.main() == 78
-    assert "MONITOR_PORT" in capsys.readouterr().err
+    assert list(environ)[-1][:9] in capsys.readouterr().err
