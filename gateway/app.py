@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import routes
 from gateway.gateway import Gateway
+from gateway.kinds import BY_PATH, KINDS
 from gateway.metrics import Metrics
 from gateway.problems import http_problem
 
@@ -20,7 +21,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 def create_app(gateway: Gateway) -> Starlette:
     """The webhook's application. Opening and closing the gateway is the server's part."""
     app = Starlette(
-        routes=[Route(routes.WEBHOOK_PATH, partial(routes.receive_callback, gateway), methods=["POST"])],
+        routes=[Route(kind.path, partial(routes.receive_callback, gateway, kind), methods=["POST"]) for kind in KINDS],
         middleware=[Middleware(RequestDurations, metrics=gateway.metrics)],
         exception_handlers={HTTPException: http_problem},
     )
@@ -62,6 +63,6 @@ class RequestDurations:
         try:
             await self._app(scope, receive, send_noting_status)
         finally:
-            route = scope["path"] if scope["path"] == routes.WEBHOOK_PATH else "other"
+            route = scope["path"] if scope["path"] in BY_PATH else "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.http_duration.labels(route, method, str(status)).observe(time.perf_counter() - started)

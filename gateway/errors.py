@@ -57,7 +57,7 @@ class InvalidCallbackError(GatewayError):
 
     code = outcome = "malformed"
     status = 422
-    title = "The body is not a call-completion callback"
+    title = "The body is not what this webhook carries"
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))

@@ -7,6 +7,7 @@ their bytes are capped per UTC day.
 from typing import Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
+from gateway.kinds import SOURCE
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.requests import RawRequest
@@ -15,7 +16,6 @@ from schemas.records import QuarantinedRequest
 from schemas.topics import QUARANTINE
 
 DAY_MS = 24 * 3600 * 1000
-SOURCE = "/airudder/gateway"
 MAX_HEADER_CHARS = 8192
 _SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 

@@ -8,18 +8,17 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.callbacks import read_callback
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
+from gateway.kinds import BY_PATH, Kind
 from gateway.metrics import Metrics
 from gateway.publisher import Position, Publisher
-from gateway.quarantine import SOURCE, Quarantine
+from gateway.quarantine import Quarantine
+from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.verification import Unverified, Verified, Verifier
-from schemas.headers import headers_for
-from schemas.records import Callback
-from schemas.topics import CALLBACKS, SYNTHETIC_WORKFLOW_ID
+from schemas.records import Record
 
 NO_SCHEME = "none"
 
@@ -51,7 +50,9 @@ class Reception:
         Repeat: safe; a delivery already acknowledged is not published again.
         """
         verified = await self._verify(request)
-        position, is_duplicate = await self._duplicates.once(request.event_id, lambda: self._deliver(request, verified))
+        position, is_duplicate = await self._duplicates.once(
+            f"{request.path} {request.event_id}", lambda: self._deliver(request, verified)
+        )
         return Receipt(position, is_duplicate)
 
     async def _verify(self, request: RawRequest) -> Verified | None:
@@ -82,30 +83,25 @@ class Reception:
         raise StaleSignatureError(verdict.reason) if verdict.reason == "stale" else UnverifiedError(verdict.reason)
 
     async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
+        kind = BY_PATH[request.path]
+        envelope = envelope_of(request, verified)
         try:
-            callback = read_callback(
-                request.body,
-                event_id=request.event_id,
-                received_at=request.received_at,
-                signature_scheme=verified.scheme if verified else NO_SCHEME,
-                signature_key_id=verified.key_id if verified else None,
-            )
+            record = kind.read(request.body, envelope)
         except InvalidCallbackError as error:
             await self._quarantine.keep_malformed(request, str(error))
             raise
-        return await self._publish(request, callback)
+        return await self._publish(kind, record, envelope, request.trace_id)
 
-    async def _publish(self, request: RawRequest, callback: Callback) -> Position:
-        headers = headers_for(
-            "Callback",
-            callback.event_id,
-            SOURCE,
-            callback.received_at,
-            request.trace_id,
-            synthetic=callback.workflow_id == SYNTHETIC_WORKFLOW_ID,
-        )
-        key = callback.details[0].call_id if callback.details else callback.event_id
+    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace_id: str) -> Position:
+        key, headers = kind.key_and_headers(record, envelope, trace_id)
         started = time.perf_counter()
-        position = await self._publisher.publish(CALLBACKS, key, callback, headers)
-        self._metrics.publish_duration.labels(CALLBACKS.name).observe(time.perf_counter() - started)
+        position = await self._publisher.publish(kind.topic, key, record, headers)
+        self._metrics.publish_duration.labels(kind.topic.name).observe(time.perf_counter() - started)
         return position
+
+
+def envelope_of(request: RawRequest, verified: Verified | None) -> Envelope:
+    """What the record says of its delivery; signed by none when nobody verified it."""
+    if verified is None:
+        return Envelope(request.event_id, request.received_at, NO_SCHEME, None)
+    return Envelope(request.event_id, request.received_at, verified.scheme, verified.key_id)

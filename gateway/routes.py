@@ -10,23 +10,25 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.errors import ClientGoneError, GatewayError, UnsupportedTypeError
 from gateway.gateway import Gateway
+from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
 from gateway.metrics import SOURCE
 from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
+from schemas.records import Record
 
-WEBHOOK_PATH = "/webhooks/airudder/call-completion"
+WEBHOOK_PATH = CALL_COMPLETION.path
 
 log = structlog.get_logger()
 
 
-async def receive_callback(gateway: Gateway, request: Request) -> Response:
+async def receive_callback(gateway: Gateway, kind: Kind[Record], request: Request) -> Response:
     """One delivery: 200 `{}` once Kafka has it, else a problem that says what to do."""
     started = time.perf_counter()
-    event: dict[str, object] = {}
+    event: dict[str, object] = {"kind": kind.name}
     try:
-        receipt = await _receive(gateway, request, event)
+        receipt = await _receive(gateway, kind, request, event)
         outcome, response = _accepted(receipt, event)
     except GatewayError as error:
         outcome, response = error.outcome, problem(error)
@@ -58,7 +60,7 @@ async def metrics(gateway: Gateway, request: Request) -> Response:
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _receive(gateway: Gateway, request: Request, event: dict[str, object]) -> Receipt:
+async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event: dict[str, object]) -> Receipt:
     _require_json_type(request)
     with gateway.in_flight.admit() as admission:
         body = await read_body(
@@ -68,7 +70,7 @@ async def _receive(gateway: Gateway, request: Request, event: dict[str, object])
             max_bytes=gateway.settings.max_body_bytes,
             timeout_s=gateway.settings.body_timeout_s,
         )
-        raw = _raw_request(request, body)
+        raw = _raw_request(kind, request, body)
         event["event_id"] = raw.event_id
         return await gateway.reception.receive(raw)
 
@@ -100,10 +102,10 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         raise ClientGoneError("the sender hung up") from None
 
 
-def _raw_request(request: Request, body: bytes) -> RawRequest:
+def _raw_request(kind: Kind[Record], request: Request, body: bytes) -> RawRequest:
     return RawRequest(
         method=request.method,
-        path=request.url.path,
+        path=kind.path,
         headers=request.headers.raw,
         body=body,
         remote_address=request.client.host if request.client else "",

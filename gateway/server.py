@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
+from gateway.kinds import TOPICS
 from gateway.publisher import KafkaPublisher
 from gateway.settings import GatewaySettings
-from schemas.topics import CALLBACKS, QUARANTINE
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ async def serve(settings: GatewaySettings) -> None:
     Raises: OSError when a port cannot be bound.
     """
     with _listen(settings.host, settings.port) as hook_socket, _listen(settings.host, settings.ops_port) as ops_socket:
-        gateway = Gateway(settings, KafkaPublisher(settings, (CALLBACKS, QUARANTINE)))
+        gateway = Gateway(settings, KafkaPublisher(settings, TOPICS))
         webhook = _server(create_app(gateway), _finish_timeout_s(settings))
         ops = _server(create_ops_app(gateway), timeout_s=1)
         _log_start(settings, hook_socket, ops_socket)

@@ -112,6 +112,83 @@ class Callback(Record, frozen=True, kw_only=True):
     detail_offset: int = 0
 
 
+class WorkflowAction(Record, frozen=True, kw_only=True):
+    """One node of the workflow, as sent."""
+
+    nodetask_id: str
+    nodetask_name: str | None = None
+    node_type: str | None = None
+    task_id: str | None = None
+    task_status: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class WorkflowStatusChange(Record, frozen=True, kw_only=True):
+    """One change of a workflow's status, verified and uninterpreted. Lossless."""
+
+    event_id: str
+    received_at: int
+    kind: str
+    signature_scheme: str
+    signature_key_id: str | None = None
+    workflow_id: str
+    workflow_name: str
+    status: str
+    actions: list[WorkflowAction]
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class ChatbotMessageContent(Record, frozen=True, kw_only=True):
+    """What a message holds, as sent."""
+
+    type: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class ChatbotMessage(Record, frozen=True, kw_only=True):
+    """One message of the session, as sent."""
+
+    msg_id: str | None = None
+    sender_type: str | None = None
+    timestamp: int | None = None
+    status: str | None = None
+    content: ChatbotMessageContent | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class ChatbotSessionEnd(Record, frozen=True, kw_only=True):
+    """The end of one chat session, verified and uninterpreted. Lossless."""
+
+    event_id: str
+    received_at: int
+    kind: str
+    signature_scheme: str
+    signature_key_id: str | None = None
+    workflow_id: str
+    workflow_name: str | None = None
+    nodetask_id: str | None = None
+    nodetask_name: str | None = None
+    waba_task_id: str | None = None
+    wfdetail_uuid: str | None = None
+    timestamp: int
+    channel: str | None = None
+    channel_id: str | None = None
+    callee: str | None = None
+    call_id: str
+    robot_id: str | None = None
+    status: str
+    session_start_time: str | None = None
+    session_end_time: str | None = None
+    session_end_reason: str | None = None
+    intention: str | None = None
+    talk_round: int | None = None
+    ner_slots: dict[str, str] | None = None
+    event_label: dict[str, str] | None = None
+    variables: dict[str, str] | None = None
+    messages: list[ChatbotMessage] | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
 class Call(Record, frozen=True, kw_only=True):
     """One call, answered or given up, as its latest delivery tells it."""
 

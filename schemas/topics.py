@@ -74,6 +74,10 @@ DEAD_LETTERS = Topic(
     "airudder.dead-letters.v1", "key of the failed record", "DeadLetter", "worker", retention=timedelta(days=30)
 )
 
+# The provider's other webhooks: uninterpreted, for whoever wants them.
+WORKFLOW_STATUS_CHANGES = Topic("airudder.workflow-status-changes.v1", "workflow_id", "WorkflowStatusChange", "gateway")
+CHATBOT_SESSIONS = Topic("airudder.chatbot-sessions.v1", "call_id of the chat session", "ChatbotSessionEnd", "gateway")
+
 # Internal: between the worker's own agents, keyed by what the next agent keeps state for.
 REKEYED_DETAILS = Topic("airudder.rekeyed-details.v1", "call_id", "Callback", "worker", is_output=False)
 OUTCOMES_BY_WORKFLOW = Topic(
@@ -94,6 +98,8 @@ TOPICS: tuple[Topic, ...] = (
     REKEYED_DETAILS,
     OUTCOMES_BY_WORKFLOW,
     OUTCOMES_BY_SIP_LINE,
+    WORKFLOW_STATUS_CHANGES,
+    CHATBOT_SESSIONS,
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -16,11 +16,11 @@ import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas.topics import CALLBACKS, QUARANTINE, Topic
+from gateway.kinds import TOPICS as GATEWAY_TOPICS
+from schemas.topics import Topic
 from tests.unit.gateway.samples import KEY, WEBHOOK, signed
 from tests.waiting import wait_until, wait_until_true
 
-GATEWAY_TOPICS = (CALLBACKS, QUARANTINE)
 READY_S = 30.0
 STOP_S = 20.0
 OWN_PREFIXES = ("GATEWAY_", "AIRUDDER_", "KAFKA_", "SCHEMA_REGISTRY")

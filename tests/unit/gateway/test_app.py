@@ -442,7 +442,7 @@ async def test_one_log_line_per_callback_and_nothing_personal_or_secret_in_any()
     accepted = lines[0]
     assert [line["outcome"] for line in lines] == ["accepted", "malformed", "bad_signature", "broker_unavailable"]
     assert set(accepted) == {
-        "event", "log_level", "event_id", "outcome", "topic", "partition", "offset", "duration_ms",
+        "event", "log_level", "kind", "event_id", "outcome", "topic", "partition", "offset", "duration_ms",
     }  # fmt: skip
     text = json.dumps(logs)
     for secret in ("447700900123", "planted transcript", KEY.secret.decode(), signed(BODY)["X-AIRudder-Sign"]):

@@ -1,0 +1,83 @@
+"""Every webhook we serve, once: its name, which is the end of its path, how it is read and where it goes. Pure.
+
+Adding one is a record with its schema and topic in `schemas/`, a mapping like `status_changes.py`, and a row here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from gateway import callbacks, chatbot_sessions, status_changes
+from gateway.reading import Envelope, RecordMapping
+from schemas.headers import Headers, headers_for
+from schemas.records import Callback, Record
+from schemas.topics import (
+    CALLBACKS,
+    CHATBOT_SESSIONS,
+    QUARANTINE,
+    SYNTHETIC_WORKFLOW_ID,
+    WORKFLOW_STATUS_CHANGES,
+    Topic,
+)
+
+R = TypeVar("R", bound=Record)
+
+SOURCE = "/airudder/gateway"
+PATH_PREFIX = "/webhooks/airudder/"
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """One webhook. `key`: what the record is keyed by; None falls back to the event id."""
+
+    name: str
+    title: str
+    topic: Topic
+    mapping: RecordMapping[R]
+    key: Callable[[R], str | None]
+
+    @property
+    def path(self) -> str:
+        """Where the provider posts it."""
+        return PATH_PREFIX + self.name
+
+    def read(self, body: bytes, envelope: Envelope) -> R:
+        """The record in a verified body. Raises InvalidCallbackError."""
+        return self.mapping.read(body, self.name, envelope)
+
+    def key_and_headers(self, record: R, envelope: Envelope, trace_id: str) -> tuple[str, Headers]:
+        """What the record is published with; the same whenever it is published again."""
+        headers = headers_for(
+            self.topic.record,
+            envelope.event_id,
+            SOURCE,
+            envelope.received_at,
+            trace_id,
+            synthetic=getattr(record, "workflow_id", None) == SYNTHETIC_WORKFLOW_ID,
+        )
+        return self.key(record) or envelope.event_id, headers
+
+
+def _first_call_id(callback: Callback) -> str | None:
+    return callback.details[0].call_id if callback.details else None
+
+
+CALL_COMPLETION = Kind(callbacks.KIND, "Call completion", CALLBACKS, callbacks.MAPPING, _first_call_id)
+WORKFLOW_STATUS_CHANGE = Kind(
+    status_changes.KIND,
+    "Workflow status change",
+    WORKFLOW_STATUS_CHANGES,
+    status_changes.MAPPING,
+    lambda change: change.workflow_id,
+)
+CHATBOT_SESSION_END = Kind(
+    chatbot_sessions.KIND,
+    "Chatbot session end",
+    CHATBOT_SESSIONS,
+    chatbot_sessions.MAPPING,
+    lambda session: session.call_id,
+)
+
+KINDS: tuple[Kind[Any], ...] = (CALL_COMPLETION, WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END)
+BY_PATH = {kind.path: kind for kind in KINDS}
+TOPICS: tuple[Topic, ...] = (*(kind.topic for kind in KINDS), QUARANTINE)

@@ -1,0 +1,31 @@
+"""Workflow status change: the provider's JSON and our record. Pure.
+
+The provider's page names the fields but not which are always sent: what identifies the change is required, the rest
+is not.
+Source: AiRudder, "Workflow Status Change" (api-178704796).
+"""
+
+from msgspec import Struct
+
+from gateway.reading import ABSENT, Identifier, RecordMapping
+from schemas.records import WorkflowAction, WorkflowStatusChange
+
+KIND = "workflow-status-change"
+
+
+class _Action(Struct, forbid_unknown_fields=True):
+    nodetask_id: str
+    nodetask_name: str = ABSENT
+    node_type: str = ABSENT
+    task_id: str = ABSENT
+    task_status: str = ABSENT
+
+
+class _Delivery(Struct, forbid_unknown_fields=True):
+    workflow_id: Identifier
+    workflow_name: str
+    status: str
+    actions: list[_Action]
+
+
+MAPPING = RecordMapping(_Delivery, WorkflowStatusChange, {_Action: WorkflowAction})
