@@ -1,0 +1,355 @@
+"""Each defect of Faust's transport that we mend: shown on the stock class, and absent on ours. No broker.
+
+The names in brackets are those of research on Faust: L1 to L9 are the ways in which it loses records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import faust
+import pytest
+from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
+
+P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
+
+
+class Record(NamedTuple):
+    """As much of aiokafka's ConsumerRecord as is looked at."""
+
+    offset: int
+    topic: str = P0.topic
+    partition: int = 0
+    timestamp: int = 1_710_163_513_250
+    timestamp_type: int = 1
+    key: bytes = b"k"
+    value: bytes = b"v"
+    headers: tuple[tuple[str, bytes], ...] = ()
+    checksum: None = None
+    serialized_key_size: int = 1
+    serialized_value_size: int = 1
+
+
+def app_with(transport: type[Any]) -> Any:
+    app: Any = faust.App("transport-test", broker="kafka://127.0.0.1:1", autodiscover=False, web_enabled=False)
+    app.transport = app.producer_transport = transport(app.conf.broker_consumer, app)
+    return app
+
+
+@contextmanager
+def consumer_of(transport: type[Any]) -> Iterator[Any]:
+    """A consumer that thinks it owns P0 and P1; its thread is never started, only its event loop must be closed."""
+    consumer = app_with(transport).consumer
+    consumer.assignment = lambda: {P0, P1}
+    consumer.app.topics.acks_enabled_for = lambda topic: True
+    loop = consumer._thread.thread_loop
+    yield consumer
+    loop.close()
+
+
+@pytest.fixture
+async def stock() -> AsyncIterator[Any]:
+    with consumer_of(driver.Transport) as consumer:
+        yield consumer
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[Any]:
+    with consumer_of(RunTransport) as consumer:
+        yield consumer
+
+
+def message_at(offset: int, tp: TP = P0, generation: int = 0) -> Any:
+    return ConsumerMessage(
+        tp.topic, tp.partition, offset, 0.0, 1, [], None, None, None, None, None, tp, generation_id=generation
+    )
+
+
+def settle(consumer: RunConsumer, *offsets: int) -> None:
+    for offset in offsets:
+        consumer.settle(message_at(offset, generation=consumer.app.consumer_generation_id))
+
+
+# -- L4: a hole at the head
+
+
+async def test_stock_commits_over_a_record_in_hand_at_the_head_of_a_partition(stock: Any) -> None:
+    stock._committed_offset[P0] = 10
+    stock._acked[P0] = [11, 12, 13]
+
+    assert stock._new_offset(P0) == 14
+
+
+async def test_ours_commits_nothing_over_a_run_in_hand(ours: RunConsumer) -> None:
+    for offset in (10, 11, 12, 13):
+        ours.offsets.deliver(P0, offset)
+    settle(ours, 11, 12, 13)
+    assert ours._new_offset(P0) is None
+
+    settle(ours, 10)
+    assert ours._new_offset(P0) == 14
+
+
+async def test_stock_commits_over_a_record_in_hand_when_nothing_was_committed_yet(stock: Any) -> None:
+    stock._committed_offset[P0] = None
+    stock._acked[P0] = [1, 2]
+
+    assert stock._new_offset(P0) == 3
+
+
+# -- L5: a refused commit
+
+
+def refusing(consumer: Any) -> Any:
+    async def _commit(offsets: Mapping[TP, int]) -> bool:
+        return False
+
+    async def flush() -> None:
+        pass
+
+    consumer._commit = _commit
+    consumer.app.producer = SimpleNamespace(flush=flush)
+    return consumer
+
+
+async def test_stock_moves_its_books_when_the_broker_refused_the_commit(stock: Any) -> None:
+    assert not await refusing(stock)._commit_offsets({P0: 14})
+
+    assert stock._committed_offset[P0] == 14
+    assert not stock._should_commit(P0, 14)  # so the offset is never committed again
+
+
+async def test_ours_keeps_a_refused_offset_due(ours: RunConsumer) -> None:
+    assert not await refusing(ours)._commit_offsets({P0: 14})
+
+    assert ours._committed_offset[P0] is None
+    assert ours._should_commit(P0, 14)
+
+
+async def test_ours_commits_what_the_broker_takes_and_moves_its_books(ours: RunConsumer) -> None:
+    taken: list[Mapping[TP, int]] = []
+
+    async def _commit(offsets: Mapping[TP, int]) -> bool:
+        taken.append(offsets)
+        return True
+
+    ours._commit = _commit  # type: ignore[method-assign]
+
+    assert await ours._commit_offsets({P0: 14, TP("callbacks", 9): 3})
+    assert (taken, ours._committed_offset[P0]) == ([{P0: 14}], 14)
+
+
+async def test_ours_asks_the_broker_nothing_when_all_was_revoked(ours: RunConsumer) -> None:
+    ours._commit = None  # type: ignore[assignment, method-assign]
+
+    assert not await ours._commit_offsets({TP("callbacks", 9): 3})
+
+
+class _Broker:
+    """A consumer's commit that fails as it is told."""
+
+    def __init__(self, error: KafkaError | None) -> None:
+        self.error = error
+        self.offsets: dict[Any, int] = {}
+
+    async def commit(self, offsets: dict[Any, int]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.offsets.update(offsets)
+
+
+def thread_of(kind: type[Any], consumer: Any, broker: _Broker) -> tuple[Any, list[BaseException]]:
+    crashes: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashes.append(error)
+
+    thread: Any = object.__new__(kind)
+    thread.consumer, thread.tp_last_committed_at, thread.crash = consumer, {}, crash
+    thread.log = SimpleNamespace(exception=lambda *_: None, warning=lambda *_: None)
+    thread._ensure_consumer = lambda: broker
+    thread.assignment = consumer.assignment
+    return thread, crashes
+
+
+async def test_stock_crashes_the_app_when_the_broker_is_away_at_a_commit(stock: Any) -> None:
+    thread, crashes = thread_of(driver.AIOKafkaConsumerThread, stock, _Broker(KafkaConnectionError()))
+
+    assert not await thread._commit({P0: 14})
+    assert [type(error) for error in crashes] == [KafkaConnectionError]
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError(), CommitFailedError("rebalance in progress")])
+async def test_ours_tries_a_commit_again_later_when_the_broker_does_not_take_it(
+    ours: RunConsumer, error: KafkaError
+) -> None:
+    thread, crashes = thread_of(RunConsumerThread, ours, _Broker(error))
+
+    assert not await thread._commit({P0: 14})
+    assert (crashes, thread.tp_last_committed_at) == ([], {})
+
+
+async def test_ours_commits_only_partitions_that_are_still_its_own(ours: RunConsumer) -> None:
+    broker = _Broker(None)
+    thread, _ = thread_of(RunConsumerThread, ours, broker)
+
+    assert await thread._commit({P0: 14, TP("callbacks", 9): 3})
+    assert broker.offsets == {driver.ensure_aiokafka_TP(P0): 14}
+
+
+# -- L7: the producer
+
+
+@pytest.mark.parametrize(
+    ("transport", "expected"),
+    [(driver.Transport, {}), (RunTransport, {"acks": "all", "enable_idempotence": True})],
+    ids=["stock's does nothing about it", "ours"],
+)
+async def test_a_retried_batch_can_neither_repeat_nor_reorder(
+    transport: type[Any], expected: dict[str, object]
+) -> None:
+    producer = app_with(transport).producer
+
+    assert producer._settings_extra() == expected
+
+
+async def test_our_producer_is_idempotent_when_it_is_made() -> None:
+    producer = app_with(RunTransport).producer
+    made: list[dict[str, Any]] = []
+
+    class Kafka:
+        def __init__(self, **settings: Any) -> None:
+            made.append(settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(producer), "_producer_type", Kafka)
+        producer._new_producer()
+
+    assert isinstance(producer, IdempotentProducer)
+    assert (made[0]["enable_idempotence"], made[0]["acks"]) == (True, "all")
+
+
+# -- L2, L3: what raises or is skipped is acknowledged
+
+
+async def hand_to_an_agent_that_raises(consumer: Any, message: Any) -> None:
+    """What Faust does around an agent's body: the event is acknowledged on the way out, whatever happened."""
+    consumer.track_message(message)
+    message.incref()
+    event = consumer.app.create_event(None, None, {}, message)
+    with pytest.raises(ZeroDivisionError):
+        async with event:
+            raise ZeroDivisionError
+
+
+async def test_stock_takes_a_record_whose_agent_raised_for_done(stock: Any) -> None:
+    stock.app._consumer = stock
+
+    await hand_to_an_agent_that_raises(stock, _tracked(stock, 500))
+
+    assert stock._new_offset(P0) == 501
+
+
+async def test_ours_takes_a_run_whose_agent_raised_for_open(ours: RunConsumer) -> None:
+    ours.offsets.deliver(P0, 500)
+
+    await hand_to_an_agent_that_raises(ours, _tracked(ours, 500))
+
+    assert ours._new_offset(P0) is None
+    assert ours.offsets.unsettled() == 1
+
+
+def _tracked(consumer: Any, offset: int) -> Any:
+    message = message_at(offset)
+    message.tracked = True
+    return message
+
+
+async def test_faults_own_acknowledgement_settles_nothing(ours: RunConsumer) -> None:
+    ours.offsets.deliver(P0, 5)
+    message = message_at(5)
+
+    assert not ours.ack(message)
+    assert (message.acked, ours._new_offset(P0)) == (True, None)
+
+
+async def test_a_run_of_an_earlier_generation_settles_nothing(ours: RunConsumer) -> None:
+    ours.offsets.deliver(P0, 5)
+
+    ours.settle(message_at(5, generation=ours.app.consumer_generation_id - 1))
+
+    assert ours._new_offset(P0) is None
+
+
+async def test_a_record_that_does_not_decode_reaches_the_agent() -> None:
+    app = app_with(RunTransport)
+    decode = RunSchema().compile(app)
+    garbage = message_at(5)
+    garbage.value = [Record(5, value=b"\xff\x00garbage")]
+
+    event = await decode(garbage)
+
+    assert event.message.value == garbage.value
+
+
+# -- back-pressure and rebalances
+
+
+async def test_stock_takes_a_full_partition_out_of_the_fetch_and_then_sleeps(stock: Any) -> None:
+    stock._active_partitions = {P0}
+    stock.app.in_recovery = False
+    stock.on_buffer_full(P0)
+
+    assert stock._active_partitions == set()
+
+
+async def test_ours_leaves_a_full_partition_to_hold_the_fetcher_back(ours: RunConsumer) -> None:
+    ours._active_partitions = {P0}
+    ours.app.in_recovery = False
+    ours.on_buffer_full(P0)
+
+    assert ours._active_partitions == {P0}
+
+
+@pytest.mark.parametrize("drained", [True, False])
+async def test_what_agents_hold_is_finished_and_committed_before_partitions_go(
+    ours: RunConsumer, drained: bool
+) -> None:
+    steps: list[str] = []
+
+    async def drain(timeout_s: float) -> bool:
+        steps.append("drain")
+        return drained
+
+    async def commit(*_: Any) -> bool:
+        steps.append("commit")
+        return True
+
+    ours.on_drain, ours.commit = drain, commit  # type: ignore[assignment, method-assign]
+    ours._unacked_messages.add(message_at(5))  # stock would wait for it, for ever
+    await ours.wait_empty()
+
+    assert steps == ["drain", "commit"]
+
+
+async def test_only_partitions_with_something_settled_are_looked_at_for_a_commit(ours: RunConsumer) -> None:
+    for tp in (P0, P1):
+        ours.offsets.deliver(tp, 5)
+    settle(ours, 5)
+
+    assert list(ours._filter_tps_with_pending_acks()) == [P0]
+    assert list(ours._filter_tps_with_pending_acks({P1})) == []
+    assert list(ours._filter_tps_with_pending_acks({"callbacks"})) == [P0]
+
+
+async def test_our_app_is_made_of_our_parts(ours: RunConsumer) -> None:
+    parts = (type(ours), type(ours.app.producer), type(ours._thread))
+
+    assert parts == (RunConsumer, IdempotentProducer, RunConsumerThread)
