@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from gateway.client import Sender
+from gateway.errors import SpoolError
 from gateway.logs import configure_logging
 from gateway.routes import WEBHOOK_PATH
 from gateway.server import serve as serve_forever
@@ -52,6 +53,8 @@ def serve() -> None:
     configure_logging()
     try:
         uvloop.run(serve_forever(settings))
+    except SpoolError as error:
+        _fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
     except OSError as error:
         _fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
 

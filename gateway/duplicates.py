@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from gateway.errors import PublishError
+
 T = TypeVar("T")
 
 REMEMBERED = 100_000  # event ids, about 20 MB
@@ -37,9 +39,9 @@ class Duplicates(Generic[T]):
         except BaseException as error:
             if isinstance(error, Exception):
                 running.set_exception(error)
-                running.exception()  # without twins nobody else looks at it
-            else:
-                running.cancel()
+            else:  # cancelled: twins must hear of it as an error of their own
+                running.set_exception(PublishError("the first delivery was interrupted"))
+            running.exception()  # without twins nobody else looks at it
             raise
         else:
             running.set_result(result)

@@ -9,6 +9,8 @@ GatewayError
 +-- SlowBodyError            retriable: 408
 +-- OverLimitError           retriable: 429, too much in flight
 +-- PublishError             retriable: 503, Kafka or the registry is away
+|   +-- SpoolError           retriable: 503, the disk refused
+|       +-- SpoolFullError   retriable: 503, GATEWAY_SPOOL_MAX_BYTES are in use
 +-- ClientGoneError          permanent: the sender hung up; nobody reads the answer
 """
 
@@ -115,6 +117,19 @@ class PublishError(GatewayError):
     title = "The callback could not be stored; send it again"
     retriable = True
     retry_after_s = 2
+
+
+class SpoolError(PublishError):
+    """The spool cannot be used: its disk refused, or another process has it open."""
+
+    code = "spool_unavailable"
+
+
+class SpoolFullError(SpoolError):
+    """Kafka is away, and the spool holds as much as it may."""
+
+    code = "spool_full"
+    retry_after_s = 10
 
 
 class ClientGoneError(GatewayError):

@@ -1,5 +1,8 @@
 """One gateway: what its endpoints share."""
 
+import time
+
+from gateway.keys import KeyRing
 from gateway.limits import InFlight
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
@@ -13,19 +16,43 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, publisher: Publisher) -> None:
         self.settings = settings
         self.publisher = publisher
-        self.metrics = Metrics(key.id for key in settings.signing_keys)
+        self.keys = KeyRing(settings.keys(), settings.keys, settings.signing_keys_file)
+        self.keys.on_load = self._use_keys
+        self.metrics = Metrics(key.id for key in self.keys.keys)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
-        self.reception = Reception(settings, publisher, self.metrics)
+        self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
         self.is_draining = False
 
     def faults(self) -> list[str]:
         """Why a callback sent now might not be accepted; empty when ready."""
         return [*(["stopping"] if self.is_draining else []), *self.publisher.faults()]
 
+    def notes(self) -> list[str]:
+        """What an operator should know although callbacks are accepted."""
+        state = self.publisher.spool_state()
+        return list(state.notes) if state else []
+
+    def _use_keys(self, is_loaded: bool) -> None:
+        self.metrics.key_loads.labels("loaded" if is_loaded else "refused").inc()
+        if is_loaded:
+            self.reception.use_keys(self.keys.keys)
+
     def refresh_gauges(self) -> None:
         """Set the gauges to this moment, for a scrape."""
+        self.metrics.show_keys({key.id: key.is_valid(time.time()) for key in self.keys.keys})
         self.metrics.in_flight.set(self.in_flight.requests)
         self.metrics.in_flight_limit.set(self.in_flight.max_requests)
         self.metrics.in_flight_bytes.set(self.in_flight.bytes)
         self.metrics.in_flight_bytes_limit.set(self.in_flight.max_bytes)
         self.metrics.ready.set(not self.faults())
+        self._refresh_spool_gauges()
+
+    def _refresh_spool_gauges(self) -> None:
+        state = self.publisher.spool_state()
+        if state is None:
+            return
+        self.metrics.spool_entries.labels("waiting").set(state.entries)
+        self.metrics.spool_entries.labels("refused").set(state.refused)
+        self.metrics.spool_bytes.set(state.bytes)
+        self.metrics.spool_bytes_limit.set(state.max_bytes)
+        self.metrics.spool_oldest_age.set(0 if state.oldest_at is None else time.time() - state.oldest_at / 1000)

@@ -1,12 +1,13 @@
 """Every metric of the gateway, named and described once. No ids, numbers or free text as labels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 SOURCE = "airudder"
 OUTCOMES = (
     "accepted",
+    "spooled",
     "duplicate",
     "bad_signature",
     "stale",
@@ -58,17 +59,45 @@ class Metrics:
             ["key_id"],
             registry=self.registry,
         )
+        self.key_valid = Gauge(
+            "webhook_signing_key_valid",
+            "1 while the key may sign, 0 before and after its time; absent when it is not among the keys.",
+            ["key_id"],
+            registry=self.registry,
+        )
+        self.key_loads = Counter(
+            "webhook_signing_key_loads_total",
+            "Readings of AIRUDDER_SIGNING_KEYS_FILE after the start: loaded, or refused with the old keys kept.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.quarantined = Counter(
             "webhook_quarantined_total",
             "Requests for the quarantine topic: kept, over_cap (not kept, over the daily cap), lost (Kafka away).",
             ["reason", "outcome"],
             registry=self.registry,
         )
+        self.spool_entries = Gauge(
+            "webhook_spool_entries",
+            "Records on disk: waiting for Kafka, or refused by it for good and set aside until the next start.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.spool_bytes = self._gauge("webhook_spool_bytes", "Bytes the spool holds.")
+        self.spool_bytes_limit = self._gauge("webhook_spool_bytes_limit", "Over this a callback is answered 503.")
+        self.spool_oldest_age = self._gauge("webhook_spool_oldest_age_seconds", "Age of the oldest record waiting.")
         self.ready = self._gauge("gateway_ready", "1 when /readyz answers 200.")
         self._start_at_zero(key_ids)
 
     def _gauge(self, name: str, description: str) -> Gauge:
         return Gauge(name, description, registry=self.registry)
+
+    def show_keys(self, is_valid: Mapping[str, bool]) -> None:
+        """Which keys are there, by id, and which of them may sign now."""
+        self.key_valid.clear()
+        for key_id, valid in is_valid.items():
+            self.key_valid.labels(key_id).set(valid)
+            self.signatures.labels(key_id)
 
     def _start_at_zero(self, key_ids: Iterable[str]) -> None:
         """Series that exist from the start let `rate()` see the first event."""
@@ -76,6 +105,8 @@ class Metrics:
             self.requests.labels(SOURCE, outcome)
         for key_id in (*key_ids, "none"):
             self.signatures.labels(key_id)
+        for outcome in ("loaded", "refused"):
+            self.key_loads.labels(outcome)
         for reason in ("bad_signature", "malformed"):
             for outcome in ("kept", "over_cap", "lost"):
                 self.quarantined.labels(reason, outcome)

@@ -8,19 +8,18 @@ is the same on the retry, which makes that harmless.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.settings import GatewaySettings
+from gateway.spool import SpoolState
 from schemas.errors import SchemaError
 from schemas.headers import Headers
 from schemas.records import Record
@@ -31,6 +30,8 @@ LINGER_MS = 2
 BATCH_BYTES = 64 * 1024
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
+CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
+STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
 RETRY_INTERVAL_S = 0.5
 STOP_TIMEOUT_S = 2.0  # for each of three steps
 
@@ -43,6 +44,7 @@ class Position(NamedTuple):
     topic: str
     partition: int
     offset: int
+    is_spooled: bool = False  # then not there yet, and without partition and offset
 
 
 class Publisher(Protocol):
@@ -64,6 +66,9 @@ class Publisher(Protocol):
     def faults(self) -> list[str]:
         """Why publishing would fail now; empty when ready."""
 
+    def spool_state(self) -> SpoolState | None:
+        """What waits on disk; None without a spool."""
+
 
 class KafkaPublisher:
     """A Publisher on aiokafka. One per process and event loop."""
@@ -75,6 +80,9 @@ class KafkaPublisher:
         self._registry: Registry | None = None
         self._kafka_fault = "Kafka: not connected yet"
         self._schema_fault = "schema registry: schemas not registered yet"
+        self._ack_fault = ""
+        self._last_ack_at = 0.0
+        self._batch_bytes = BATCH_BYTES
         self._is_broken = asyncio.Event()
         self._tasks: set[asyncio.Future[None]] = set()
         self._endless: list[asyncio.Future[None]] = []
@@ -93,31 +101,57 @@ class KafkaPublisher:
             await self._registry.aclose()
 
     def faults(self) -> list[str]:
-        return [fault for fault in (self._kafka_fault, self._schema_fault) if fault]
+        return [fault for fault in (self._kafka_fault or self._ack_fault, self._schema_fault) if fault]
+
+    def spool_state(self) -> SpoolState | None:
+        return None
 
     async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
         producer, registry = self._producer, self._registry
         if producer is None or registry is None or self._schema_fault:
             raise PublishError("; ".join(self.faults()))
+        value, batch_bytes, started = registry.encode(topic, record), self._batch_bytes, time.monotonic()
         try:
             async with asyncio.timeout(self._settings.publish_timeout_s):
-                sent = await producer.send(
-                    topic.name, registry.encode(topic, record), key=key.encode(), headers=headers
-                )
-                stored = await sent
+                sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
+                sent.add_done_callback(partial(self._note_result, producer))
+                stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
         except TimeoutError as error:
+            self._note_timeout(started)
             raise PublishError(f"no acknowledgement within {self._settings.publish_timeout_s:g} s") from error
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-            raise RecordTooLargeError(f"over {MAX_RECORD_BYTES} bytes as a record of {topic.name}") from error
+            if len(value) <= min(batch_bytes, MAX_RECORD_BYTES):
+                self._send_smaller_batches(batch_bytes)
+                raise PublishError("Kafka refused a batch as too large") from error
+            raise RecordTooLargeError(f"{len(value)} bytes are too many for {topic.name}") from error
         except KafkaError as error:
-            self._note_error(error)
+            self._note_error(producer, error)
             raise PublishError(f"Kafka refused: {type(error).__name__}") from error
         return Position(topic.name, stored.partition, stored.offset)
 
-    def _note_error(self, error: KafkaError) -> None:
-        """A fenced or dead producer never recovers by itself: have it replaced."""
-        if not error.retriable:
+    def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
+        """What became of a record that was given to the producer, also when nobody waits for it any more."""
+        error = None if sent.cancelled() else sent.exception()
+        if error is None:
+            self._last_ack_at, self._ack_fault = time.monotonic(), ""
+        else:
+            self._note_error(producer, error)
+
+    def _note_error(self, producer: AIOKafkaProducer, error: BaseException) -> None:
+        """A producer that is fenced, or has a gap in its sequence, never recovers by itself: have it replaced."""
+        if producer is self._producer and not getattr(error, "retriable", False):
             self._is_broken.set()
+
+    def _note_timeout(self, started: float) -> None:
+        """Kafka may answer and yet acknowledge nothing, as without enough in-sync replicas: then we are not ready."""
+        if self._last_ack_at < started and not self._ack_fault:
+            self._ack_fault = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
+
+    def _send_smaller_batches(self, refused_bytes: int) -> None:
+        """A topic whose limit is below our batches refuses small records with their neighbours: part them."""
+        if self._batch_bytes == refused_bytes:
+            self._batch_bytes = max(1, refused_bytes // 4)
+            log.error("kafka.batch_too_large", batch_bytes=refused_bytes, next_batch_bytes=self._batch_bytes)
 
     async def _register_schemas(self, registry: Registry) -> None:
         while self._schema_fault:
@@ -137,7 +171,7 @@ class KafkaPublisher:
             if producer is None:
                 await asyncio.sleep(RETRY_INTERVAL_S)
                 continue
-            self._producer, self._kafka_fault = producer, ""
+            self._producer, self._kafka_fault, self._ack_fault = producer, "", ""
             log.info("kafka.connected")
             try:
                 self._kafka_fault = await self._watch(producer)
@@ -150,25 +184,26 @@ class KafkaPublisher:
         """A started producer that sees our topics, or None with the reason in `faults()`."""
         producer = self._new_producer()
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await producer.start()
             fault = await self._probe(producer)
         except (TimeoutError, KafkaError, OSError) as error:
             fault = f"Kafka: cannot connect, {type(error).__name__}"
         except BaseException:
-            await _close(producer)
+            self._spawn(_close(producer))
             raise
         if not fault:
             return producer
         if fault != self._kafka_fault:
             log.error("kafka.unavailable", reason=fault)
         self._kafka_fault = fault
-        await _close(producer)
+        self._spawn(_close(producer))
         return None
 
     async def _watch(self, producer: AIOKafkaProducer) -> str:
         """Returns why the producer has to be replaced, once it has to."""
         self._is_broken.clear()
+        self._last_ack_at = stuck_since = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_INTERVAL_S):
@@ -177,6 +212,9 @@ class KafkaPublisher:
             fault = await self._probe(producer)
             if fault:
                 return fault
+            stuck_since = stuck_since if self._ack_fault else time.monotonic()
+            if time.monotonic() - stuck_since > STUCK_S:
+                return self._ack_fault
 
     async def _probe(self, producer: AIOKafkaProducer) -> str:
         """Refresh the metadata; returns what is wrong, or nothing. Asks for all topics, which creates none."""
@@ -200,7 +238,7 @@ class KafkaPublisher:
             enable_idempotence=True,
             compression_type="zstd",
             linger_ms=LINGER_MS,
-            max_batch_size=BATCH_BYTES,
+            max_batch_size=self._batch_bytes,
             max_request_size=MAX_RECORD_BYTES,
             request_timeout_ms=int(PROBE_TIMEOUT_S * 1000),
             security_protocol=settings.kafka_security_protocol,

@@ -47,10 +47,11 @@ async def livez(request: Request) -> Response:
 
 
 async def readyz(gateway: Gateway, request: Request) -> Response:
-    """200 when a callback would be accepted now, else 503 with the reasons."""
+    """200 when a callback would be accepted now, else 503 with the reasons. `notes`: what is wrong all the same."""
     reasons = gateway.faults()
     return JSONResponse(
-        {"status": "not ready" if reasons else "ready", "reasons": reasons}, status_code=503 if reasons else 200
+        {"status": "not ready" if reasons else "ready", "reasons": reasons, "notes": gateway.notes()},
+        status_code=503 if reasons else 200,
     )
 
 
@@ -76,8 +77,10 @@ async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event
 
 
 def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response]:
-    event.update(receipt.position._asdict())
-    return "duplicate" if receipt.is_duplicate else "accepted", JSONResponse({})
+    position = receipt.position
+    event.update(topic=position.topic, partition=position.partition, offset=position.offset)
+    outcome = "spooled" if position.is_spooled else "accepted"
+    return "duplicate" if receipt.is_duplicate else outcome, JSONResponse({})
 
 
 def _require_json_type(request: Request) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -13,8 +14,10 @@ from starlette.types import ASGIApp
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
 from gateway.kinds import TOPICS
-from gateway.publisher import KafkaPublisher
+from gateway.publisher import KafkaPublisher, Publisher
 from gateway.settings import GatewaySettings
+from gateway.spool import Spool
+from gateway.spooling import SpoolingPublisher
 
 log = structlog.get_logger()
 
@@ -33,22 +36,33 @@ async def serve(settings: GatewaySettings) -> None:
     Raises: OSError when a port cannot be bound.
     """
     with _listen(settings.host, settings.port) as hook_socket, _listen(settings.host, settings.ops_port) as ops_socket:
-        gateway = Gateway(settings, KafkaPublisher(settings, TOPICS))
+        gateway = Gateway(settings, _publisher(settings))
         webhook = _server(create_app(gateway), _finish_timeout_s(settings))
         ops = _server(create_ops_app(gateway), timeout_s=1)
         _log_start(settings, hook_socket, ops_socket)
         stop = _stop_event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.keys.reload)
+        watching = asyncio.create_task(gateway.keys.watch())
         await gateway.publisher.start()
         serving = [
             asyncio.create_task(webhook.serve(sockets=[hook_socket])),
             asyncio.create_task(ops.serve(sockets=[ops_socket])),
         ]
         await stop.wait()
+        watching.cancel()
         await _drain(gateway, webhook, serving[0])
         ops.should_exit = True
         await serving[1]
         await gateway.publisher.stop()
         log.info("gateway.stopped")
+
+
+def _publisher(settings: GatewaySettings) -> Publisher:
+    publisher = KafkaPublisher(settings, TOPICS)
+    if settings.spool_dir is None:
+        return publisher
+    spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes)
+    return SpoolingPublisher(publisher, spool, settings.publish_timeout_s)
 
 
 async def _drain(gateway: Gateway, webhook: Server, serving: asyncio.Task[None]) -> None:

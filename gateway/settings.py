@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.errors import GatewayError
-from gateway.verification import SCHEME_NAMES, Key, standard_webhooks_key
+from gateway.keys import KeysError, read_keys
+from gateway.verification import KEY_ID, SCHEME_NAMES, Key, standard_webhooks_key
 
 DEFAULT_KEYS = "default:airudder"  # public: AiRudder's own documentation names it
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OWN_PREFIXES = ("GATEWAY_", "AIRUDDER_")
 NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
-NOT_AVAILABLE_YET = {"GATEWAY_SPOOL_DIR": "the spool is not available yet; unset it"}
 
-_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):(.+)", re.DOTALL)
+_KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -102,6 +102,7 @@ class GatewaySettings(BaseModel):
     signing_keys: Annotated[tuple[Key, ...], BeforeValidator(_keys)] = _env(
         "AIRUDDER_SIGNING_KEYS", _keys(DEFAULT_KEYS)
     )
+    signing_keys_file: str | None = _env("AIRUDDER_SIGNING_KEYS_FILE")
     allow_default_key: bool = _env("AIRUDDER_ALLOW_DEFAULT_KEY", False)
     signature_header: Annotated[str, AfterValidator(_header_name)] = _env(
         "AIRUDDER_SIGNATURE_HEADER", "X-AIRudder-Sign"
@@ -119,23 +120,25 @@ class GatewaySettings(BaseModel):
     max_in_flight_requests: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_REQUESTS", 2000)
     max_in_flight_bytes: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_BYTES", 128 * 1024 * 1024)
     quarantine_bytes_per_day: Annotated[int, Field(ge=0)] = _env("GATEWAY_QUARANTINE_BYTES_PER_DAY", 1024**3)
+    spool_dir: str | None = _env("GATEWAY_SPOOL_DIR")
+    spool_max_bytes: Annotated[int, Field(ge=1024 * 1024)] = _env("GATEWAY_SPOOL_MAX_BYTES", 1024**3)
     drain_delay_s: Annotated[float, Field(ge=0, le=600)] = _env("GATEWAY_DRAIN_DELAY_S", 1.0)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, needs_kafka: bool = False) -> Self:
         """Settings from an environment; empty values count as unset, but for AIRUDDER_SIGNING_KEYS.
 
+        With AIRUDDER_SIGNING_KEYS_FILE and without AIRUDDER_SIGNING_KEYS the file's keys are the only ones.
         needs_kafka: NEEDED_TO_SERVE are required.
         Raises: SettingsError naming every fault.
         """
         given = {name: value for name, value in environ.items() if value or name == "AIRUDDER_SIGNING_KEYS"}
-        faults = [f"{name}: {why}" for name, why in NOT_AVAILABLE_YET.items() if name in given]
-        faults += [f"{name}: required" for name in NEEDED_TO_SERVE if needs_kafka and name not in given]
-        relevant = {
-            name: value
-            for name, value in given.items()
-            if name in ENVIRONMENT_NAMES or (name.startswith(OWN_PREFIXES) and name not in NOT_AVAILABLE_YET)
+        faults = [f"{name}: required" for name in NEEDED_TO_SERVE if needs_kafka and name not in given]
+        relevant: dict[str, Any] = {
+            name: value for name, value in given.items() if name in ENVIRONMENT_NAMES or name.startswith(OWN_PREFIXES)
         }
+        if "AIRUDDER_SIGNING_KEYS_FILE" in relevant:
+            relevant.setdefault("AIRUDDER_SIGNING_KEYS", ())
         try:
             settings = cls.model_validate(relevant)
         except ValidationError as error:
@@ -146,17 +149,44 @@ class GatewaySettings(BaseModel):
             raise SettingsError(sorted(set(faults)))
         return settings
 
-    def contradictions(self) -> list[str]:
-        """What is wrong between settings that are right one by one."""
+    def keys(self) -> tuple[Key, ...]:
+        """Every signing key, the file's as it is now, before and after their time too.
+
+        Raises: KeysError when the file or the keys together cannot be used.
+        """
+        try:
+            keys = (*self.signing_keys, *(read_keys(self.signing_keys_file) if self.signing_keys_file else ()))
+        except KeysError as error:
+            raise KeysError([f"AIRUDDER_SIGNING_KEYS_FILE: {fault}" for fault in error.faults]) from None
+        faults = self._key_faults(keys)
+        if faults:
+            raise KeysError(faults)
+        return keys
+
+    def _key_faults(self, keys: tuple[Key, ...]) -> list[str]:
         rules = {
             "AIRUDDER_SIGNING_KEYS: the default key is public, so it authenticates nobody; set your own, or "
             "AIRUDDER_ALLOW_DEFAULT_KEY=1 to listen on a non-loopback GATEWAY_HOST with it": (
-                self.host not in LOOPBACK and self.has_default_key and not self.allow_default_key
+                self.host not in LOOPBACK and _has_default_key(keys) and not self.allow_default_key
             ),
             "AIRUDDER_SIGNING_KEYS: standard-webhooks needs secrets of the form whsec_<base64>": (
                 self.signature_scheme == "standard-webhooks"
-                and not all(standard_webhooks_key(key.secret) for key in self.signing_keys)
+                and not all(standard_webhooks_key(key.secret) for key in keys)
             ),
+            "AIRUDDER_SIGNING_KEYS, AIRUDDER_SIGNING_KEYS_FILE: two keys have the same id": (
+                len({key.id for key in keys}) < len(keys)
+            ),
+        }
+        return [fault for fault, holds in rules.items() if holds]
+
+    def contradictions(self) -> list[str]:
+        """What is wrong between settings that are right one by one."""
+        try:
+            self.keys()
+            key_faults = []
+        except KeysError as error:
+            key_faults = error.faults
+        rules = {
             "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: both are required by KAFKA_SECURITY_PROTOCOL": (
                 "SASL" in self.kafka_security_protocol and not (self.kafka_sasl_username and self.kafka_sasl_password)
             ),
@@ -165,12 +195,12 @@ class GatewaySettings(BaseModel):
             ),
             "GATEWAY_PORT, GATEWAY_OPS_PORT: must differ": self.port == self.ops_port != 0,
         }
-        return [fault for fault, holds in rules.items() if holds]
+        return [*key_faults, *(fault for fault, holds in rules.items() if holds)]
 
     @property
     def has_default_key(self) -> bool:
-        """True when the public key of AiRudder's documentation is among the active ones."""
-        return any(key.secret == _keys(DEFAULT_KEYS)[0].secret for key in self.signing_keys)
+        """True when the public key of AiRudder's documentation is among them. Raises KeysError like `keys`."""
+        return _has_default_key(self.keys())
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -198,13 +228,17 @@ ENVIRONMENT_NAMES_BY_FIELD = {name: str(field.validation_alias) for name, field 
 ENVIRONMENT_NAMES = frozenset(ENVIRONMENT_NAMES_BY_FIELD.values())
 
 
+def _has_default_key(keys: tuple[Key, ...]) -> bool:
+    return any(key.secret == _keys(DEFAULT_KEYS)[0].secret for key in keys)
+
+
 def _wording(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return "unknown setting"
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
-def _without_faulty(values: dict[str, str], error: ValidationError) -> dict[str, str]:
+def _without_faulty(values: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     """What is right one by one, so that contradictions are found in the same run."""
     faulty = {str(fault["loc"][0]) for fault in error.errors()}
     return {name: value for name, value in values.items() if name not in faulty}

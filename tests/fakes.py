@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.publisher import Position
+from gateway.spool import SpoolState
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
@@ -48,6 +49,9 @@ class FakePublisher:
 
     def faults(self) -> list[str]:
         return [self.fault] if self.fault else []
+
+    def spool_state(self) -> SpoolState | None:
+        return None
 
     def records(self, topic: Topic) -> list[Stored]:
         """What was published to one topic, in order."""

@@ -395,8 +395,9 @@ async def test_ready_and_live_tell_different_things() -> None:
         door.gateway.is_draining = True
         stopping = await door.ops.get("/readyz")
 
-        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
-        assert (away.status_code, away.json()) == (503, {"status": "not ready", "reasons": ["Kafka: away"]})
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": [], "notes": []})
+        assert away.status_code == 503
+        assert away.json() == {"status": "not ready", "reasons": ["Kafka: away"], "notes": []}
         assert (stopping.status_code, stopping.json()["reasons"]) == (503, ["stopping"])
         assert (await door.ops.get("/livez")).status_code == 200
         assert (await door.ops.get("/nope")).status_code == 404

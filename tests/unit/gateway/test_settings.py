@@ -73,7 +73,7 @@ def test_several_keys_are_active_at_once_and_secrets_may_hold_colons() -> None:
         ("GATEWAY_PUBLISH_TIMEOUT_S", "-1", "greater"),
         ("GATEWAY_PUBLISH_TIMEOUT_S", "nan", "finite"),
         ("GATEWAY_PUBLISH_TIMEOUT_S", "inf", "finite"),
-        ("GATEWAY_SPOOL_DIR", "/tmp", "not available yet"),
+        ("GATEWAY_SPOOL_MAX_BYTES", "1000", "greater"),
         ("GATEWAY_SURPRISE", "1", "unknown setting"),
         ("AIRUDDER_SURPRISE", "1", "unknown setting"),
         ("AIRUDDER_SIGNATURE_SCHEME", "rot13", "must be one of auto, hmac-sha256"),
@@ -102,7 +102,7 @@ def test_every_fault_is_reported_at_once() -> None:
     faults = faults_of(
         GATEWAY_PORT="x",
         GATEWAY_TYPO="1",
-        GATEWAY_SPOOL_DIR="/tmp",
+        GATEWAY_SPOOL_MAX_BYTES="1",
         GATEWAY_HOST="0.0.0.0",
         KAFKA_BOOTSTRAP_SERVERS="",
         KAFKA_SECURITY_PROTOCOL="SASL_SSL",
@@ -112,7 +112,7 @@ def test_every_fault_is_reported_at_once() -> None:
     assert named == [
         "AIRUDDER_SIGNING_KEYS",
         "GATEWAY_PORT",
-        "GATEWAY_SPOOL_DIR",
+        "GATEWAY_SPOOL_MAX_BYTES",
         "GATEWAY_TYPO",
         "KAFKA_BOOTSTRAP_SERVERS",
         "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD",

@@ -1,0 +1,164 @@
+"""A publisher that keeps what Kafka does not acknowledge in time, and sends it later in the order of each key.
+
+Per key nothing overtakes: while a record of a key waits, later ones of that key wait behind it. Other keys go straight
+to Kafka. What waits is sent at least once: an acknowledgement that comes too late, or a crash before the entry is
+removed, sends it again under the same `ce_id`.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+
+import structlog
+from fastavro.types import Schema
+
+from gateway.errors import PublishError, RecordTooLargeError, SpoolError
+from gateway.publisher import Position, Publisher
+from gateway.spool import Content, Entry, Spool, SpoolState, size_of
+from schemas import codec, records
+from schemas.headers import Headers
+from schemas.records import Record
+from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
+
+DRAIN_ENTRIES = 50  # encoded in one go on the event loop: about 20 ms of it
+DRAIN_RETRY_S = 0.25
+FULL_AT = 0.95  # of its bytes: not ready before callbacks are refused
+SPOOL_MARGIN_S = 0.4  # for the disk, after a publish has used up its deadline
+STOP_TIMEOUT_S = 2.0
+_NO_ID = 0
+_ID = "ce_id"
+
+log = structlog.get_logger()
+
+
+class SpoolingPublisher:
+    """A Publisher around another, with a spool. The quarantine does not use it: anyone can fill a quarantine."""
+
+    def __init__(self, inner: Publisher, spool: Spool, publish_timeout_s: float) -> None:
+        self._inner = inner
+        self._spool = spool
+        self._publish_timeout_s = publish_timeout_s
+        self._draining: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises: SpoolError when the spool's directory cannot be used."""
+        await self._spool.open()
+        await self._inner.start()
+        self._draining = asyncio.create_task(self._drain())
+        log.info("spool.opened", **_shown(self._spool.state()))
+
+    async def stop(self) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait([self._draining], timeout=STOP_TIMEOUT_S)
+        await self._inner.stop()
+        await self._spool.close()
+
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+        if topic == QUARANTINE:
+            return await self._inner.publish(topic, key, record, headers)
+        started = time.monotonic()
+        if not self._spool.holds(topic.name, key) and not self._inner.faults():
+            with contextlib.suppress(PublishError):
+                return await self._inner.publish(topic, key, record, headers)
+        left_s = self._publish_timeout_s - (time.monotonic() - started)
+        await self._keep(_content(topic, key, record, headers), max(left_s, SPOOL_MARGIN_S))
+        return Position(topic.name, -1, -1, is_spooled=True)
+
+    def faults(self) -> list[str]:
+        """Kafka away is none while the spool has room."""
+        faults = self._inner.faults()
+        state = self._spool.state()
+        if not faults:
+            return []
+        if state.bytes > FULL_AT * state.max_bytes:
+            return [*faults, f"spool: {state.bytes} of {state.max_bytes} bytes in use"]
+        return [*faults, self._spool.fault] if self._spool.fault else []
+
+    def spool_state(self) -> SpoolState | None:
+        state = self._spool.state()
+        notes = [f"{fault}; callbacks go to the spool" for fault in self._inner.faults()]
+        notes += [self._spool.fault] if self._spool.fault else []
+        notes += [f"spool: {state.refused} records that Kafka refused are set aside"] if state.refused else []
+        return state._replace(notes=tuple(notes))
+
+    async def _keep(self, content: Content, timeout_s: float) -> None:
+        if size_of(content) > MAX_RECORD_BYTES:
+            raise RecordTooLargeError(f"over {MAX_RECORD_BYTES} bytes as a record of {content.topic}")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._spool.put(content)
+        except TimeoutError as error:
+            raise SpoolError(f"the disk took over {timeout_s:.1f} s") from error
+
+    async def _drain(self) -> None:
+        """Send what waits whenever Kafka is there, for as long as the process lives."""
+        while True:
+            await self._spool.is_filled.wait()
+            try:
+                is_done = not self._inner.faults() and await self._send_some()
+            except SpoolError as error:
+                log.error("spool.unreadable", reason=str(error))
+                is_done = False
+            if not is_done:
+                await asyncio.sleep(DRAIN_RETRY_S)
+
+    async def _send_some(self) -> bool:
+        """Send the first entries, keys side by side, each key in order; True when every one is dealt with."""
+        entries = await self._spool.first(DRAIN_ENTRIES)
+        chains: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for entry in entries:
+            chains[(entry.content.topic, entry.content.key) if entry.content else ("", str(entry.seq))].append(entry)
+        sent = [seq for seqs in await asyncio.gather(*map(self._send_in_order, chains.values())) for seq in seqs]
+        if sent:
+            await self._spool.remove(sent)
+            if not self._spool.is_filled.is_set():
+                log.info("spool.drained")
+        return bool(sent) or not entries
+
+    async def _send_in_order(self, entries: Sequence[Entry]) -> list[int]:
+        """Send entries of one key until one is not acknowledged; returns the numbers of those that were."""
+        sent: list[int] = []
+        for seq, content in entries:
+            try:
+                if content is None:
+                    raise ValueError("its checksum does not hold")
+                topic, record = _record(content)
+                await self._inner.publish(topic, content.key, record, content.headers)
+                sent.append(seq)
+            except PublishError:
+                break
+            except Exception as error:  # whatever is wrong with this one record must not stop those behind it
+                await self._set_aside(seq, content, error)
+        return sent
+
+    async def _set_aside(self, seq: int, content: Content | None, error: Exception) -> None:
+        reason = str(error) if isinstance(error, (RecordTooLargeError, ValueError)) else type(error).__name__
+        log.error("spool.set_aside", event_id=content.record_id if content else None, seq=seq, reason=reason)
+        await self._spool.set_aside(seq, reason)
+
+
+def _content(topic: Topic, key: str, record: Record, headers: Headers) -> Content:
+    name = type(record).__name__
+    value = codec.encode(_NO_ID, record)  # the id may not be known yet, or be another one later
+    record_id = next(value.decode() for header, value in headers if header == _ID)
+    return Content(topic.name, key, record_id, codec.schema_text(name), headers, value)
+
+
+def _record(content: Content) -> tuple[Topic, Record]:
+    """The record, read with the schema it was written with, also when that is an older one. Raises whatever fails."""
+    topic = BY_NAME[content.topic]
+    kind: type[Record] = getattr(records, topic.record)
+    return topic, codec.decode(content.value, _parsed(content.schema), kind)
+
+
+@cache
+def _parsed(schema: str) -> Schema:
+    return codec.parse(schema)
+
+
+def _shown(state: SpoolState) -> dict[str, int]:
+    return {"entries": state.entries, "refused": state.refused, "bytes": state.bytes}
