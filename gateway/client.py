@@ -25,14 +25,18 @@ class Sender:
     def __init__(self, settings: GatewaySettings, url: str) -> None:
         self._settings = settings
         self._url = url
+        self._key = next((key for key in settings.load_keys() if key.is_valid(time.time())), None)
         self._client = httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_S, trust_env=False)
 
     async def post(self, body: bytes) -> httpx2.Response:
-        """Post the bytes unchanged, signed with the first key. Raises httpx2.HTTPError without an answer."""
+        """Post the bytes unchanged, signed with the first valid key.
+
+        Raises: httpx2.HTTPError without an answer, ValueError when they cannot be signed.
+        """
         settings = self._settings
-        signature = sign(
-            body, settings.signature_scheme, settings.signing_keys[0], settings.signature_header, time.time()
-        )
+        if self._key is None:
+            raise ValueError("no signing key is valid now")
+        signature = sign(body, settings.signature_scheme, self._key, settings.signature_header, time.time())
         headers = {"content-type": "application/json", "user-agent": "Airudder", **signature}
         return await self._client.post(self._url, content=body, headers=headers)
 

@@ -16,7 +16,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, publisher: Publisher) -> None:
         self.settings = settings
         self.publisher = publisher
-        self.keys = KeyRing(settings.keys(), settings.keys, settings.signing_keys_file)
+        self.keys = KeyRing(settings.load_keys(), settings.load_keys, settings.signing_keys_file)
         self.keys.on_load = self._use_keys
         self.metrics = Metrics(key.id for key in self.keys.keys)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)

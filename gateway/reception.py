@@ -4,6 +4,7 @@ Nothing is looked up or parsed before the signature holds.
 """
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -17,7 +18,7 @@ from gateway.quarantine import Quarantine
 from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
-from gateway.verification import Unverified, Verified, Verifier
+from gateway.verification import Key, Unverified, Verified, Verifier
 from schemas.records import Record
 
 NO_SCHEME = "none"
@@ -35,13 +36,17 @@ class Receipt(NamedTuple):
 class Reception:
     """Takes requests in; one per process."""
 
-    def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics) -> None:
+    def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics, keys: Sequence[Key]) -> None:
         self._mode = settings.signature_mode
-        self._verifier = Verifier(settings.signature_scheme, settings.signing_keys, settings.signature_header)
+        self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
         self._publisher = publisher
         self._metrics = metrics
         self._quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day)
         self._duplicates: Duplicates[Position] = Duplicates()
+
+    def use_keys(self, keys: Sequence[Key]) -> None:
+        """Verify with these keys from the next request on."""
+        self._verifier.use(keys)
 
     async def receive(self, request: RawRequest) -> Receipt:
         """Returns once the callback is acknowledged by Kafka, now or before.

@@ -149,7 +149,7 @@ class GatewaySettings(BaseModel):
             raise SettingsError(sorted(set(faults)))
         return settings
 
-    def keys(self) -> tuple[Key, ...]:
+    def load_keys(self) -> tuple[Key, ...]:
         """Every signing key, the file's as it is now, before and after their time too.
 
         Raises: KeysError when the file or the keys together cannot be used.
@@ -182,7 +182,7 @@ class GatewaySettings(BaseModel):
     def contradictions(self) -> list[str]:
         """What is wrong between settings that are right one by one."""
         try:
-            self.keys()
+            self.load_keys()
             key_faults = []
         except KeysError as error:
             key_faults = error.faults
@@ -199,8 +199,8 @@ class GatewaySettings(BaseModel):
 
     @property
     def has_default_key(self) -> bool:
-        """True when the public key of AiRudder's documentation is among them. Raises KeysError like `keys`."""
-        return _has_default_key(self.keys())
+        """True when the public key of AiRudder's documentation is among them. Raises KeysError like `load_keys`."""
+        return _has_default_key(self.load_keys())
 
     @property
     def timezone(self) -> ZoneInfo:

@@ -16,23 +16,32 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case, as ASGI gives them
-Reason = Literal["missing", "repeated", "mismatch", "stale"]
+Reason = Literal["missing", "repeated", "mismatch", "stale", "no_valid_key"]
 Digest = Callable[[bytes, bytes], bytes | None]  # (body, secret) -> digest, None when the body has none
 
 AUTO = "auto"
 MAX_AGE_S = 300  # Standard Webhooks' tolerance
 MAX_FUTURE_S = 60
 STANDARD_SECRET_PREFIX = "whsec_"
+KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _TELLING: tuple[Reason, ...] = ("stale", "mismatch", "repeated", "missing")  # what to report, best first
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A signing key; the id is public and goes into records and metrics."""
+    """A signing key; the id is public and goes into records and metrics. Times in epoch seconds, None: no bound."""
 
     id: str
     secret: bytes = field(repr=False)
+    not_before_s: float | None = None
+    not_after_s: float | None = None
+
+    def is_valid(self, now_s: float) -> bool:
+        """Whether it may sign at this moment: from not_before on, until just before not_after."""
+        return (self.not_before_s is None or self.not_before_s <= now_s) and (
+            self.not_after_s is None or now_s < self.not_after_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,22 +248,27 @@ class Verifier:
 
     def __init__(self, scheme: str, keys: Sequence[Key], signature_header: str) -> None:
         """Raises: KeyError for an unknown scheme, ValueError without keys or with an empty secret: fail closed."""
-        if not keys or not all(key.secret for key in keys):
-            raise ValueError("verification needs keys, and no empty ones")
         self._schemes = SAFE_SCHEMES if scheme == AUTO else (SCHEMES[scheme],)
-        self._keys = tuple(keys)
+        self._keys: tuple[Key, ...] = ()
+        self.use(keys)
         self._signature_header = signature_header.lower().encode()
 
+    def use(self, keys: Sequence[Key]) -> None:
+        """Verify with these keys from now on. Raises ValueError without keys or with an empty secret."""
+        if not keys or not all(key.secret for key in keys):
+            raise ValueError("verification needs keys, and no empty ones")
+        self._keys = tuple(keys)
+
     def verify(self, body: bytes, headers: RawHeaders, now_s: float) -> Verified | Unverified:
-        """The first scheme and key that hold, else the most telling reason why none does."""
+        """The first scheme and valid key that hold, else the most telling reason why none does."""
         request = SignedRequest(body, headers, self._signature_header, now_s)
         reasons: set[Reason] = set()
-        for scheme, key in _pairs(self._schemes, self._keys):
+        for scheme, key in _pairs(self._schemes, [key for key in self._keys if key.is_valid(now_s)]):
             reason = scheme.check(request, key.secret)
             if reason is None:
                 return Verified(scheme.name, key.id)
             reasons.add(reason)
-        return Unverified(next(reason for reason in _TELLING if reason in reasons))
+        return Unverified(next((reason for reason in _TELLING if reason in reasons), "no_valid_key"))
 
 
 def sign(body: bytes, scheme: str, key: Key, signature_header: str, now_s: float) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.client import RefusedError, Sender
 from gateway.verification import SCHEMES, Key, Verified, Verifier
-from tests.unit.gateway.samples import KEY, settings
+from tests.unit.gateway.samples import settings
 
 URL = "http://gateway/hook"
 
@@ -45,7 +45,7 @@ async def test_a_post_carries_the_bytes_unchanged_and_a_signature_that_verifies(
 ) -> None:
     key = Key("k", b"whsec_c2VjcmV0")
     answers = Answers(monkeypatch, httpx2.Response(200, json={}))
-    sender = answers.sender(signature_scheme=scheme, signing_keys=(key, KEY))
+    sender = answers.sender(signature_scheme=scheme, signing_keys=(key, Key("other", b"whsec_b3RoZXI=")))
     body = b' {"a": 1 }\n'
 
     await sender.post(body)
