@@ -68,6 +68,14 @@ def monitor() -> None:
     raise typer.Exit(main())
 
 
+@app.command()
+def lag() -> None:
+    """Print how far behind each consumer group is, in records and in seconds, with a verdict."""
+    from streams.monitor.cli import print_lag
+
+    _run(lambda: print_lag(os.environ))
+
+
 @topics.command("apply")
 def topics_apply() -> None:
     """Create the topics that are missing, and check those that are there. Safe to call again.

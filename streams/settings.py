@@ -24,6 +24,7 @@ STREAMS_NAMES: Final = frozenset(
         "STREAMS_WINDOW_S",
         "STREAMS_GRACE_S",
         "STREAMS_DEDUP_DAYS",
+        "STREAMS_OPS_HOST",
         "STREAMS_OPS_PORT",
         "STREAMS_PARTITIONS",
         "STREAMS_REPLICATION_FACTOR",
@@ -103,6 +104,7 @@ class WorkerSettings:
     window_s: int = 300
     grace_s: int = 3600
     dedup_days: int = 7
+    ops_host: str = "127.0.0.1"
     ops_port: int = 8002
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
@@ -118,6 +120,7 @@ class WorkerSettings:
             window_s=env.number("STREAMS_WINDOW_S", cls.window_s, 1, 86_400),
             grace_s=env.number("STREAMS_GRACE_S", cls.grace_s, 0, 30 * 86_400),
             dedup_days=env.number("STREAMS_DEDUP_DAYS", cls.dedup_days, 1, 365),
+            ops_host=env.text("STREAMS_OPS_HOST", cls.ops_host),
             ops_port=env.number("STREAMS_OPS_PORT", cls.ops_port, 0, 65535),
             timezone=env.zone("AIRUDDER_ACCOUNT_TIMEZONE", "UTC"),
         )

@@ -25,7 +25,6 @@ from streams.worker.ops import OpsServer, create_ops_app
 
 log = structlog.get_logger()
 
-OPS_HOST: Final = "127.0.0.1"
 START_DEADLINE_S: Final = 60.0
 RETRY_PAUSE_S: Final = 1.0
 
@@ -50,7 +49,7 @@ async def _run(settings: WorkerSettings) -> None:
         partitions = await _wait_for_topics(settings)
         await _register(registry)
         worker = Worker(settings, partitions, registry)
-        server = OpsServer(create_ops_app(worker.state, worker.metrics.registry), OPS_HOST, settings.ops_port)
+        server = OpsServer(create_ops_app(worker.state, worker.metrics.registry), settings.ops_host, settings.ops_port)
         server.start()
         try:
             await worker.run()

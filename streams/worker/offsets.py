@@ -35,9 +35,9 @@ class OffsetTracker(Generic[P]):
         while runs and runs[0][1]:
             self._committable[partition] = runs.popleft()[0] + 1
 
-    def delivered(self, partition: P) -> int:
-        """The last offset delivered, -1 for none."""
-        return self._delivered.get(partition, -1)
+    def delivered(self, partition: P) -> int | None:
+        """The last offset delivered; None for none."""
+        return self._delivered.get(partition)
 
     def committable(self, partition: P) -> int | None:
         """The offset to commit, which is the next to read; None as long as nothing was settled."""

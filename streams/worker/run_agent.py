@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Final, TypeVar
 
 import structlog
-from faust.types import Message
+from faust.types import TP, Message
 
 from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.headers import Headers
@@ -40,6 +40,10 @@ class Permanent(Exception):
         super().__init__(detail)
 
 
+class LostRunError(Exception):
+    """A run that was delivered never reached the agent: going on would change the order, so the process must end."""
+
+
 class RunAgent:
     """One agent: takes runs of records in order, and owns the pipeline that makes their effects durable."""
 
@@ -61,6 +65,7 @@ class RunAgent:
         self._partitions = partitions
         self._pipeline = pipeline
         self._fail = fail
+        self._taken: dict[TP, int] = {}
         # One at a time: what is computed first must also be submitted first.
         self.busy = asyncio.Lock()
 
@@ -69,10 +74,18 @@ class RunAgent:
         async for event in stream.noack().events():
             try:
                 async with self.busy:
+                    self._follow(event.message)
                     await self.take(event.message)
             except Exception as error:
                 self._fail(error)
                 await asyncio.Event().wait()  # never go on to the next run: the process is ending
+
+    def _follow(self, message: Message) -> None:
+        """Make sure that no run of the partition was lost between the fetcher and here. Raises: LostRunError."""
+        after, taken = message.value.after, self._taken.get(message.tp)  # type: ignore[union-attr]  # a Run
+        if after is not None and after != taken:
+            raise LostRunError(f"{message.tp} goes on after offset {after}, but {taken} was taken last")
+        self._taken[message.tp] = message.offset
 
     async def take(self, message: Message) -> None:
         """Work one run off, up to handing it to the pipeline."""
@@ -89,6 +102,7 @@ class RunAgent:
 
     async def reset(self) -> None:
         """Drop what is on its way; its runs will be read again."""
+        self._taken.clear()
         await self._pipeline.reset()
 
     async def records_of(self, message: Message) -> AsyncIterator[Any]:

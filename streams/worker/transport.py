@@ -10,7 +10,7 @@ tests/contract fences the overridden methods by the hash of their source: when F
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
@@ -24,6 +24,7 @@ from streams.worker.offsets import OffsetTracker
 
 POLL_TIMEOUT_S: Final = 1.0
 DRAIN_TIMEOUT_S: Final = 10.0
+CLOSED_PAUSE_S: Final = 0.02
 
 
 class RunSchema(Schema):  # type: ignore[type-arg]  # not subscriptable when it runs
@@ -57,12 +58,28 @@ class RunConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
 
+class Run(list[Any]):
+    """Records of one partition, in order, without a hole. `after`: the offset delivered before; None after a seek.
+
+    An agent that took another offset last has lost a run on the way, and must not go on.
+    """
+
+    after: int | None = None
+
+
 class RunConsumer(driver.Consumer):
-    """Delivers runs, and commits only what the agents have settled."""
+    """Delivers runs, and commits only what the agents have settled.
+
+    Around a rebalance Faust drops in several places what was fetched, and it fetches in one thread while it seeks in
+    another. So nothing here trusts the order of those events: each partition knows the next offset it must deliver.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offsets: OffsetTracker[TP] = OffsetTracker()
+        self._next: dict[TP, int] = {}
+        self._holes: dict[TP, int] = {}
+        self._is_seeking = False
         # Set by the app: waits until agents have finished what they hold. True when all is settled.
         self.on_drain: Callable[[float], Awaitable[bool]] | None = None
 
@@ -97,25 +114,50 @@ class RunConsumer(driver.Consumer):
         except Exception as error:
             self.log.warning("seek while flow is stopped: %s", type(error).__name__)
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
+        """Fetch. Until tables are recovered only changelogs: agents' queues are emptied at the end of recovery."""
+        if active_partitions is not None and not self._is_open():
+            active_partitions = {tp for tp in active_partitions if self._is_changelog_tp(tp)}
+            if not active_partitions:
+                await asyncio.sleep(CLOSED_PAUSE_S)
+                return {}
+        return await super()._getmany(active_partitions, timeout)
+
+    def _is_open(self) -> bool:
+        return bool(self.app.tables.actives_ready) and not self._is_seeking
+
     async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
         generation = self.app.consumer_generation_id
         for tp, batch in records.items():
-            for message in self._messages(tp, batch):
+            async for message in self._messages(tp, batch):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 if active is None or tp in active:
                     await self._deliver(tp, message)
 
-    def _messages(self, tp: TP, batch: list[Any]) -> Iterator[ConsumerMessage]:
+    async def _messages(self, tp: TP, batch: list[Any]) -> AsyncIterator[ConsumerMessage]:
         if self._is_changelog_tp(tp):
             read = self._read_offset[tp]
-            yield from (self._to_message(tp, r) for r in batch if read is None or r.offset >= read)
-            return
-        run = [record for record in batch if record.offset > self.offsets.delivered(tp)]
-        if run:
+            for record in batch:
+                if read is None or record.offset >= read:
+                    yield self._to_message(tp, record)
+        elif run := await self._run(tp, batch):
             yield self._to_run(tp, run)
 
-    def _to_run(self, tp: TP, run: list[Any]) -> ConsumerMessage:
+    async def _run(self, tp: TP, batch: list[Any]) -> Run | None:
+        """What of the batch is next; None when nothing is, or when a hole before it is being fetched again."""
+        next_offset = self._next.get(tp)
+        if next_offset is None or not self._is_open():
+            return None
+        run = Run(record for record in batch if record.offset >= next_offset)
+        if run and run[0].offset > next_offset and self._holes.get(tp) != next_offset:
+            self._holes[tp] = next_offset  # a hole that is there the second time is the log's own
+            await self._thread.seek_wait({tp: next_offset})
+            return None
+        run.after = self.offsets.delivered(tp)
+        return run or None
+
+    def _to_run(self, tp: TP, run: Run) -> ConsumerMessage:
         last = run[-1]
         return ConsumerMessage(
             tp.topic,
@@ -136,6 +178,7 @@ class RunConsumer(driver.Consumer):
     async def _deliver(self, tp: TP, message: ConsumerMessage) -> None:
         if not self._is_changelog_tp(tp):
             self.offsets.deliver(tp, message.offset)
+            self._next[tp] = message.offset + 1
         # A rebalance must be able to interrupt a delivery that waits for room in the agent's queue.
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.offset
@@ -160,12 +203,25 @@ class RunConsumer(driver.Consumer):
         A partition without a committed offset goes back to its beginning: stock Faust leaves it where the fetcher is,
         behind records that were fetched during recovery and dropped, which would then never be read.
         """
-        self.offsets.clear()
-        self._committed_offset.clear()
-        await super().perform_seek()
-        never = [tp for tp in self.assignment() if not self._is_changelog_tp(tp) and not self._committed_offset.get(tp)]
-        if never:
-            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, never))
+        self._is_seeking = True
+        try:
+            self._next.clear()
+            self._holes.clear()
+            self.offsets.clear()
+            self._committed_offset.clear()
+            await super().perform_seek()
+            await self._seek_never_committed()
+        finally:
+            self._is_seeking = False
+
+    async def _seek_never_committed(self) -> None:
+        mine = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        committed = {tp: offset for tp in mine if (offset := self._committed_offset.get(tp))}
+        beginnings: Mapping[TP, int] = {}
+        if never := mine - committed.keys():
+            beginnings = await self.earliest_offsets(*never)
+            await self._thread.seek_wait(beginnings)
+        self._next.update({TP(*tp): offset for tp, offset in {**committed, **beginnings}.items()})
 
     async def wait_empty(self) -> None:
         """Let agents finish what they hold, within a bound, and commit it."""
