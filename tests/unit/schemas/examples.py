@@ -11,6 +11,9 @@ from schemas.records import (
     Callback,
     CallDetail,
     CallOutcome,
+    ChatbotMessage,
+    ChatbotMessageContent,
+    ChatbotSessionEnd,
     DeadLetter,
     LineWorkflowOutcomes,
     OutcomeChange,
@@ -21,6 +24,8 @@ from schemas.records import (
     Record,
     RedialCall,
     WindowedOutcomes,
+    WorkflowAction,
+    WorkflowStatusChange,
 )
 
 RECEIVED_AT = 1_710_163_513_250  # 2024-03-11T13:25:13.250Z, a second after the page's example ended
@@ -269,6 +274,33 @@ DEAD_LETTER = DeadLetter(
     failed_at=RECEIVED_AT,
 )
 
+STATUS_CHANGE = WorkflowStatusChange(
+    event_id=EVENT_ID,
+    received_at=RECEIVED_AT,
+    kind="workflow-status",
+    signature_scheme="hmac-sha256",
+    signature_key_id=None,
+    workflow_id="wf-1",
+    workflow_name="A workflow",
+    status="paused",
+    actions=[WorkflowAction(nodetask_id="node-1", node_type="voicebot", extra={"x": "1"})],
+)
+
+CHATBOT_SESSION = ChatbotSessionEnd(
+    event_id=EVENT_ID,
+    received_at=RECEIVED_AT,
+    kind="chatbot-session",
+    signature_scheme="hmac-sha256",
+    workflow_id="wf-1",
+    timestamp=1_710_163_512,
+    call_id="chat-1",
+    status="ended",
+    talk_round=3,
+    ner_slots={"PaymentTime": "Time_0"},
+    messages=[ChatbotMessage(msg_id="m", content=ChatbotMessageContent(type="text", extra={"text": '"hi"'}))],
+    extra={"new": "null"},
+)
+
 EVERY_RECORD: tuple[Record, ...] = (
     callback(
         detail(
@@ -290,4 +322,6 @@ EVERY_RECORD: tuple[Record, ...] = (
     change(removed=outcome(disposition="no_answer"), added=outcome(), call=b"\x00\x00\x00\x00\x01call"),
     QUARANTINED,
     DEAD_LETTER,
+    STATUS_CHANGE,
+    CHATBOT_SESSION,
 )
