@@ -27,6 +27,7 @@ READY_S = 120
 CHUNK = 40
 LONG_GRACE = {"STREAMS_GRACE_S": str(30 * 86_400)}
 MAX_WORKERS = 3
+MAX_FALLS = 5
 
 Tell = Callable[[str], None]
 Fault = Callable[[], Awaitable[str]]
@@ -65,6 +66,7 @@ class Chaos:
         self._random = Random(self.seed)
         self._started = time.monotonic()
         self._workers = 0
+        self._fallen: Counter[str] = Counter()
 
     async def run(self, faults: int) -> None:
         """Break things so many times under load, then mend everything and wait until all is worked off."""
@@ -73,7 +75,9 @@ class Chaos:
             await self._inject(f"{number}/{faults}", name)
         await self._write()
         await self._mend()
+        began = time.monotonic()
         await self.faulty.wait_until_worked_off()
+        self.tell(f"{self._elapsed:7.1f} s  worked off within {time.monotonic() - began:.1f} s")
 
     def _names(self, count: int) -> list[str]:
         """Every kind once before any comes again, in an order of the seed's."""
@@ -184,19 +188,27 @@ class Chaos:
 
     async def _start(self, name: str) -> str:
         began = time.monotonic()
+        self._fallen.clear()
         self._launch(name)
         await wait_until(lambda: self._is_ready(name), READY_S, f"worker {name} is ready")
         return f"{name} ready after {time.monotonic() - began:.1f} s"
 
     def _launch(self, name: str) -> None:
+        """Start a worker on the disk of that name."""
         self.running[name] = self.faulty.system.launch_worker(name)
 
     async def _is_ready(self, name: str) -> bool:
-        """A worker that ends is started again, as every supervisor would."""
-        if self.running[name].process.poll() is not None:
-            self.restarts += 1
-            self._launch(name)
-        return await self.running[name].is_ready()
+        """A worker that ends is started again, as every supervisor would, but not for ever."""
+        worker = self.running[name]
+        if worker.process.poll() is None:
+            return await worker.is_ready()
+        self.restarts += 1
+        self._fallen[name] += 1
+        end = f"{name} ended with {worker.process.returncode}, log {worker.log}"
+        assert self._fallen[name] <= MAX_FALLS, f"{end}:\n{worker.log.read_text()[-2000:]}"
+        self.tell(f"           {end}")
+        self._launch(name)
+        return False
 
     def _some_worker(self) -> str:
         return self._random.choice(sorted(self.running))
@@ -251,4 +263,5 @@ async def run_chaos(directory: Path, seed: int, faults: int, per_fault: int, tel
         chaos = Chaos(faulty, seed, tell, Load(seed), per_fault)
         await chaos.run(faults)
         report = await faulty.compare()
+        tell(f"{time.monotonic() - began:7.1f} s  compared: {len(report.differences)} differences")
         return Outcome(seed, chaos.faults, faulty.written, chaos.restarts, time.monotonic() - began, report)
