@@ -1,0 +1,94 @@
+"""Next month's install gives what today's gave: everything that gets installed is pinned exactly."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+RUNTIME: list[str] = PROJECT["dependencies"]
+EXTRAS: dict[str, list[str]] = PROJECT.get("optional-dependencies", {})
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    """Version by name of the lines that pin one exactly."""
+    found: dict[str, str] = {}
+    for requirement in map(Requirement, lines):
+        exact = re.fullmatch(r"==([^*,]+)", str(requirement.specifier))
+        if exact:
+            found[canonicalize_name(requirement.name)] = exact[1]
+    return found
+
+
+def closure(lines: list[str]) -> set[str]:
+    """All that these requirements bring along on this machine, by walking what is installed."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(Requirement(line), "") for line in lines]
+    while waiting:
+        requirement, extra = waiting.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for wanted in ("", *requirement.extras):
+            if (name, wanted) not in seen:
+                seen.add((name, wanted))
+                needs = distribution(name).requires or []
+                waiting += [(Requirement(line), wanted) for line in needs]
+    return {name for name, _ in seen}
+
+
+@pytest.mark.parametrize("group", ["runtime", *EXTRAS])
+def test_every_dependency_is_pinned_exactly(group: str) -> None:
+    lines = RUNTIME if group == "runtime" else EXTRAS[group]
+
+    assert [line for line in lines if canonicalize_name(Requirement(line).name) not in pins([line])] == []
+
+
+def test_all_that_the_dependencies_bring_along_is_pinned_too() -> None:
+    assert sorted(closure(RUNTIME) - pins(RUNTIME).keys()) == []
+
+
+@pytest.mark.parametrize("group", EXTRAS)
+def test_all_that_an_extra_brings_along_is_pinned_too(group: str) -> None:
+    pinned = pins([*RUNTIME, *EXTRAS[group]])
+
+    assert sorted(closure([*RUNTIME, *EXTRAS[group]]) - pinned.keys()) == []
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    pinned = pins([line for lines in (RUNTIME, *EXTRAS.values()) for line in lines])
+    installed = {name: _installed(name) for name in pinned}
+
+    assert installed == pinned
+
+
+def test_nothing_is_pinned_twice() -> None:
+    names = [canonicalize_name(Requirement(line).name) for lines in (RUNTIME, *EXTRAS.values()) for line in lines]
+
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_the_build_itself_is_pinned() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+
+    assert len(pins(build)) == len(build)
+
+
+@pytest.mark.parametrize(("name", "version"), [("faust-streaming", "0.15.3"), ("aiokafka", "0.14.0")])
+def test_the_libraries_whose_inside_we_override_are_those_we_know(name: str, version: str) -> None:
+    assert pins(RUNTIME)[name] == _installed(name) == version
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return distribution(name).version
+    except PackageNotFoundError:
+        return None
