@@ -64,11 +64,20 @@ class LagSnapshot:
 
 
 def concerns(group: GroupReading, worker: str, existing: set[Partition]) -> set[Partition]:
-    """The partitions to show for a group: committed, owned, and for the worker's group whatever it should read."""
-    wanted = set(group.committed) | (group.owned or frozenset())
+    """The partitions to show for a group: committed, owned, and for the worker's group whatever it should read.
+
+    A changelog is owned but never committed: it is read once, on recovery, so no lag can be told of it.
+    """
+    own_changelogs = {p for p in group.owned or () if is_changelog(p.topic, group.name)}
+    wanted = set(group.committed) | ((group.owned or frozenset()) - own_changelogs)
     if group.name == worker:
         wanted |= {partition for partition in existing if partition.topic in WORKER_TOPICS}
     return wanted & existing
+
+
+def is_changelog(topic: str, group: str) -> bool:
+    """True for the changelog of a table of the Faust app `group`, by Faust's naming."""
+    return topic.startswith(f"{group}-") and topic.endswith("-changelog")
 
 
 class LagTracker:

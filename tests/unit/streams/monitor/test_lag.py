@@ -105,3 +105,11 @@ def test_rewound_records_are_counted() -> None:
     row = only(tracker, reading(group(60)))
 
     assert (row.state, row.rewound_by) == ("rewind", 35)
+
+
+def test_a_changelog_is_owned_and_never_committed_so_no_lag_is_told_of_it() -> None:
+    changelog = Partition("worker-calls-changelog", 0)
+    owner = GroupReading(WORKER, "Stable", 1, frozenset({P0, changelog}), {P0: 100})
+    [found] = LagTracker(WORKER).update(Reading(0, [owner], {P0: 0, changelog: 0}, {P0: 100, changelog: 9}, {})).groups
+
+    assert [row.topic for row in found.partitions] == ["t"]
