@@ -42,7 +42,7 @@ def test_bytes_once_written_are_read_as_the_values_they_had(path: Path) -> None:
     assert decode(path.read_bytes(), writer, type_of(path)) == value_of(path)
 
 
-@pytest.mark.parametrize("path", filter(None, map(current, RECORDS)), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for name in RECORDS if (path := current(name))], ids=lambda path: path.stem)
 def test_values_are_written_as_the_bytes_they_were(path: Path) -> None:
     bytes_path = path.with_suffix(".avro")
 
