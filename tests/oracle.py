@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -128,26 +128,30 @@ def revisions(tellings: Iterable[Telling]) -> tuple[Telling, ...]:
     return tuple(kept)
 
 
-def possible_revisions(tellings: Iterable[Telling]) -> list[tuple[Telling, ...]]:
-    """`revisions` for every order in which the channels may meet; the order of arrival first."""
+def possible_revisions(tellings: Sequence[Telling], told: Sequence[str]) -> tuple[Telling, ...] | None:
+    """The `revisions` that came from the events `told`, if any order in which the channels may meet gives those."""
     channels: dict[int | None, dict[str, Telling]] = {}
-    arrived = []
     for telling in tellings:
-        if channels.setdefault(telling.channel, {}).setdefault(telling.arrival.event_id, telling) is telling:
-            arrived.append(telling)
-    if len(channels) == 1:
-        return [revisions(arrived)]
-    orders = [arrived, *_interleaved([list(channel.values()) for channel in channels.values()])]
-    return list(dict.fromkeys(revisions(order) for order in orders))
+        channels.setdefault(telling.channel, {}).setdefault(telling.arrival.event_id, telling)
+    queues = [tuple(channel.values()) for channel in channels.values()]
+    dead_ends: set[tuple[int, ...]] = set()
 
+    def search(at: tuple[int, ...], taken: tuple[Telling, ...]) -> tuple[Telling, ...] | None:
+        kept = revisions(taken)
+        state = (*at, len(kept))
+        if state in dead_ends or [one.arrival.event_id for one in kept] != list(told[: len(kept)]):
+            return None
+        if len(taken) == sum(map(len, queues)):
+            return kept if len(kept) == len(told) else None
+        for i, queue in enumerate(queues):
+            if at[i] < len(queue):
+                found = search((*at[:i], at[i] + 1, *at[i + 1 :]), (*taken, queue[at[i]]))
+                if found is not None:
+                    return found
+        dead_ends.add(state)
+        return None
 
-def _interleaved(lists: list[list[Telling]]) -> Iterator[list[Telling]]:
-    if not any(lists):
-        yield []
-    for i, first in enumerate(lists):
-        if first:
-            for rest in _interleaved([*lists[:i], first[1:], *lists[i + 1 :]]):
-                yield [first[0], *rest]
+    return search((0,) * len(queues), ())
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.deliveries import delivery, detail, question, redial
 from tests.oracle import (
     Arrival,
     Cell,
+    Telling,
     answers_of,
     attempts_of,
     call_of,
@@ -125,8 +127,22 @@ def test_where_two_ways_meet_either_order_is_possible_and_within_one_way_only_on
     first, second = delivery(detail("c", duration=2)), delivery(detail("c", duration=3))
     told = tellings_of(arrivals(later_detail, first, second))["c"]
 
-    orders = {tuple(t.detail["duration"] for t in order) for order in possible_revisions(told)}
-    assert orders == {(1, 2, 3), (2, 1, 3), (2, 3, 1)}
+    orders = [[told[i] for i in order] for order in permutations(range(3))]
+    possible = [[one.detail["duration"] for one in order] for order in orders if are_possible(told, order)]
+    assert possible == [[1, 2, 3], [2, 1, 3], [2, 3, 1]]
+
+
+def are_possible(told: list[Telling], kept: list[Telling]) -> bool:
+    return possible_revisions(told, [one.arrival.event_id for one in kept]) == tuple(kept)
+
+
+def test_a_revision_left_out_is_not_possible() -> None:
+    told = tellings_of(arrivals(delivery(detail("c", duration=2)), delivery(detail("c", duration=3))))["c"]
+
+    assert are_possible(told, told)
+    assert not are_possible(told, told[:1])
+    assert not are_possible(told, told[1:])
+    assert not are_possible(told, [])
 
 
 def test_a_correction_of_line_and_time_moves_the_call_to_other_windows() -> None:
