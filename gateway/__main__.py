@@ -1,30 +1,29 @@
 """`python -m gateway`: parse, call, print."""
 
 import asyncio
-import os
 import signal
 import sys
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import httpx2
 import msgspec
 import typer
 import uvloop
 
+from gateway import quarantine_commands
 from gateway.client import Sender
+from gateway.console import fail, settings_or_exit
 from gateway.errors import SpoolError
 from gateway.logs import configure_logging
 from gateway.routes import WEBHOOK_PATH
 from gateway.server import serve as serve_forever
-from gateway.settings import GatewaySettings, SettingsError
+from gateway.settings import GatewaySettings
 from gateway.simulate import Simulation
 from gateway.traffic import Traffic
 from gateway.verification import matching_schemes
-
-EX_CONFIG = 78  # sysexits.h: something was found in an unconfigured or misconfigured state
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +38,7 @@ app = typer.Typer(
       python -m gateway send
     """,
 )
+app.add_typer(quarantine_commands.app, name="quarantine")
 Url = Annotated[str | None, typer.Option(help=f"Where to post; default http://127.0.0.1:GATEWAY_PORT{WEBHOOK_PATH}")]
 
 
@@ -49,20 +49,20 @@ def serve() -> None:
     Starts and answers 503 while Kafka or the registry is away, and recovers by itself. Exit codes: 0 after an orderly
     stop, 78 for bad settings (each named on stderr), 1 when a port is taken.
     """
-    settings = _settings(needs_kafka=True)
+    settings = settings_or_exit(needs_kafka=True)
     configure_logging()
     try:
         uvloop.run(serve_forever(settings))
     except SpoolError as error:
-        _fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
+        fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
     except OSError as error:
-        _fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
+        fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
 
 
 @app.command()
 def check_config() -> None:
     """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78."""
-    for name, value in _settings(needs_kafka=True).shown().items():
+    for name, value in settings_or_exit(needs_kafka=True).shown().items():
         print(f"{name}={value}")
 
 
@@ -75,12 +75,12 @@ def send(
 
     Exit code 0 for 200, else 1.
     """
-    settings = _settings()
+    settings = settings_or_exit()
     body = _sample(settings) if file is None else sys.stdin.buffer.read() if file == "-" else _read(file)
     try:
         response = asyncio.run(_post(settings, url or _default_url(settings), body))
     except (httpx2.HTTPError, ValueError) as error:
-        _fail(f"not sent: {error or type(error).__name__}")
+        fail(f"not sent: {error or type(error).__name__}")
     print(response.status_code, response.text)
     sys.exit(0 if response.status_code == httpx2.codes.OK else 1)
 
@@ -96,7 +96,7 @@ def simulate(
 
     Answers 503 and 429 are retried after Retry-After, so every call sent is accepted in the end. Prints how many were.
     """
-    settings = _settings()
+    settings = settings_or_exit()
     simulation = asyncio.run(_simulate(settings, url or _default_url(settings), Random(seed), rate, count))
     print(simulation.summary())
     sys.exit(1 if simulation.refused else 0)
@@ -111,13 +111,13 @@ def which_scheme(
 
     AiRudder does not publish its algorithm: one genuine delivery settles it. Exit code 0 when one matches, else 1.
     """
-    settings = _settings()
+    settings = settings_or_exit()
     body = sys.stdin.buffer.read() if file == "-" else _read(file)
     matches = matching_schemes(body, signature.strip(), settings.signing_keys)
     for match in matches:
         print(f"AIRUDDER_SIGNATURE_SCHEME={match.scheme}  (key {match.key_id})")
     if not matches:
-        _fail("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
+        fail("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
 
 
 async def _post(settings: GatewaySettings, url: str, body: bytes) -> httpx2.Response:
@@ -137,19 +137,6 @@ async def _simulate(settings: GatewaySettings, url: str, random: Random, rate: f
     return simulation
 
 
-def _settings(*, needs_kafka: bool = False) -> GatewaySettings:
-    try:
-        return GatewaySettings.from_env(os.environ, needs_kafka=needs_kafka)
-    except SettingsError as error:
-        print("These settings are wrong:", *error.faults, sep="\n  ", file=sys.stderr)
-        sys.exit(EX_CONFIG)
-
-
-def _fail(message: str) -> NoReturn:
-    print(message, file=sys.stderr)
-    sys.exit(1)
-
-
 def _sample(settings: GatewaySettings) -> bytes:
     return msgspec.json.encode(Traffic(Random()).delivery(datetime.now(settings.timezone)))
 
@@ -158,7 +145,7 @@ def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        _fail(f"cannot read {file}: {error.strerror}")
+        fail(f"cannot read {file}: {error.strerror}")
 
 
 def _default_url(settings: GatewaySettings) -> str:

@@ -25,7 +25,14 @@ Reason = Literal["bad_signature", "malformed"]
 class Quarantine:
     """Keeps requests in the quarantine topic."""
 
-    def __init__(self, publisher: Publisher, metrics: Metrics, max_unverified_bytes_per_day: int) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        metrics: Metrics,
+        max_unverified_bytes_per_day: int,
+        signature_header: str = "x-airudder-sign",
+    ) -> None:
+        self._signature_header = signature_header.lower()
         self._publisher = publisher
         self._metrics = metrics
         self._max_unverified_bytes_per_day = max_unverified_bytes_per_day
@@ -63,7 +70,7 @@ class Quarantine:
             detail=detail,
             method=request.method,
             path=request.path,
-            headers=headers_without_secrets(request),
+            headers=headers_without_secrets(request, self._signature_header),
             body=request.body,
             remote_address=request.remote_address,
         )
@@ -73,11 +80,11 @@ class Quarantine:
         self._metrics.quarantined.labels(reason, "kept").inc()
 
 
-def headers_without_secrets(request: RawRequest) -> dict[str, str]:
+def headers_without_secrets(request: RawRequest, signature_header: str) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined by commas; the signature stays, credentials do not."""
     kept: dict[str, str] = {}
     for raw_name, raw_value in request.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")[:MAX_HEADER_CHARS]
-        if not any(word in name for word in _SECRET_WORDS):
+        if name == signature_header or not any(word in name for word in _SECRET_WORDS):
             kept[name] = f"{kept[name]}, {value}" if name in kept else value
     return kept

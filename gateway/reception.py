@@ -41,7 +41,7 @@ class Reception:
         self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
         self._publisher = publisher
         self._metrics = metrics
-        self._quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day)
+        self._quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
         self._duplicates: Duplicates[Position] = Duplicates()
 
     def use_keys(self, keys: Sequence[Key]) -> None:

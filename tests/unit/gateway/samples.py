@@ -97,6 +97,64 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+STATUS_CHANGE: dict[str, Any] = {
+    "workflow_id": "8e364f6729exxxxxxxxxx5c2d9b2a2c2",
+    "workflow_name": "test_wf_call_webhook3",
+    "status": "running",
+    "actions": [
+        {"nodetask_id": "n1", "nodetask_name": "Start", "node_type": "start"},
+        {
+            "nodetask_id": "n2",
+            "nodetask_name": "Voicebot Call1",
+            "node_type": "voicebot",
+            "task_id": "t1",
+            "task_status": "calling",
+        },
+    ],
+}
+
+CHATBOT_SESSION: dict[str, Any] = {
+    "workflow_id": "8e364f6729exxxxxxxxxx5c2d9b2a2c2",
+    "workflow_name": "chat",
+    "nodetask_id": "n1",
+    "nodetask_name": "Chatbot1",
+    "waba_task_id": "w1",
+    "wfdetail_uuid": "u1",
+    "timestamp": 1710163512,
+    "channel": "WhatsApp",
+    "channel_id": "c1",
+    "callee": "+447700900123",
+    "call_id": "chat-1",
+    "robot_id": "42",
+    "status": "closed",
+    "session_start_time": "2024-03-11T13:24:29Z",
+    "session_end_time": "2024-03-11T13:25:12Z",
+    "session_end_reason": "user_closed",
+    "intention": "A",
+    "talk_round": 3,
+    "ner_slots": {"PaymentTime": "Time_0"},
+    "event_label": {"A0": "A0"},
+    "variables": {"name": "lyn"},
+    "messages": [
+        {
+            "msg_id": "m1",
+            "sender_type": "chatbot",
+            "timestamp": 1710163470,
+            "status": "read",
+            "content": {"type": "text", "text": {"body": "Hello"}},
+        },
+        {
+            "msg_id": "m2",
+            "sender_type": "user",
+            "timestamp": 1710163480,
+            "status": "received",
+            "content": {"type": "text", "text": {"body": "my planted transcript"}},
+            "reply": {"msg_id": "m1"},
+        },
+    ],
+}
+
+
 def example(**changes: Any) -> dict[str, Any]:
     """The example with top-level fields changed."""
     return {**copy.deepcopy(EXAMPLE), **changes}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.__main__ import EX_CONFIG, app
+from gateway.__main__ import app
+from gateway.console import EX_CONFIG
 from gateway.settings import OWN_PREFIXES
 from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body
 

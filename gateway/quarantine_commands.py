@@ -1,0 +1,246 @@
+"""`python -m gateway quarantine ...`: parse, call, print. Bodies are printed only when asked for by name."""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gateway.console import EX_TEMPFAIL, fail, settings_or_exit
+from gateway.errors import GatewayError, PublishError
+from gateway.kinds import KINDS, TOPICS
+from gateway.publisher import KafkaPublisher
+from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
+from gateway.settings import GatewaySettings
+from gateway.topic_reader import TopicReader
+from schemas.errors import SchemaError
+from schemas.headers import rfc3339
+from schemas.registry import Registry
+
+CONNECT_S = 30.0
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: look, judge again, recover.")
+
+
+def _instant(text: str) -> int:
+    instant = datetime.fromisoformat(text)
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of the body, or its beginning")]
+CallId = Annotated[str | None, typer.Option("--call-id", help="The call_id of the delivery or of one of its details")]
+Workflow = Annotated[str | None, typer.Option("--workflow", help="The workflow_id")]
+KindName = Annotated[str | None, typer.Option("--kind", help=f"One of {', '.join(kind.name for kind in KINDS)}")]
+Reason = Annotated[str | None, typer.Option("--reason", help="bad_signature or malformed")]
+From = Annotated[int | None, typer.Option("--from", parser=_instant, help="Received at or after; ISO 8601, UTC")]
+Until = Annotated[int | None, typer.Option("--to", parser=_instant, help="Received before; ISO 8601, UTC")]
+
+
+@app.command("list")
+def list_requests(
+    event_id: EventId = None,
+    call_id: CallId = None,
+    workflow: Workflow = None,
+    kind: KindName = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: Until = None,
+) -> None:
+    """One JSON line per request kept, oldest first: when, why, which, from where. No bodies."""
+    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+
+    async def run(tools: Tools) -> int:
+        count = 0
+        async for kept in tools.find(wanted):
+            typer.echo(json.dumps(_line(kept)))
+            count += 1
+        return count
+
+    typer.echo(f"{_with_tools(settings_or_exit(needs_kafka=True), run)} requests", err=True)
+
+
+@app.command()
+def show(
+    event_id: Annotated[str, typer.Argument(help="Hex SHA-256 of the body, or its beginning")],
+    body: Annotated[bool, typer.Option("--body", help="Print only the raw body: it holds personal data")] = False,
+) -> None:
+    """One request with its headers, for `which-scheme` its signature too; --body: its bytes and nothing else.
+
+    Exit code 1 when there is none.
+    """
+
+    async def run(tools: Tools) -> Kept | None:
+        async for kept in tools.find(Filter(event_id=event_id)):
+            return kept
+        return None
+
+    kept = _with_tools(settings_or_exit(needs_kafka=True), run)
+    if kept is None:
+        fail(f"no request {event_id} in quarantine")
+    if body:
+        sys.stdout.buffer.write(kept.request.body)
+    else:
+        typer.echo(json.dumps({**_line(kept), "headers": kept.request.headers}, indent=2))
+
+
+@app.command()
+def reverify(
+    event_id: EventId = None,
+    call_id: CallId = None,
+    workflow: Workflow = None,
+    kind: KindName = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: Until = None,
+) -> None:
+    """Judge the requests by the keys and the scheme of the environment now; publishes nothing.
+
+    Exit code 0 when at least one would pass, else 1.
+    """
+    settings = settings_or_exit(needs_kafka=True)
+    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+    judge = _judge(settings)
+
+    async def run(tools: Tools) -> bool:
+        is_any = False
+        async for kept in tools.find(wanted):
+            judgement = judge.judge(kept.request)
+            is_any = is_any or judgement.verdict == "passes"
+            typer.echo(json.dumps({**_line(kept), "verdict": judgement.verdict, "detail": judgement.detail}))
+        return is_any
+
+    sys.exit(0 if _with_tools(settings, run) else 1)
+
+
+@app.command()
+def replay(
+    event_id: EventId = None,
+    call_id: CallId = None,
+    workflow: Workflow = None,
+    kind: KindName = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: Until = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing")
+    ] = False,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Records a second; default: as fast as Kafka")] = None,
+) -> None:
+    """Publish the requests that verify and read now, each event once, with their first received_at.
+
+    What is in its topic already is left out, so an interrupted replay is simply run again. Exit codes: 0 when every
+    request that passes is in its topic, 75 when Kafka failed on the way (run it again), 78 for bad settings.
+    """
+    settings = settings_or_exit(needs_kafka=True)
+    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+    judge = _judge(settings)
+    console = Console(stderr=True)
+    with _progress(console) as progress:
+        looking = progress.add_task("judging", total=None)
+
+        async def run(tools: Tools) -> str:
+            survey = await tools.survey(wanted, judge)
+            present = await tools.published(survey.recoverable)
+            due = set(survey.recoverable) - present
+            summary = _summary(survey, len(present))
+            if dry_run or not due:
+                return f"{summary}; {len(due)} {'would be ' if dry_run else ''}published"
+            publishing = progress.add_task("publishing", total=len(due))
+            count = 0
+            async with _publisher(settings) as publisher:
+                try:
+                    async for count in tools.replay(wanted, judge, publisher, due, rate):
+                        progress.update(publishing, completed=count)
+                except PublishError as error:
+                    raise PublishError(f"{summary}; {len(due)} not published: {error}. Run it again.") from error
+            too_large = f", {tools.too_large} too large for their topic" if tools.too_large else ""
+            return f"{summary}; {count} published{too_large}"
+
+        line = _with_tools(settings, run, lambda: progress.advance(looking))
+    typer.echo(line)
+
+
+def _summary(survey: Survey, present: int) -> str:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(survey.verdicts.items())) or "none"
+    unreadable = f", {survey.unreadable_records} unreadable records" if survey.unreadable_records else ""
+    return (
+        f"{survey.requests} requests ({verdicts}{unreadable}); "
+        f"{len(survey.recoverable)} events pass, {present} of them published before"
+    )
+
+
+def _line(kept: Kept) -> dict[str, object]:
+    request = kept.request
+    return {
+        "event_id": request.event_id,
+        "received_at": rfc3339(request.received_at),
+        "kind": kind_of(request),
+        "reason": request.reason,
+        "detail": request.detail,
+        "body_bytes": len(request.body),
+        "remote_address": request.remote_address,
+        "origin": kept.origin,
+    }
+
+
+def _judge(settings: GatewaySettings) -> Judge:
+    try:
+        return Judge(settings, time.time())
+    except GatewayError as error:
+        fail(str(error))
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _with_tools(
+    settings: GatewaySettings, run: Callable[[Tools], Awaitable[T]], on_progress: Callable[[], None] = lambda: None
+) -> T:
+    """Run with an open reader; Kafka's and the registry's failures end the command with exit code 75."""
+
+    async def session() -> T:
+        registry = Registry(settings.schema_registry_url or "")
+        try:
+            async with TopicReader(settings) as reader:
+                return await run(Tools(reader, registry, on_progress))
+        finally:
+            await registry.aclose()
+
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    try:
+        return asyncio.run(session())
+    except (GatewayError, SchemaError) as error:
+        fail(str(error), EX_TEMPFAIL)
+
+
+@asynccontextmanager
+async def _publisher(settings: GatewaySettings) -> AsyncIterator[KafkaPublisher]:
+    """A publisher that is connected; raises PublishError when Kafka does not get ready."""
+    publisher = KafkaPublisher(settings, TOPICS)
+    await publisher.start()
+    try:
+        deadline = time.monotonic() + CONNECT_S
+        while publisher.faults():
+            if time.monotonic() > deadline:
+                raise PublishError("; ".join(publisher.faults()))
+            await asyncio.sleep(0.05)
+        yield publisher
+    finally:
+        await publisher.stop()

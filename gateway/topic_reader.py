@@ -1,0 +1,108 @@
+"""Reading a topic back, from a time to where it ends now, for the tools. Besides the publisher the only aiokafka."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from gateway.errors import GatewayError
+from gateway.settings import GatewaySettings
+from schemas.topics import Topic
+
+ANSWER_TIMEOUT_S = 30.0
+CLOCKS_DIFFER_MS = 3600 * 1000  # how far a broker's clock may be behind a gateway's
+
+
+class TopicUnreadableError(GatewayError):
+    """Kafka did not answer, or the topic is not there."""
+
+    code = "topic_unreadable"
+    retriable = True
+
+
+class StoredRecord(NamedTuple):
+    """One record as it is in its topic. `appended_at` in epoch ms."""
+
+    appended_at: int
+    partition: int
+    offset: int
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+
+
+class TopicReader:
+    """Reads topics without a consumer group: nothing is committed. Use as a context manager."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        password = settings.kafka_sasl_password
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            client_id="airudder-gateway-tools",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            security_protocol=settings.kafka_security_protocol,
+            ssl_context=settings.ssl_context(),
+            sasl_mechanism=settings.kafka_sasl_mechanism,
+            sasl_plain_username=settings.kafka_sasl_username,
+            sasl_plain_password=password.get_secret_value() if password else None,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._consumer.start()
+        except (TimeoutError, KafkaError, OSError) as error:
+            await self._consumer.stop()
+            raise TopicUnreadableError(f"Kafka: cannot connect, {type(error).__name__}") from error
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._consumer.stop()
+
+    async def records(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]:
+        """Every record there is now, in the order they were appended, partitions merged.
+
+        since_ms: skips what was appended earlier, less what clocks may differ by. Holds one record per partition.
+        Raises: TopicUnreadableError.
+        """
+        try:
+            ends = await self._assign(topic, since_ms)
+            heads = [head for partition in ends if (head := await self._next(partition, ends)) is not None]
+            heapq.heapify(heads)
+            while heads:
+                record = heads[0]
+                yield record
+                following = await self._next(TopicPartition(topic.name, record.partition), ends)
+                if following is None:
+                    heapq.heappop(heads)
+                else:
+                    heapq.heapreplace(heads, following)
+        except (TimeoutError, KafkaError, OSError) as error:
+            raise TopicUnreadableError(f"Kafka: {topic.name} cannot be read, {type(error).__name__}") from error
+
+    async def _assign(self, topic: Topic, since_ms: int | None) -> dict[TopicPartition, int]:
+        """Point at the start in every partition; returns where each ends now."""
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            cluster = await self._consumer._client.fetch_all_metadata()  # asking for one by name could create it
+            numbers = cluster.partitions_for_topic(topic.name)
+            if not numbers:
+                raise TopicUnreadableError(f"Kafka: no topic {topic.name}")
+            partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
+            self._consumer.assign(partitions)
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+            await self._consumer.seek_to_beginning(*partitions)
+            if since_ms is not None:
+                at = dict.fromkeys(partitions, max(0, since_ms - CLOCKS_DIFFER_MS))
+                for partition, found in (await self._consumer.offsets_for_times(at)).items():
+                    self._consumer.seek(partition, found.offset if found else ends[partition])
+        return ends
+
+    async def _next(self, partition: TopicPartition, ends: dict[TopicPartition, int]) -> StoredRecord | None:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            if await self._consumer.position(partition) >= ends[partition]:
+                return None
+            record = await self._consumer.getone(partition)
+        return StoredRecord(record.timestamp, record.partition, record.offset, record.value or b"", record.headers)
