@@ -8,6 +8,7 @@ GatewayError
 +-- UnsupportedTypeError     permanent: 415
 +-- SlowBodyError            retriable: 408
 +-- OverLimitError           retriable: 429, too much in flight
+|   +-- RateLimitedError     retriable: 429, too many a second
 +-- PublishError             retriable: 503, Kafka or the registry is away
 |   +-- SpoolError           retriable: 503, the disk refused
 |       +-- SpoolFullError   retriable: 503, GATEWAY_SPOOL_MAX_BYTES are in use
@@ -32,7 +33,7 @@ class GatewayError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong here"
     retriable: ClassVar[bool] = False
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
 
 class UnverifiedError(GatewayError):
@@ -107,6 +108,18 @@ class OverLimitError(GatewayError):
     title = "Too many requests are in flight"
     retriable = True
     retry_after_s = 1
+
+
+class RateLimitedError(OverLimitError):
+    """Over GATEWAY_RATE_GLOBAL_PER_S or GATEWAY_RATE_SOURCE_PER_S; `scope` says which: global or source."""
+
+    code = "rate_limited"
+    title = "Too many requests a second"
+
+    def __init__(self, scope: str, retry_after_s: int) -> None:
+        super().__init__(f"over the {scope} rate; come again in {retry_after_s} s")
+        self.scope = scope
+        self.retry_after_s = retry_after_s
 
 
 class PublishError(GatewayError):

@@ -3,7 +3,7 @@
 import time
 
 from gateway.keys import KeyRing
-from gateway.limits import InFlight
+from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.reception import Reception
@@ -19,6 +19,7 @@ class Gateway:
         self.keys = KeyRing(settings.load_keys(), settings.load_keys, settings.signing_keys_file)
         self.keys.on_load = self._use_keys
         self.metrics = Metrics(key.id for key in self.keys.keys)
+        self.rates = RateLimits(settings.rate_global_per_s, settings.rate_source_per_s)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
         self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
         self.is_draining = False

@@ -1,10 +1,16 @@
-"""How much may be in flight, and reading a body within size and time."""
+"""How many requests may come, how much may be in flight, and reading a body within size and time."""
 
 import asyncio
+import math
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
-from gateway.errors import BodyTooLargeError, OverLimitError, SlowBodyError
+from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
+
+BURST_S = 2.0
+MAX_SOURCES = 10_000  # about 3 MB
 
 
 class InFlight:
@@ -43,6 +49,69 @@ class Admission:
             raise OverLimitError(f"{self._in_flight.max_bytes} body bytes are in flight")
         self._in_flight.bytes += size
         self.bytes += size
+
+
+class TokenBucket:
+    """At most `per_s` a second, and BURST_S seconds' worth at once. Time comes in, in seconds."""
+
+    def __init__(self, per_s: float, now_s: float) -> None:
+        self._per_s = per_s
+        self._room = max(1.0, per_s * BURST_S)
+        self._tokens = self._room
+        self._at_s = now_s
+
+    def wait_s(self, now_s: float) -> float:
+        """How long until there is a token; 0 when there is one."""
+        self._tokens = min(self._room, self._tokens + max(0.0, now_s - self._at_s) * self._per_s)
+        self._at_s = max(self._at_s, now_s)
+        return max(0.0, (1 - self._tokens) / self._per_s)
+
+    def take(self) -> None:
+        """Use one; after `wait_s` has answered 0."""
+        self._tokens -= 1
+
+
+class RateLimits:
+    """Requests a second over all and per source; 0: no limit. Remembers the MAX_SOURCES sources seen last."""
+
+    def __init__(self, global_per_s: float, source_per_s: float) -> None:
+        self._source_per_s = source_per_s
+        self._all = TokenBucket(global_per_s, 0) if global_per_s else None
+        self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, address: str, now_s: float) -> None:
+        """Count one request. Raises RateLimitedError; a refused one uses up nothing, so that waiting helps.
+
+        address: the peer's; of IPv6 the network of 64 bits counts, since a sender has all of it to choose from.
+        """
+        source = self._source(address, now_s) if self._source_per_s else None
+        for scope, bucket in (("source", source), ("global", self._all)):
+            if bucket is not None and (wait_s := bucket.wait_s(now_s)) > 0:
+                raise RateLimitedError(scope, max(1, math.ceil(wait_s)))
+        for bucket in (source, self._all):
+            if bucket is not None:
+                bucket.take()
+
+    def _source(self, address: str, now_s: float) -> TokenBucket:
+        name = _network(address)
+        bucket = self._sources.get(name)
+        if bucket is None:
+            bucket = self._sources[name] = TokenBucket(self._source_per_s, now_s)
+            if len(self._sources) > MAX_SOURCES:
+                self._sources.popitem(last=False)
+        self._sources.move_to_end(name)
+        return bucket
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""  # unknown peers share one bucket
+    if parsed.version == 4:
+        return address
+    mapped = parsed.ipv4_mapped
+    return str(mapped) if mapped else f"{int(parsed) >> 64:x}/64"
 
 
 async def read_body(

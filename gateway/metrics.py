@@ -59,6 +59,12 @@ class Metrics:
             ["key_id"],
             registry=self.registry,
         )
+        self.rate_limited = Counter(
+            "webhook_rate_limited_total",
+            "Requests answered 429 for their rate: global (all requests) or source (one address).",
+            ["scope"],
+            registry=self.registry,
+        )
         self.key_valid = Gauge(
             "webhook_signing_key_valid",
             "1 while the key may sign, 0 before and after its time; absent when it is not among the keys.",
@@ -105,6 +111,8 @@ class Metrics:
             self.requests.labels(SOURCE, outcome)
         for key_id in (*key_ids, "none"):
             self.signatures.labels(key_id)
+        for scope in ("global", "source"):
+            self.rate_limited.labels(scope)
         for outcome in ("loaded", "refused"):
             self.key_loads.labels(outcome)
         for reason in ("bad_signature", "malformed"):

@@ -8,7 +8,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.errors import ClientGoneError, GatewayError, UnsupportedTypeError
+from gateway.errors import (
+    BodyTooLargeError,
+    ClientGoneError,
+    GatewayError,
+    RateLimitedError,
+    UnsupportedTypeError,
+)
 from gateway.gateway import Gateway
 from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
@@ -63,6 +69,7 @@ async def metrics(gateway: Gateway, request: Request) -> Response:
 
 async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event: dict[str, object]) -> Receipt:
     _require_json_type(request)
+    _require_room(gateway, request)
     with gateway.in_flight.admit() as admission:
         body = await read_body(
             _chunks(request),
@@ -81,6 +88,18 @@ def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response
     event.update(topic=position.topic, partition=position.partition, offset=position.offset)
     outcome = "spooled" if position.is_spooled else "accepted"
     return "duplicate" if receipt.is_duplicate else outcome, JSONResponse({})
+
+
+def _require_room(gateway: Gateway, request: Request) -> None:
+    """A declared size over the limit and a rate over the limit are told before any of the body is read."""
+    declared, limit = _declared_length(request), gateway.settings.max_body_bytes
+    if declared is not None and declared > limit:
+        raise BodyTooLargeError(f"{declared} bytes declared, the limit is {limit}")
+    try:
+        gateway.rates.take(request.client.host if request.client else "", time.monotonic())
+    except RateLimitedError as error:
+        gateway.metrics.rate_limited.labels(error.scope).inc()
+        raise
 
 
 def _require_json_type(request: Request) -> None:

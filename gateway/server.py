@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
 from gateway.kinds import TOPICS
+from gateway.patience import patient_protocol
 from gateway.publisher import KafkaPublisher, Publisher
 from gateway.settings import GatewaySettings
 from gateway.spool import Spool
@@ -37,8 +38,8 @@ async def serve(settings: GatewaySettings) -> None:
     """
     with _listen(settings.host, settings.port) as hook_socket, _listen(settings.host, settings.ops_port) as ops_socket:
         gateway = Gateway(settings, _publisher(settings))
-        webhook = _server(create_app(gateway), _finish_timeout_s(settings))
-        ops = _server(create_ops_app(gateway), timeout_s=1)
+        webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s)
+        ops = _server(create_ops_app(gateway), 1, settings.headers_timeout_s)
         _log_start(settings, hook_socket, ops_socket)
         stop = _stop_event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.keys.reload)
@@ -79,11 +80,11 @@ def _finish_timeout_s(settings: GatewaySettings) -> int:
     return int(settings.body_timeout_s + settings.publish_timeout_s) + 1
 
 
-def _server(app: ASGIApp, timeout_s: int) -> Server:
+def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=patient_protocol(headers_timeout_s),
             lifespan="off",
             log_config=None,
             access_log=False,

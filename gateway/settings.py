@@ -75,6 +75,7 @@ def _readable_file(path: str) -> str:
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]  # 0: no limit
 Path = Annotated[str, AfterValidator(_readable_file)]
 
 
@@ -119,6 +120,9 @@ class GatewaySettings(BaseModel):
     publish_timeout_s: Seconds = _env("GATEWAY_PUBLISH_TIMEOUT_S", 3.0)
     max_in_flight_requests: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_REQUESTS", 2000)
     max_in_flight_bytes: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_BYTES", 128 * 1024 * 1024)
+    rate_global_per_s: Rate = _env("GATEWAY_RATE_GLOBAL_PER_S", 0.0)
+    rate_source_per_s: Rate = _env("GATEWAY_RATE_SOURCE_PER_S", 0.0)
+    headers_timeout_s: Seconds = _env("GATEWAY_HEADERS_TIMEOUT_S", 10.0)
     quarantine_bytes_per_day: Annotated[int, Field(ge=0)] = _env("GATEWAY_QUARANTINE_BYTES_PER_DAY", 1024**3)
     spool_dir: str | None = _env("GATEWAY_SPOOL_DIR")
     spool_max_bytes: Annotated[int, Field(ge=1024 * 1024)] = _env("GATEWAY_SPOOL_MAX_BYTES", 1024**3)
