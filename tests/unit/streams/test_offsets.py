@@ -86,7 +86,7 @@ def test_after_clear_an_old_run_settles_nothing_and_reading_may_go_back() -> Non
 
 
 def test_delivered_is_the_last_offset_handed_over() -> None:
-    assert (tracker().delivered("p"), tracker(4, 9).delivered("p")) == (-1, 9)
+    assert (tracker().delivered("p"), tracker(4, 9).delivered("p")) == (None, 9)
 
 
 @settings(max_examples=200, deadline=None)

@@ -71,6 +71,7 @@ class FakeProducer:
         for sent in self.batches:
             if sent.topic == topic and not sent.delivered.done():
                 sent.delivered.set_exception(error)
+                sent.delivered.exception()  # known to the test: no complaint when nobody else asks
 
     def values(self, topic: str, partition: int = 0) -> list[bytes | None]:
         """All values sent to one partition, in order."""

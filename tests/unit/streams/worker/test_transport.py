@@ -5,6 +5,7 @@ The names in brackets are those of research on Faust: L1 to L9 are the ways in w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
+from tests.unit.streams.worker.fakes import turn
 
 P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
 
@@ -297,6 +299,197 @@ async def test_a_record_that_does_not_decode_reaches_the_agent() -> None:
     event = await decode(garbage)
 
     assert event.message.value == garbage.value
+
+
+# -- runs
+
+
+class _Thread(NamedTuple):
+    """What the consumer asks of its thread: where to go on, and where a partition begins."""
+
+    sought: list[dict[TP, int]]
+    beginnings: dict[TP, int]
+
+    async def seek_wait(self, offsets: Mapping[TP, int]) -> None:
+        self.sought.append({TP(*tp): offset for tp, offset in offsets.items()})
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        return {tp: self.beginnings[tp] for tp in partitions}
+
+
+class Delivered(NamedTuple):
+    """One run as the agent gets it."""
+
+    tp: TP
+    offsets: list[int]
+    after: int | None
+
+
+async def opened(consumer: Any, committed: dict[TP, int], beginnings: dict[TP, int] | None = None) -> list[Delivered]:
+    """Let the consumer begin at these offsets, with all tables recovered; returns what gets delivered, as it does."""
+    delivered: list[Delivered] = []
+
+    async def seek_to_committed() -> Mapping[TP, int]:
+        return committed
+
+    async def callback(message: Any) -> None:
+        delivered.append(Delivered(message.tp, [record.offset for record in message.value], message.value.after))
+
+    consumer.seek_to_committed = seek_to_committed
+    consumer.callback = callback
+    consumer._thread = _Thread([], beginnings or {})
+    consumer.app.tables.actives_ready = True
+    consumer.flow_active = True
+    await consumer.perform_seek()
+    return delivered
+
+
+def batch(*offsets: int, tp: TP = P0) -> dict[TP, list[Any]]:
+    return {tp: [Record(offset, tp.topic, tp.partition) for offset in offsets]}
+
+
+async def test_all_fetched_records_of_a_partition_are_one_run(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+
+    await ours._deliver_all({**batch(5, 6, 7), **batch(7, tp=P1)}, {P0, P1})
+
+    assert delivered == [(P0, [5, 6, 7], None), (P1, [7], None)]
+
+
+async def test_a_run_names_the_offset_delivered_before_it(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(5, 6), {P0})
+    await ours._deliver_all(batch(7), {P0})
+
+    assert [run.after for run in delivered] == [None, 6]
+
+
+async def test_records_before_the_next_offset_are_not_delivered_again(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(3, 4, 5, 6), {P0})
+    await ours._deliver_all(batch(5, 6), {P0})
+    await ours._deliver_all(batch(6, 7), {P0})
+
+    assert [run.offsets for run in delivered] == [[5, 6], [7]]
+
+
+async def test_a_hole_is_fetched_again_before_anything_behind_it_is_delivered(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(8, 9), {P0})
+    assert (delivered, ours._thread.sought) == ([], [{P0: 5}])
+
+    await ours._deliver_all(batch(5, 6, 7, 8, 9), {P0})
+    assert [run.offsets for run in delivered] == [[5, 6, 7, 8, 9]]
+
+
+async def test_a_hole_that_is_still_there_the_second_time_is_stepped_over(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(8, 9), {P0})
+    await ours._deliver_all(batch(8, 9), {P0})
+
+    assert [run.offsets for run in delivered] == [[8, 9]]
+    assert len(ours._thread.sought) == 1
+
+
+async def test_nothing_is_delivered_until_tables_are_recovered(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    ours.app.tables.actives_ready = False
+    await ours._deliver_all(batch(5, 6), {P0})
+    assert delivered == []
+
+    ours.app.tables.actives_ready = True
+    await ours._deliver_all(batch(5, 6), {P0})
+    assert [run.offsets for run in delivered] == [[5, 6]]
+
+
+async def test_nothing_is_delivered_of_a_partition_that_was_never_sought(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+
+    await ours._deliver_all(batch(0, 1, tp=TP("callbacks", 9)), None)
+
+    assert delivered == []
+
+
+async def test_changelog_records_are_delivered_from_the_offset_read(ours: Any) -> None:
+    await opened(ours, {P0: 5, P1: 7})
+    ours._is_changelog_tp = lambda tp: tp == CHANGELOG
+    ours._read_offset[CHANGELOG] = 6
+    offsets: list[int] = []
+
+    async def callback(message: Any) -> None:
+        run = message.value if isinstance(message.value, list) else [message]
+        offsets.extend(record.offset for record in run)
+
+    ours.callback = callback
+    await ours._deliver_all(batch(5, 6, 7, tp=CHANGELOG), None)
+
+    assert offsets == [6, 7]
+
+
+async def test_runs_of_partitions_that_are_not_active_are_left_alone(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+
+    await ours._deliver_all({**batch(5), **batch(7, tp=P1)}, {P1})
+
+    assert [run.tp for run in delivered] == [P1]
+
+
+async def test_delivery_stops_when_the_group_has_changed(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    deliver = ours.callback
+
+    async def callback(message: Any) -> None:
+        await deliver(message)
+        ours.app.consumer_generation_id = 99
+
+    ours.callback = callback
+    await ours._deliver_all({**batch(5), **batch(7, tp=P1)}, {P0, P1})
+
+    assert [run.tp for run in delivered] == [P0]
+
+
+async def test_nothing_is_delivered_while_flow_is_stopped(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    ours.flow_active = False
+
+    await ours._deliver_all(batch(5), {P0})
+
+    assert delivered == []
+
+
+async def test_a_delivery_that_waits_for_room_is_given_up_when_flow_stops(ours: Any) -> None:
+    await opened(ours, {P0: 5, P1: 7})
+
+    async def callback(message: Any) -> None:
+        await asyncio.Event().wait()
+
+    ours.callback = callback
+    delivery = asyncio.create_task(ours._deliver_all(batch(5), {P0}))
+    await turn()
+    assert not delivery.done()
+
+    ours.suspend_flow.set()
+    await delivery
+
+
+async def test_what_was_delivered_before_a_seek_counts_no_more(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(5, 6), {P0})
+    await ours.perform_seek()
+    settle(ours, 6)
+    assert (ours._new_offset(P0), ours._committed_offset[P0]) == (None, 5)
+
+    await ours._deliver_all(batch(5, 6), {P0})
+    assert [(run.offsets, run.after) for run in delivered] == [([5, 6], None), ([5, 6], None)]
+
+
+async def test_a_partition_never_committed_is_read_from_its_beginning(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5}, beginnings={P1: 3})
+
+    await ours._deliver_all(batch(3, 4, tp=P1), {P1})
+
+    assert ours._thread.sought == [{P1: 3}]
+    assert [run.offsets for run in delivered] == [[3, 4]]
 
 
 # -- back-pressure and rebalances
