@@ -55,6 +55,12 @@ class GatewayProcess:
         self.ops_url = f"http://127.0.0.1:{listening['ops_port']}"
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of the process started last."""
+        assert self._process
+        return self._process.pid
+
     async def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         self.signal(signal.SIGTERM)

@@ -59,7 +59,7 @@ async def kill_spool_writers(directory: Path, seed: int, kills: int) -> SpoolOut
         victim.close()
         outcome.kills += 1
         if number % 3 == 0:
-            outcome.torn += _tear(spool_dir / f"{FILE_NAME}-wal", _lines(notes), random)
+            outcome.torn += _tear(spool_dir / f"{FILE_NAME}-wal", _lines(notes, before), random)
         outcome.promised += sum(line[0] == "+" for line in _lines(notes, before))
         await _examine(spool_dir, notes, f"{seed}-", outcome)
     return outcome

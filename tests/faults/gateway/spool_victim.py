@@ -46,9 +46,13 @@ async def _put_for_ever(spool: Spool, log: Path, fd: int, name: str, remove_ever
     for number in count(1):
         content = content_of(f"{name}-{number}")
         await spool.put(content)
-        os.write(fd, f"+ {content.record_id} {log.stat().st_size}\n".encode())
+        os.write(fd, f"+ {content.record_id} {_size(log)}\n".encode())
         if remove_every and number % remove_every == 0:
             await _remove_some(spool, fd)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 async def _remove_some(spool: Spool, fd: int) -> None:
