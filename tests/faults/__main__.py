@@ -24,7 +24,7 @@ def main(
     seed: Annotated[int, typer.Option(help="The first seed.")] = 1,
     seeds: Annotated[int, typer.Option(help="How many seeds, one after the other.")] = 1,
     faults: Annotated[int, typer.Option(help="Faults per seed.")] = 100,
-    deliveries: Annotated[int, typer.Option(help="Deliveries written during each fault.")] = 200,
+    deliveries: Annotated[int, typer.Option(help="Deliveries written during each fault.")] = 400,
     keep: Annotated[Path | None, typer.Option(help="Keep data and logs here.")] = None,
 ) -> None:
     """Break a real installation under load, then hold every topic and window against the oracle."""

@@ -24,7 +24,10 @@ SESSION_S = 15.0
 """The workers' session timeout: frozen for longer, a worker loses its partitions and does not know it."""
 
 READY_S = 120
-CHUNK = 40
+CHUNK = 25
+SPREAD_S = 1.2
+"""About how long the load of one fault takes to write when it is spread."""
+
 LONG_GRACE = {"STREAMS_GRACE_S": str(30 * 86_400)}
 MAX_WORKERS = 3
 MAX_FALLS = 5
@@ -57,13 +60,13 @@ class Chaos:
     seed: int
     tell: Tell
     load: Load
-    per_fault: int = 200
+    per_fault: int = 400
     faults: Counter[str] = field(default_factory=Counter)
     restarts: int = 0
     running: dict[str, WorkerProcess] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._random = Random(self.seed)
+        self._random, self._pace = Random(self.seed), Random(-self.seed)  # two, for what runs side by side
         self._started = time.monotonic()
         self._workers = 0
         self._fallen: Counter[str] = Counter()
@@ -107,7 +110,7 @@ class Chaos:
         began, at = time.monotonic(), self._elapsed
         writing = asyncio.create_task(self._write())
         try:
-            await self._some_moment(0.1, 1.5)
+            await self._some_moment(0.05, SPREAD_S)
             what = await self._kinds()[name]()
         finally:
             await writing
@@ -116,12 +119,15 @@ class Chaos:
         self.tell(f"{at:7.1f} s  fault {number} {name}: {what} ({time.monotonic() - began:.1f} s)")
 
     async def _write(self) -> None:
+        """A share of the load: at once, so that the fault meets a backlog, or spread, so that it meets live traffic."""
+        pause_s = self._pace.choice([0.0, 2 * SPREAD_S * CHUNK / self.per_fault])
         for _ in range(0, self.per_fault, CHUNK):
             at = time.time_ns() // 1_000_000
             await self.faulty.write(self.load.batch(CHUNK, at), at)
+            await asyncio.sleep(self._pace.uniform(0, pause_s))
 
     async def _some_moment(self, least_s: float, most_s: float) -> None:
-        """Not a wait for anything: the moment at which a fault strikes is the seed's choice."""
+        """Not a wait for anything: the moment at which a fault strikes, and how long it lasts, is the seed's choice."""
         await asyncio.sleep(self._random.uniform(least_s, most_s))
 
     @property
