@@ -10,6 +10,11 @@ from typing import Literal
 
 DEFAULT_PARTITIONS = 12
 
+# Room for a body at the gateway's default limit (1 MiB) with its headers and the Avro framing around it.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+MAX_KEPT_BYTES = 5 * 1024 * 1024  # a whole record of any topic, kept with its origin and the reason
+
+
 Cleanup = Literal["delete", "compact", "compact,delete"]
 
 
@@ -29,6 +34,7 @@ class Topic:
     cleanup: Cleanup = "delete"
     retention: timedelta = timedelta(days=7)
     is_output: bool = True
+    max_bytes: int = MAX_RECORD_BYTES
 
     @property
     def subject(self) -> str:
@@ -41,12 +47,9 @@ class Topic:
             "cleanup.policy": self.cleanup,
             "retention.ms": str(int(self.retention.total_seconds() * 1000)),
             "message.timestamp.type": "LogAppendTime",
-            "max.message.bytes": str(MAX_RECORD_BYTES),
+            "max.message.bytes": str(self.max_bytes),
         }
 
-
-# Room for a body at the gateway's default limit (1 MiB) with its headers and the Avro framing around it.
-MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 CALLBACKS = Topic("airudder.callbacks.v1", "call_id of the first detail, else event_id", "Callback", "gateway")
 QUARANTINE = Topic("airudder.quarantine.v1", "event_id", "QuarantinedRequest", "gateway")
@@ -71,7 +74,12 @@ SIP_LINE_OUTCOMES = Topic(
 )
 LATE_CALLS = Topic("airudder.late-calls.v1", "call_id", "Call", "worker")
 DEAD_LETTERS = Topic(
-    "airudder.dead-letters.v1", "key of the failed record", "DeadLetter", "worker", retention=timedelta(days=30)
+    "airudder.dead-letters.v1",
+    "key of the failed record",
+    "DeadLetter",
+    "worker",
+    retention=timedelta(days=30),
+    max_bytes=MAX_KEPT_BYTES,
 )
 
 # The provider's other webhooks: uninterpreted, for whoever wants them.

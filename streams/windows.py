@@ -111,6 +111,10 @@ class Windows:
         self._changed_keys: dict[str, None] = {}
         self._changed_panes: dict[PaneId, None] = {}
 
+    def newest_received_at(self) -> int:
+        """The latest receipt that any key has seen; 0 for none."""
+        return max((key.received_at for key in self._keys.values()), default=0)
+
     def expire(self, received_before: int) -> list[str]:
         """Forget the clocks of keys without open panes that saw nothing since. Returns their values."""
         idle = [v for v, key in self._keys.items() if key.received_at < received_before and not self._open.get(v)]

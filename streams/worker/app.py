@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 import uuid
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
 )
 from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
+from streams.errors import StreamsError
 from streams.settings import KafkaSettings, WorkerSettings
 from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
@@ -33,17 +35,29 @@ from streams.worker.pipeline import Pipeline
 from streams.worker.run_agent import RunAgent
 from streams.worker.tables import StateTable
 from streams.worker.transport import RunConsumer, RunSchema, RunTransport
+from streams.worker.watchdog import Watchdog
 from streams.worker.windows_agent import WindowsAgent
 
 log = structlog.get_logger()
 
 EXIT_FAILED: Final = 70  # EX_SOFTWARE: stopped without a commit, so that nothing is lost; start again
 BUFFERED_RUNS: Final = 8
+RESTORED_RUNS: Final = 2  # written together on recovery; 1 means something else to Faust
+STOP_TIMEOUT_S: Final = 20.0
+SWEEP_INTERVAL_S: Final = 3600.0
 MAX_POLL_RECORDS: Final = 1000
 BATCH_BYTES: Final = 512 * 1024
 SESSION_TIMEOUT_S: Final = 15.0
 COMMIT_INTERVAL_S: Final = 1.0
 CLOSE_INTERVAL_S: Final = 1.0
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+class WorkerCrashedError(StreamsError):
+    """Faust gave up. Nothing that was not settled is committed; start again."""
+
+    code = "crashed"
+    exit_code = EXIT_FAILED
 
 
 class Worker:
@@ -56,6 +70,7 @@ class Worker:
         self._partitions = partitions
         self._registry = registry
         self.app = _build_app(settings)
+        self._tables: list[StateTable] = []
         self.agents = self._bind_agents()
         self.horizon = HorizonPoller(
             settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
@@ -121,8 +136,11 @@ class Worker:
             key_type=bytes,
             value_type=bytes,
             partitions=self._partitions[CALLBACKS.name],
+            schema=RunSchema(),
+            recovery_buffer_size=RESTORED_RUNS,
             help=f"state of the {name} agent",
         )
+        self._tables.append(table)
         return table
 
     def _bind(self, agent: RunAgent, name: str, *topics: str) -> None:
@@ -146,48 +164,77 @@ class Worker:
     def _assigned(self, topic: str) -> set[int]:
         return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == topic}
 
-    async def close_windows(self) -> None:
-        """Close windows as the horizon moves, for as long as the worker runs."""
-        await self.horizon.start()
+    async def watch(self) -> None:
+        """Close windows as the horizon moves, forget old calls, show signs of life; for as long as the worker runs."""
+        sweep_at = time.monotonic() + SWEEP_INTERVAL_S
         while True:
-            self.state.turn()
-            self.metrics.unsettled_runs.set(self.app.consumer.offsets.unsettled())
-            try:
-                if not self.state.reason_not_ready:
-                    await self._close_due()
-            except KafkaError as error:
-                log.warning("horizon.unknown", error=type(error).__name__)
+            self._turn()
+            if not self.state.reason_not_ready:
+                await self._close_due()
+                if time.monotonic() > sweep_at:
+                    await self._sweep()
+                    sweep_at = time.monotonic() + SWEEP_INTERVAL_S
             await asyncio.sleep(CLOSE_INTERVAL_S)
 
+    def _turn(self) -> None:
+        consumer: RunConsumer = self.app.consumer
+        unsettled = consumer.offsets.unsettled()
+        restored = sum(table.store.restored_rows for table in self._tables)
+        waits = self.metrics.schema_registry_waits._value.get()
+        self.metrics.unsettled_runs.set(unsettled)
+        self.state.turn(
+            consumer.settled_runs + restored + int(waits), is_busy=bool(unsettled or self.state.reason_not_ready)
+        )
+
     async def _close_due(self) -> None:
-        for tp, received_until in (await self.horizon.poll(RunAgent.now_ms())).items():
+        try:
+            reached = await self.horizon.poll(RunAgent.now_ms())
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("horizon.unknown", error=type(error).__name__)
+            return
+        for tp, received_until in reached.items():
             agent = self.agents[tp.topic]
             if isinstance(agent, WindowsAgent) and tp.partition in self._assigned(tp.topic):
                 await agent.close_due(tp.partition, received_until)
 
+    async def _sweep(self) -> None:
+        for topic, agent in self.agents.items():
+            for partition in self._assigned(topic):
+                await agent.forget(partition, self.settings.dedup_days * DAY_MS)
+
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT, or until Faust crashes, which is raised."""
+        """Run until SIGTERM or SIGINT, or until Faust crashes, which is raised. Stops within STOP_TIMEOUT_S."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        watchdog = Watchdog(self.state, lambda reason: os._exit(EXIT_FAILED))
+        watchdog.start()
         await self.app.start()
         consumer: RunConsumer = self.app.consumer
         consumer.on_drain = self.drain
-        waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), self._crashed(), self.close_windows())]
+        waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), self._crashed(), self.watch())]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             self.state.reason_not_ready = "stopping"
+            watchdog.stop()
             for task in waits:
                 task.cancel()
-            await self.app.stop()
-            await self.horizon.stop()
+            await self._stop()
+
+    async def _stop(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self.app.stop()
+                await self.horizon.stop()
+        except TimeoutError:
+            self.fail(TimeoutError(f"not stopped within {STOP_TIMEOUT_S} s"))
 
     async def _crashed(self) -> None:
         await self.app._crashed.wait()
-        raise RuntimeError("Faust crashed; its log says why") from self.app.crash_reason
+        raise WorkerCrashedError("Faust crashed; its log says why") from self.app.crash_reason
 
 
 def _build_app(settings: WorkerSettings) -> Any:

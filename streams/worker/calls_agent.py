@@ -1,7 +1,8 @@
 """The agent that reads callbacks: each gets one decision, its records, and what it changes in the windows."""
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from faust.types import Message
@@ -38,6 +39,8 @@ from streams.worker.pipeline import Work
 from streams.worker.run_agent import Permanent, RunAgent
 from streams.worker.tables import StateTable, pack_row, unpack_row
 
+SCANNED_AT_ONCE: Final = 500
+
 
 @dataclass
 class _Run:
@@ -58,6 +61,7 @@ class CallsAgent(RunAgent):
         super().__init__(**shared)
         self._table = table
         self._zone = zone
+        self._newest: dict[int, int] = {}
 
     async def take(self, message: Message) -> None:
         """Work one run off, up to handing it to the pipeline."""
@@ -72,6 +76,18 @@ class CallsAgent(RunAgent):
             settled=lambda: self.settle(message),
         )
         await self.submit(work)
+
+    async def forget(self, partition: int, keep_ms: int) -> None:
+        """Drop the rows of calls last received long before the partition's newest."""
+        newest, old = self._newest.get(partition, 0), []
+        for number, (key, value) in enumerate(self._table.store.scan(partition), start=1):
+            if msgpack.decode(unpack_row(value), type=CallState).received_at < newest - keep_ms:
+                old.append(key)
+            if number % SCANNED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        async with self.busy:
+            for some in (old[i : i + SCANNED_AT_ONCE] for i in range(0, len(old), SCANNED_AT_ONCE)):
+                await self.submit(Work(rows=self._table.put(partition, dict.fromkeys(some))))
 
     async def _take_record(self, run: _Run, record: Any) -> None:
         try:
@@ -100,6 +116,7 @@ class CallsAgent(RunAgent):
             self.count("duplicate")
         else:
             remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
+            self._newest[run.partition] = max(self._newest.get(run.partition, 0), callback.received_at)
             self._observe(callback, fanned)
         run.changed[detail.call_id] = state
         run.outputs.extend(outputs)

@@ -9,6 +9,7 @@ that time is done. The mark then moves on to the topics that the outputs went to
 `Horizon` is pure; `HorizonPoller` asks the broker. The marks are UTC epoch ms of the poller's clock.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,6 +23,7 @@ from streams.settings import KafkaSettings
 # A callback may be on its way from gateway to broker for as long as the gateway's deadline, and clocks differ a little.
 SLACK_MS: Final = 5_000
 _KEPT: Final = 600
+POLL_TIMEOUT_S: Final = 10.0
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -77,7 +79,7 @@ class Horizon:
 
 
 class HorizonPoller:
-    """Asks the broker for the offsets, with clients of its own. Open and close around the app's life."""
+    """Asks the broker for the offsets, with clients of its own, opened when needed and anew after trouble."""
 
     def __init__(
         self, kafka: KafkaSettings, group: str, partitions: Mapping[str, int], topics: tuple[str, ...]
@@ -90,8 +92,7 @@ class HorizonPoller:
         self._admin: Any = None
         self._consumer: Any = None
 
-    async def start(self) -> None:
-        """Connect. Raises aiokafka's errors."""
+    async def _connect(self) -> None:
         self._admin = AIOKafkaAdminClient(**self._kafka.client_arguments())
         self._consumer = AIOKafkaConsumer(**self._kafka.client_arguments(), enable_auto_commit=False)
         await self._admin.start()
@@ -99,13 +100,25 @@ class HorizonPoller:
 
     async def stop(self) -> None:
         """Disconnect. Repeat: safe."""
-        for client, close in ((self._consumer, "stop"), (self._admin, "close")):
-            if client is not None:
-                await getattr(client, close)()
+        consumer, admin = self._consumer, self._admin
         self._admin = self._consumer = None
+        if consumer is not None:
+            await consumer.stop()
+        if admin is not None:
+            await admin.close()
 
     async def poll(self, now_ms: int) -> dict[TopicPartition, int]:
-        """See `Horizon.update`. Raises aiokafka's errors, after which polling may simply go on."""
+        """See `Horizon.update`. Raises aiokafka's errors, OSError or TimeoutError; polling may go on after it."""
+        try:
+            async with asyncio.timeout(POLL_TIMEOUT_S):
+                return await self._poll(now_ms)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _poll(self, now_ms: int) -> dict[TopicPartition, int]:
+        if self._admin is None:
+            await self._connect()
         found = await self._admin.list_consumer_group_offsets(self._group)
         committed = {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
         ends = await self._consumer.end_offsets(self._partitions)

@@ -19,13 +19,20 @@ LOOP_STUCK_S: Final = 30.0
 
 @dataclass
 class WorkerState:
-    """What health is told from. Written by the worker's loop, read by the server's thread."""
+    """What health is told from. Written by the worker's loop, read by other threads.
+
+    progress: any number that changes when work gets done; is_busy: work is waiting to be done.
+    """
 
     reason_not_ready: str = "starting"
+    progress: int = 0
+    is_busy: bool = True
     loop_turned_at: float = field(default_factory=time.monotonic)
 
-    def turn(self) -> None:
-        """The loop is alive."""
+    def turn(self, progress: int, *, is_busy: bool) -> None:
+        """The loop is alive, and has come this far."""
+        self.progress = progress
+        self.is_busy = is_busy
         self.loop_turned_at = time.monotonic()
 
     @property

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 
 YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
+OVERHEAD_BYTES: Final = 4096  # headers and the batch around one record
 REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -105,6 +106,10 @@ class RunAgent:
         self._taken.clear()
         await self._pipeline.reset()
 
+    async def forget(self, partition: int, keep_ms: int) -> None:
+        """Forget what received nothing for `keep_ms`, by the receipt times of the partition's own records."""
+        raise NotImplementedError
+
     async def records_of(self, message: Message) -> AsyncIterator[Any]:
         """The records of a run, with a turn for the event loop now and then."""
         run: Any = message.value
@@ -134,6 +139,8 @@ class RunAgent:
         """Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it."""
         try:
             yield
+        except Permanent:
+            raise
         except StreamsError as error:
             raise Permanent(error.code, str(error)) from error
         except Exception as error:
@@ -157,7 +164,9 @@ class RunAgent:
         return self.outgoing(DEAD_LETTERS, record.key or b"", self.registry.encode(DEAD_LETTERS, letter), headers)
 
     def outgoing(self, topic: Topic, key: bytes, value: bytes, headers: Headers) -> Outgoing:
-        """A record for a topic, in the partition of its key."""
+        """A record for a topic, in the partition of its key. Raises: Permanent when it is too large to be taken."""
+        if len(key) + len(value) > topic.max_bytes - OVERHEAD_BYTES:
+            raise Permanent("too_large", f"{len(value)} bytes are too many for {topic.name}")
         return Outgoing(topic.name, partition_of(key, self._partitions[topic.name]), key, value, headers)
 
     def count(self, outcome: str) -> None:

@@ -41,6 +41,8 @@ def unpack_row(stored: bytes) -> bytes:
 class VersionedStore(RocksDBStore):
     """RocksDB by explicit partition, with a recovery that never goes back."""
 
+    restored_rows = 0
+
     def read(self, partition: int, key: bytes) -> bytes | None:
         """The stored value, or None."""
         value: bytes | None = self._db_for_partition(partition).get(key)
@@ -63,20 +65,16 @@ class VersionedStore(RocksDBStore):
     def apply_changelog_batch(
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
     ) -> None:
-        """Restore rows from the changelog, but for those older than what is here; and the offset reached."""
-        rows: dict[int, dict[bytes, bytes | None]] = {}
-        reached: dict[Any, int] = {}
+        """Restore runs of rows from the changelog, but for rows older than what is here; and the offset reached."""
         for event in batch:
-            message = event.message
-            reached[message.tp] = max(message.offset, reached.get(message.tp, -1))
-            of_partition = rows.setdefault(message.partition, {})
-            key, value = message.key or b"", message.value
-            if not self._is_older(value, self._latest(of_partition, message.partition, key)):
-                of_partition[key] = value
-        for partition, changes in rows.items():
-            self.write(partition, changes)
-        for tp, offset in reached.items():
-            self.set_persisted_offset(tp, offset)
+            message: Any = event.message
+            rows: dict[bytes, bytes | None] = {}
+            for record in message.value:
+                if not self._is_older(record.value, self._latest(rows, message.partition, record.key)):
+                    rows[record.key] = record.value
+            self.write(message.partition, rows)
+            self.set_persisted_offset(message.tp, message.offset)
+            self.restored_rows += len(message.value)
 
     def _latest(self, rows: dict[bytes, bytes | None], partition: int, key: bytes) -> bytes | None:
         return rows[key] if key in rows else self.read(partition, key)

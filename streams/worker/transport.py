@@ -10,7 +10,7 @@ tests/contract fences the overridden methods by the hash of their source: when F
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
@@ -80,6 +80,7 @@ class RunConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}
         self._holes: dict[TP, int] = {}
         self._is_seeking = False
+        self.settled_runs = 0
         # Set by the app: waits until agents have finished what they hold. True when all is settled.
         self.on_drain: Callable[[float], Awaitable[bool]] | None = None
 
@@ -87,7 +88,7 @@ class RunConsumer(driver.Consumer):
         return RunConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        """Fetch and deliver until stopped. Changelog records go one by one, as recovery wants them."""
+        """Fetch and deliver until stopped: one message per partition and fetch, changelogs included."""
         stopped = cast(Service, self)._stopped.is_set
         fetcher_stopped = cast(Service, fetcher)._stopped.is_set
         try:
@@ -129,20 +130,21 @@ class RunConsumer(driver.Consumer):
     async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
         generation = self.app.consumer_generation_id
         for tp, batch in records.items():
-            async for message in self._messages(tp, batch):
-                if not self.flow_active or self.app.consumer_generation_id != generation:
-                    return
-                if active is None or tp in active:
-                    await self._deliver(tp, message)
+            if active is not None and tp not in active:
+                continue
+            message = await self._message(tp, batch)
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if message is not None:
+                await self._deliver(tp, message)
 
-    async def _messages(self, tp: TP, batch: list[Any]) -> AsyncIterator[ConsumerMessage]:
+    async def _message(self, tp: TP, batch: list[Any]) -> ConsumerMessage | None:
         if self._is_changelog_tp(tp):
             read = self._read_offset[tp]
-            for record in batch:
-                if read is None or record.offset >= read:
-                    yield self._to_message(tp, record)
-        elif run := await self._run(tp, batch):
-            yield self._to_run(tp, run)
+            run: Run | None = Run(record for record in batch if read is None or record.offset >= read)
+        else:
+            run = await self._run(tp, batch)
+        return self._to_run(tp, run) if run else None
 
     async def _run(self, tp: TP, batch: list[Any]) -> Run | None:
         """What of the batch is next; None when nothing is, or when a hole before it is being fetched again."""
@@ -187,6 +189,7 @@ class RunConsumer(driver.Consumer):
         """All outputs of the run are acknowledged. One of an earlier generation is ignored: it will be read again."""
         if message.generation_id == self.app.consumer_generation_id:
             self.offsets.settle(message.tp, message.offset)
+            self.settled_runs += 1
 
     def ack(self, message: Message) -> bool:
         """Faust's own acknowledgement settles nothing: it comes also for what raised and what was skipped."""

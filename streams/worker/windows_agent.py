@@ -49,6 +49,15 @@ class WindowsAgent(RunAgent):
                     await asyncio.sleep(0)
         self._show_size()
 
+    async def forget(self, partition: int, keep_ms: int) -> None:
+        """Drop the clocks of keys without open windows that received nothing for long."""
+        async with self.busy:
+            windows = self._windows.get(partition)
+            idle = windows.expire(windows.newest_received_at() - keep_ms) if windows else []
+            if idle:
+                rows = {_KEY + value.encode(): None for value in idle}
+                await self.submit(Work(rows=self._table.put(partition, rows)))
+
     async def take(self, message: Message) -> None:
         """Work one run off, up to handing it to the pipeline."""
         windows = self._windows[message.partition]
