@@ -456,6 +456,11 @@ def model(entries: list[Entry]) -> Expected:
     return expected
 
 
+def as_sent(result: WindowedOutcomes) -> WindowedOutcomes:
+    """The result as it was at this moment, as the agent encodes it at once: its lists are the pane's own."""
+    return WindowedOutcomes.from_datum(result.to_datum())
+
+
 class Unit(NamedTuple):
     """One unit of the agent's pipeline."""
 
@@ -485,7 +490,7 @@ class Simulation:
             if self.windows.apply(value, record, position) is Effect.LATE:
                 late.append((value, position))
         self.read = min(self.read + count, len(self.entries))
-        results = [self.windows.result(pane_id) for pane_id in self._store()]
+        results = [as_sent(self.windows.result(pane_id)) for pane_id in self._store()]
         self.units.append(Unit(len(self.changelog), results, late, [], self.read))
 
     def close(self, later: int) -> None:
@@ -494,7 +499,7 @@ class Simulation:
         until = min(waiting) - 1 - later if waiting else 2_000 + later
         due = self.windows.close_due(until)
         self._store()
-        finals = [self.windows.final(pane_id) for pane_id in due]
+        finals = [as_sent(self.windows.final(pane_id)) for pane_id in due]
         self.units.append(Unit(len(self.changelog), finals, [], due, self.read))
 
     def publish(self, count: int) -> None:
