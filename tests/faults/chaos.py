@@ -9,7 +9,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -66,16 +66,20 @@ class Chaos:
     running: dict[str, WorkerProcess] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._random, self._pace = Random(self.seed), Random(-self.seed)  # two, for what runs side by side
+        self._random, self._pace = Random(f"faults {self.seed}"), Random(f"pace {self.seed}")
         self._started = time.monotonic()
         self._workers = 0
         self._fallen: Counter[str] = Counter()
 
     async def run(self, faults: int) -> None:
         """Break things so many times under load, then mend everything and wait until all is worked off."""
+        await self.run_these(self._names(faults))
+
+    async def run_these(self, names: Sequence[str]) -> None:
+        """`run` with the faults chosen."""
         await self._add_worker()
-        for number, name in enumerate(self._names(faults), 1):
-            await self._inject(f"{number}/{faults}", name)
+        for number, name in enumerate(names, 1):
+            await self._inject(f"{number}/{len(names)}", name)
         await self._write()
         await self._mend()
         began = time.monotonic()

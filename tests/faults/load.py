@@ -40,12 +40,19 @@ class Broken:
 class Load:
     """An endless supply. The same seed and the same times of receipt give the same deliveries."""
 
-    def __init__(self, seed: int, *, oldest_ms: int = 6 * DAY, is_plain: bool = False) -> None:
-        """oldest_ms: how far before its receipt a call may have ended. is_plain: neither corrections nor odd times."""
+    def __init__(
+        self, seed: int, *, oldest_ms: int = 6 * DAY, is_plain: bool = False, is_ordered: bool = False
+    ) -> None:
+        """oldest_ms: how far before its receipt a call may have ended. is_plain: neither corrections nor odd times.
+
+        is_ordered: all that is told about one call comes the same way, as first or as later detail, so that the
+        order of its revisions does not depend on how fast which partition is worked off.
+        """
         self._random = Random(seed)
         self._prefix = f"s{seed}"
         self._oldest_ms = oldest_ms
         self._is_plain = is_plain
+        self._is_ordered = is_ordered
         self._recent: list[Json] = []
         self._made = 0
 
@@ -90,8 +97,7 @@ class Load:
         return dict(reversed({**made, "details": turned}.items()))
 
     def _corrected(self, at: int) -> Json:
-        made = copy.deepcopy(self._random.choice(self._recent))
-        made["details"] = [self._random.choice(made["details"])]
+        made = self._told_before()
         correct = self._random.choice(
             [self._other_outcome, self._other_outcome, self._other_time, self._other_line, self._other_workflow]
         )
@@ -100,12 +106,18 @@ class Load:
 
     def _old_among_new(self, at: int) -> Json:
         """A call told before, with the same or another outcome, anywhere among new ones of its delivery."""
-        made = copy.deepcopy(self._random.choice(self._recent))
-        made["details"] = [self._random.choice(made["details"])]
+        made = self._told_before()
         if self._random.random() < 0.5:
             self._other_outcome(made, at)
         made["details"] += [self._detail(at) for _ in range(self._random.randint(1, 2))]
-        self._random.shuffle(made["details"])
+        if not self._is_ordered:
+            self._random.shuffle(made["details"])
+        return made
+
+    def _told_before(self) -> Json:
+        """A copy of some delivery with one of its details."""
+        made = copy.deepcopy(self._random.choice(self._recent))
+        made["details"] = [made["details"][0] if self._is_ordered else self._random.choice(made["details"])]
         return made
 
     def _broken(self) -> Broken:
