@@ -24,7 +24,7 @@ from tests.deliveries import delivery, detail
 from tests.topics import CallbackWriter, Read, Subscriber
 from tests.waiting import wait_until
 
-READY_S = 60
+READY_S = 180
 DONE_S = 60
 
 
