@@ -106,18 +106,27 @@ def simulate(
 def which_scheme(
     file: Annotated[str, typer.Argument(help="The captured body, byte for byte; - for stdin")],
     signature: Annotated[str, typer.Argument(help="The captured value of the signature header")],
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="Another captured header as 'name: value', such as webhook-id and webhook-timestamp"),
+    ] = None,
 ) -> None:
-    """Say which signature scheme and which of AIRUDDER_SIGNING_KEYS made a captured signature.
+    """Say which signature scheme and which of the signing keys made a captured signature.
 
     AiRudder does not publish its algorithm: one genuine delivery settles it. Exit code 0 when one matches, else 1.
     """
     settings = settings_or_exit()
     body = sys.stdin.buffer.read() if file == "-" else _read(file)
-    matches = matching_schemes(body, signature.strip(), settings.signing_keys)
+    pairs = [line.partition(":") for line in header or []]
+    headers = {name.strip(): value.strip() for name, _, value in pairs}
+    matches = matching_schemes(body, signature.strip(), settings.load_keys(), headers)
     for match in matches:
         print(f"AIRUDDER_SIGNATURE_SCHEME={match.scheme}  (key {match.key_id})")
     if not matches:
-        fail("no scheme matches: is the body byte for byte as it was sent, and the key in AIRUDDER_SIGNING_KEYS?")
+        fail(
+            "no scheme matches: is the body byte for byte as it was sent, and the key among the signing keys? "
+            "standard-webhooks covers webhook-id and webhook-timestamp too: give them with --header"
+        )
 
 
 async def _post(settings: GatewaySettings, url: str, body: bytes) -> httpx2.Response:

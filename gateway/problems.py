@@ -32,11 +32,11 @@ def problem(error: GatewayError) -> ProblemResponse:
 
 
 async def http_problem(request: Request, error: Exception) -> ProblemResponse:
-    """The router's own 404 and 405 in the same form."""
+    """The router's own 404 and 405 in the same form, and without a word that the sender chose."""
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_")
-    document = _document(code, phrase, error.status_code, f"{request.method} is not served here")
+    document = _document(code, phrase, error.status_code, "no such path or method here")
     return ProblemResponse(document, error.status_code, error.headers)
 
 

@@ -280,9 +280,17 @@ def sign(body: bytes, scheme: str, key: Key, signature_header: str, now_s: float
     return chosen.sign(body, key.secret, signature_header, now_s)
 
 
-def matching_schemes(body: bytes, signature: str, keys: Sequence[Key]) -> list[Verified]:
-    """Every scheme and key that made this signature, the unsafe ones too; for `which-scheme`."""
-    request = SignedRequest(body, [(b"signature", signature.encode())], b"signature", 0)
+def matching_schemes(
+    body: bytes, signature: str, keys: Sequence[Key], headers: Mapping[str, str] | None = None
+) -> list[Verified]:
+    """Every scheme and key that made this signature, the unsafe ones too, whenever that was; for `which-scheme`.
+
+    headers: the others of the delivery that a scheme may cover, such as webhook-id and webhook-timestamp.
+    """
+    sent = {"webhook-signature": signature, **{name.lower(): value for name, value in (headers or {}).items()}}
+    raw = [(name.encode(), value.encode()) for name, value in {**sent, "signature": signature}.items()]
+    timestamp = sent.get("webhook-timestamp", "")
+    request = SignedRequest(body, raw, b"signature", int(timestamp) if re.fullmatch("[0-9]{1,12}", timestamp) else 0)
     pairs = _pairs(tuple(SCHEMES.values()), keys)
     return [Verified(scheme.name, key.id) for scheme, key in pairs if scheme.check(request, key.secret) is None]
 

@@ -53,6 +53,20 @@ def test_which_scheme_names_the_setting_and_the_key(tmp_path: Path, scheme: str)
     assert result.stdout == f"AIRUDDER_SIGNATURE_SCHEME={scheme}  (key {KEY.id})\n"
 
 
+def test_which_scheme_knows_standard_webhooks_by_its_published_vector_however_old(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b'{"test": 2432232314}')
+    signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    headers = ("--header", "Webhook-Id: msg_p5jXN8AQM9LWM0D4loKWxJek", "--header", "webhook-timestamp: 1614265330")
+    keys = {"AIRUDDER_SIGNING_KEYS": "other:x,sw:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+
+    matching = run("which-scheme", str(tmp_path / "body"), signature, *headers, **keys)
+    without = run("which-scheme", str(tmp_path / "body"), signature, **keys)
+
+    assert matching.stdout == "AIRUDDER_SIGNATURE_SCHEME=standard-webhooks  (key sw)\n"
+    assert without.exit_code == 1
+    assert "--header" in without.stderr
+
+
 def test_which_scheme_says_when_none_matches(tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(b"{}")
 

@@ -1,0 +1,240 @@
+"""Every webhook is served alike: verified, read without loss, deduplicated, limited, quarantined."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from gateway.__main__ import app as cli
+from gateway.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
+from gateway.reading import Envelope
+from schemas import codec, topics
+from schemas.records import QuarantinedRequest
+from schemas.topics import QUARANTINE
+from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, signed, to_body
+from tests.unit.gateway.test_app import assert_problem, open_door
+
+SAMPLES = {
+    CALL_COMPLETION.name: EXAMPLE,
+    WORKFLOW_STATUS_CHANGE.name: STATUS_CHANGE,
+    CHATBOT_SESSION_END.name: CHATBOT_SESSION,
+}
+ENVELOPE = Envelope("e" * 64, 7, "hmac-sha256", "k1")
+all_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def through_kafka(kind: Kind[Any], body: bytes) -> Any:
+    wire = codec.encode(1, kind.read(body, ENVELOPE))
+    schema = codec.parsed_schema(kind.topic.record)
+    return kind.mapping.provider_json(codec.decode(wire, schema, kind.mapping._record))
+
+
+def changed(kind: Kind[Any], **changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SAMPLES[kind.name]), **changes}
+
+
+@all_kinds
+def test_a_sample_is_rebuilt_from_the_bytes_on_the_topic(kind: Kind[Any]) -> None:
+    assert through_kafka(kind, to_body(SAMPLES[kind.name])) == SAMPLES[kind.name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (WORKFLOW_STATUS_CHANGE, ["actions", 1]),
+        (CHATBOT_SESSION_END, ["messages", 0]),
+        (CHATBOT_SESSION_END, ["messages", 0, "content"]),
+    ],
+)
+def test_fields_the_provider_may_add_and_nulls_are_kept_at_every_depth(kind: Kind[Any], path: list[Any]) -> None:
+    delivery = changed(kind, new_field={"a": [1.5, None]})
+    target: Any = delivery
+    for step in path:
+        target = target[step]
+    target["another"] = None
+
+    assert through_kafka(kind, to_body(delivery)) == delivery
+
+
+def test_what_may_be_missing_may_be_missing_or_null() -> None:
+    least = {"workflow_id": "", "timestamp": 0, "call_id": "c", "status": "closed"}
+
+    for optional in set(CHATBOT_SESSION) - set(least):
+        assert through_kafka(CHATBOT_SESSION_END, to_body({**least, optional: None})) == {**least, optional: None}
+    assert through_kafka(CHATBOT_SESSION_END, to_body(least)) == least
+
+
+@all_kinds
+async def test_a_signed_delivery_is_published_once_under_its_own_name(kind: Kind[Any]) -> None:
+    body = to_body(SAMPLES[kind.name])
+    async with open_door() as door:
+        answers = [await door.hook.post(kind.path, content=body, headers=signed(body)) for _ in range(2)]
+
+        (stored,) = door.publisher.records(kind.topic)
+        headers = dict(stored.headers)
+        assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"{}")] * 2
+        assert (door.outcome("accepted"), door.outcome("duplicate")) == (1, 1)
+        assert stored.key == kind.key(kind.read(body, ENVELOPE))
+        assert getattr(stored.record, "kind", None) == kind.name
+        assert headers["ce_type"].decode() == f"airudder.{kind.topic.record}.v1"
+        metrics = (await door.ops.get("/metrics")).text
+        assert f'http_route="{kind.path}"' in metrics
+
+
+@all_kinds
+async def test_an_unsigned_delivery_is_401_and_quarantined_with_its_path(kind: Kind[Any]) -> None:
+    async with open_door() as door:
+        body = to_body(SAMPLES[kind.name])
+        answer = await door.hook.post(kind.path, content=body, headers={"content-type": "application/json"})
+
+        (kept,) = door.publisher.records(QUARANTINE)
+        assert_problem(answer, 401, "bad_signature")
+        assert isinstance(kept.record, QuarantinedRequest)
+        assert (kept.record.path, kept.record.body) == (kind.path, body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "faults"),
+    [
+        (
+            WORKFLOW_STATUS_CHANGE,
+            {"workflow_id": "", "status": None, "actions": [{"nodetask_id": 1}, 2]},
+            {
+                "workflow_id": "expected str of length >= 1",
+                "status": "expected str, got null",
+                "actions[0].nodetask_id": "expected str, got int",
+                "actions[1]": "expected object, got int",
+            },
+        ),
+        (
+            CHATBOT_SESSION_END,
+            {"callee": 447700900123, "timestamp": "x", "messages": [{"content": []}]},
+            {
+                "callee": "expected str, got int",
+                "timestamp": "expected int, got str",
+                "messages[0].content": "expected object, got array",
+            },
+        ),
+    ],
+)
+async def test_every_fault_is_named_by_its_path_in_one_answer(
+    kind: Kind[Any], changes: dict[str, Any], faults: dict[str, str]
+) -> None:
+    body = to_body(changed(kind, **changes))
+    async with open_door() as door:
+        answer = await door.hook.post(kind.path, content=body, headers=signed(body))
+
+        document = assert_problem(answer, 422, "malformed")
+        assert {fault["path"]: fault["message"] for fault in document["errors"]} == faults
+
+
+async def test_the_same_bytes_at_two_paths_are_two_deliveries() -> None:
+    body = to_body({**STATUS_CHANGE, **CHATBOT_SESSION})
+    async with open_door() as door:
+        for kind in (WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END):
+            assert (await door.hook.post(kind.path, content=body, headers=signed(body))).status_code == 200
+
+        assert door.outcome("duplicate") == 0
+
+
+def test_kinds_have_topics_of_their_own_that_the_gateway_writes() -> None:
+    assert len({kind.topic for kind in KINDS}) == len({kind.path for kind in KINDS}) == len(KINDS)
+    assert all(topics.BY_NAME[kind.topic.name].writer == "gateway" for kind in KINDS)
+    assert WORKFLOW_STATUS_CHANGE.topic.name == "airudder.workflow-status-changes.v1"
+    assert CHATBOT_SESSION_END.topic.name == "airudder.chatbot-sessions.v1"
+
+
+@pytest.mark.parametrize(
+    ("scope", "changes"), [("global", {"rate_global_per_s": 0.5}), ("source", {"rate_source_per_s": 0.5})]
+)
+async def test_over_a_rate_every_webhook_answers_429_before_it_reads_the_body(
+    scope: str, changes: dict[str, float]
+) -> None:
+    body = to_body(STATUS_CHANGE)
+    async with open_door(**changes) as door:
+        assert (await door.post()).status_code == 200
+        for kind in KINDS:
+            answer = await door.hook.post(kind.path, content=body, headers=signed(body))
+            assert_problem(answer, 429, "rate_limited")
+            assert 1 <= int(answer.headers["retry-after"]) <= 2
+        name, labels = "webhook_rate_limited_total", {"scope": scope}
+        assert door.gateway.metrics.registry.get_sample_value(name, labels) == len(KINDS)
+        assert door.outcome("limited") == len(KINDS)
+
+
+PHONE = "447700900123"
+PERSONAL = ("my planted transcript", "planted@example.org")
+
+
+def planted(kind: Kind[Any]) -> list[dict[str, Any]]:
+    """A good delivery and a bad one, each full of what must not be told on."""
+    good = changed(kind, planted_field=[f"+{PHONE}", *PERSONAL])
+    text_fields = [name for name, value in good.items() if isinstance(value, str)]
+    wrong = {name: [f"+{PHONE}", *PERSONAL] for name in text_fields}
+    return [good, {**good, **wrong}]
+
+
+@all_kinds
+async def test_no_secret_number_or_text_is_in_logs_metrics_or_answers(kind: Kind[Any]) -> None:
+    secret = KEY.secret.decode()
+    answers: list[str] = []
+    with structlog.testing.capture_logs() as logs:
+        async with open_door(rate_source_per_s=5.0, max_body_bytes=100_000) as door:
+
+            async def send(body: bytes, **headers: str) -> None:
+                response = await door.hook.post(kind.path, content=body, headers={**signed(body), **headers})
+                answers.append(f"{response.headers} {response.text}")
+
+            for delivery in planted(kind):
+                body = to_body(delivery)
+                await send(body)
+                await send(body, **{"X-AIRudder-Sign": secret, "traceparent": PHONE})
+                await send(body[:-1])
+            await send(to_body(planted(kind)[0]), **{"content-type": f"text/{PHONE}"})
+            await send(PHONE.encode() * 10_000)
+            door.publisher.fault = "Kafka: away"
+            await send(to_body(planted(kind)[1]))
+            for _ in range(10):
+                await send(b"{}")
+            answers.append((await door.hook.request("GET", f"/{PHONE}?secret={secret}")).text)
+            answers.append((await door.hook.request(PHONE, kind.path)).text)
+            metrics = (await door.ops.get("/metrics")).text + (await door.ops.get("/readyz")).text
+
+    statuses = {line.get("outcome") for line in logs if line["event"] == "callback"}
+    assert {"accepted", "malformed", "bad_signature", "unsupported_type", "too_large", "limited"} <= statuses
+    told = json.dumps(logs) + metrics + "".join(answers)
+    for planted_value in (PHONE, *PERSONAL, secret, signed(b"{}")["X-AIRudder-Sign"]):
+        assert planted_value not in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check-config",),
+        ("send", "{body}", "--url", "http://127.0.0.1:9/x"),
+        ("which-scheme", "{body}", "0" * 64),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_tool_tells_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str, ...]) -> None:
+    secret = KEY.secret.decode()
+    file = tmp_path / "body"
+    file.write_bytes(to_body(planted(CALL_COMPLETION)[1]))
+    (tmp_path / "keys.json").write_text(json.dumps([{"id": "k2", "secret": secret + "-2"}]))
+    environ = {
+        "AIRUDDER_SIGNING_KEYS": f"k1:{secret}",
+        "AIRUDDER_SIGNING_KEYS_FILE": str(tmp_path / "keys.json"),
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "KAFKA_SASL_PASSWORD": secret,
+        "SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+    }
+
+    result = CliRunner().invoke(cli, [part.format(body=file) for part in arguments], env=environ)
+
+    for planted_value in (PHONE, *PERSONAL, secret):
+        assert planted_value not in result.output
