@@ -33,6 +33,8 @@ PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
 CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
 STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
 RETRY_INTERVAL_S = 0.5
+DOUBT_S = 10.0  # not ready so long after a publish in vain, when no record is left to tell how it goes
+UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
 STOP_TIMEOUT_S = 2.0  # for each of three steps
 
 log = structlog.get_logger()
@@ -80,7 +82,8 @@ class KafkaPublisher:
         self._registry: Registry | None = None
         self._kafka_fault = "Kafka: not connected yet"
         self._schema_fault = "schema registry: schemas not registered yet"
-        self._ack_fault = ""
+        self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
+        self._doubtful_until = 0.0
         self._last_ack_at = 0.0
         self._batch_bytes = BATCH_BYTES
         self._is_broken = asyncio.Event()
@@ -101,7 +104,8 @@ class KafkaPublisher:
             await self._registry.aclose()
 
     def faults(self) -> list[str]:
-        return [fault for fault in (self._kafka_fault or self._ack_fault, self._schema_fault) if fault]
+        unacknowledged = UNACKNOWLEDGED if self._is_unacknowledged() else ""
+        return [fault for fault in (self._kafka_fault or unacknowledged, self._schema_fault) if fault]
 
     def spool_state(self) -> SpoolState | None:
         return None
@@ -111,13 +115,14 @@ class KafkaPublisher:
         if producer is None or registry is None or self._schema_fault:
             raise PublishError("; ".join(self.faults()))
         value, batch_bytes, started = registry.encode(topic, record), self._batch_bytes, time.monotonic()
+        sent: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(self._settings.publish_timeout_s):
                 sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
                 sent.add_done_callback(partial(self._note_result, producer))
                 stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
         except TimeoutError as error:
-            self._note_timeout(started)
+            self._note_timeout(started, sent)
             raise PublishError(f"no acknowledgement within {self._settings.publish_timeout_s:g} s") from error
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             if len(value) <= min(batch_bytes, MAX_RECORD_BYTES):
@@ -133,7 +138,8 @@ class KafkaPublisher:
         """What became of a record that was given to the producer, also when nobody waits for it any more."""
         error = None if sent.cancelled() else sent.exception()
         if error is None:
-            self._last_ack_at, self._ack_fault = time.monotonic(), ""
+            self._last_ack_at, self._doubtful_until = time.monotonic(), 0.0
+            self._overdue.clear()
         else:
             self._note_error(producer, error)
 
@@ -142,10 +148,16 @@ class KafkaPublisher:
         if producer is self._producer and not getattr(error, "retriable", False):
             self._is_broken.set()
 
-    def _note_timeout(self, started: float) -> None:
+    def _note_timeout(self, started: float, sent: asyncio.Future[Any] | None) -> None:
         """Kafka may answer and yet acknowledge nothing, as without enough in-sync replicas: then we are not ready."""
-        if self._last_ack_at < started and not self._ack_fault:
-            self._ack_fault = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
+        if self._last_ack_at < started:
+            self._doubtful_until = time.monotonic() + DOUBT_S
+            if sent is not None and not sent.done():
+                self._overdue.add(sent)
+
+    def _is_unacknowledged(self) -> bool:
+        """Whether nothing was acknowledged since a record that should have been."""
+        return bool(self._overdue) or time.monotonic() < self._doubtful_until
 
     def _send_smaller_batches(self, refused_bytes: int) -> None:
         """A topic whose limit is below our batches refuses small records with their neighbours: part them."""
@@ -171,7 +183,8 @@ class KafkaPublisher:
             if producer is None:
                 await asyncio.sleep(RETRY_INTERVAL_S)
                 continue
-            self._producer, self._kafka_fault, self._ack_fault = producer, "", ""
+            self._producer, self._kafka_fault = producer, ""
+            self._overdue.clear()  # they were the producer's before: this one will not tell
             log.info("kafka.connected")
             try:
                 self._kafka_fault = await self._watch(producer)
@@ -212,9 +225,9 @@ class KafkaPublisher:
             fault = await self._probe(producer)
             if fault:
                 return fault
-            stuck_since = stuck_since if self._ack_fault else time.monotonic()
+            stuck_since = stuck_since if self._is_unacknowledged() else time.monotonic()
             if time.monotonic() - stuck_since > STUCK_S:
-                return self._ack_fault
+                return UNACKNOWLEDGED
 
     async def _probe(self, producer: AIOKafkaProducer) -> str:
         """Refresh the metadata; returns what is wrong, or nothing. Asks for all topics, which creates none."""

@@ -95,20 +95,20 @@ class SpoolingPublisher:
             raise SpoolError(f"the disk took over {timeout_s:.1f} s") from error
 
     async def _drain(self) -> None:
-        """Send what waits whenever Kafka is there, for as long as the process lives."""
+        """Send what waits, for as long as the process lives. While Kafka is away, one record finds out about it."""
         while True:
             await self._spool.is_filled.wait()
             try:
-                is_done = not self._inner.faults() and await self._send_some()
+                is_done = await self._send_some(1 if self._inner.faults() else DRAIN_ENTRIES)
             except SpoolError as error:
                 log.error("spool.unreadable", reason=str(error))
                 is_done = False
             if not is_done:
                 await asyncio.sleep(DRAIN_RETRY_S)
 
-    async def _send_some(self) -> bool:
+    async def _send_some(self, count: int) -> bool:
         """Send the first entries, keys side by side, each key in order; True when every one is dealt with."""
-        entries = await self._spool.first(DRAIN_ENTRIES)
+        entries = await self._spool.first(count)
         chains: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
             chains[(entry.content.topic, entry.content.key) if entry.content else ("", str(entry.seq))].append(entry)
