@@ -39,7 +39,7 @@ def headers_for(
 def trace_id_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> str:
     """The trace id of a record's traceparent, or the first 32 digits of `otherwise` (hex) when it has no valid one."""
     for name, value in headers:
-        if name == "traceparent" and _TRACEPARENT.fullmatch(value):
+        if name == "traceparent" and _TRACEPARENT.fullmatch(value or b""):  # Kafka allows a header without a value
             return value[3:35].decode()
     return otherwise[:32]
 

@@ -368,6 +368,9 @@ class OutcomeChange(Record, frozen=True, kw_only=True):
     received_at: int
     is_event_time_trusted: bool
     removed: CallOutcome | None = None
+    removed_topic: str | None = None
+    removed_partition: int | None = None
+    removed_offset: int | None = None
     added: CallOutcome | None = None
     call: bytes | None = None
 

@@ -23,18 +23,27 @@ class Position(NamedTuple):
     offset: int
 
 
+NOWHERE: Final = Position(-1, -1)  # what no record has
+
+
+def partition_of_source(source: int) -> tuple[bool, int]:
+    """What `source_of` numbered: whether it is the re-keying topic, and the partition."""
+    return bool(source % 2), source // 2
+
+
 def source_of(is_rekeyed: bool, partition: int) -> int:
     """One number for a partition of the callbacks topic or of the topic that re-keys later details."""
     return partition * 2 + is_rekeyed
 
 
 class Decision(Struct, array_like=True):
-    """What was decided on the record at one position: the revision it got, and the outcome it replaced."""
+    """What was decided on the record at one position: its revision, the outcome replaced, and where that came from."""
 
     source: int
     offset: int
     revision: int
     replaced: CallOutcome | None
+    replaced_at: Position | None = None
 
 
 class CallState(Struct, array_like=True):
@@ -64,7 +73,8 @@ def decide(state: CallState, position: Position, delivery: str, digest: bytes) -
             return known
     if delivery in state.deliveries or digest == state.digest:
         return None
-    return Decision(position.source, position.offset, state.revision + 1, state.outcome)
+    replaced_at = Position(state.decisions[-1].source, state.decisions[-1].offset) if state.decisions else None
+    return Decision(position.source, position.offset, state.revision + 1, state.outcome, replaced_at)
 
 
 def remember(

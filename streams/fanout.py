@@ -20,7 +20,10 @@ from streams.outcomes import (
 )
 from streams.times import EventTime, epoch_ms, event_time
 
-_ESCAPED: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+# One character: a surrogate pair, or a unit that is no surrogate. Half a pair is no character, and Avro takes none.
+_ESCAPED: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
+)
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,7 @@ def readable(text: str | None) -> str | None:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    units = bytes.fromhex(match.group().replace("\\u", ""))
-    try:
-        return units.decode("utf-16-be")
-    except UnicodeDecodeError:  # half of a surrogate pair: no character, and Avro could not carry it
-        return match.group()
+    return bytes.fromhex(match.group().replace("\\u", "")).decode("utf-16-be")
 
 
 def _call(

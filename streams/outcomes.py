@@ -3,6 +3,7 @@
 Source of the rules and formulas: research on ITU-T E.411/E.425 and the provider's page; the README lists them.
 """
 
+from copy import copy
 from typing import Final
 
 from msgspec import Struct, field
@@ -43,7 +44,7 @@ _BY_RING_TYPE: Final = {
 }
 _RANG_OR_NOT: Final = frozenset(("normal", "notmatch"))
 _NEVER_RANG: Final = frozenset(("normal", "notmatch", "null"))
-_NOT_DIALLED: Final = frozenset(("cancelled", "created", "pending"))
+_NOT_DIALLED: Final = frozenset(("cancelled", "canceled", "created", "pending"))
 _CANCELED: Final = "canceled"
 _BY_CALLEE: Final = "bycallee"
 
@@ -207,7 +208,7 @@ class OutcomeCounts(Struct, array_like=True):
         values: dict[str, object] = {}
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            values[name] = dict(sorted(value.items())) if isinstance(value, dict) else value
+            values[name] = dict(sorted(value.items())) if isinstance(value, dict) else copy(value)
         values["questions"] = {name: _question(counts) for name, counts in sorted(self.questions.items())}
         values["by_workflow"] = {name: _line_workflow(counts) for name, counts in sorted(self.by_workflow.items())}
         return values

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.calls import Position
+from streams.calls import NOWHERE, Position
 from streams.outcomes import OutcomeCounts
 
 WORKFLOW: Final = "workflow"
@@ -136,8 +136,12 @@ class Windows:
         self._panes[pane_id] = pane
         self._open.setdefault(pane_id.value, set()).add(pane_id.start)
 
-    def apply(self, value: str, change: OutcomeChange, position: Position) -> Effect:
-        """Apply one change of one key. Repeat: safe; a position already applied counts nothing, but is stored again."""
+    def apply(self, value: str, change: OutcomeChange, position: Position, removed_at: Position = NOWHERE) -> Effect:
+        """Apply one change of one key; `removed_at` is where the outcome it removes was added.
+
+        A correction of what was refused as late is late too: the outcome it would remove was never counted here.
+        Repeat: safe; a position already applied counts nothing, but is stored again.
+        """
         key = self._keys.setdefault(value, KeyState())
         self._changed_keys[value] = None
         parts = self._parts(value, change)
@@ -147,7 +151,7 @@ class Windows:
             return self._apply_again(key, parts, position)
         if change.added is not None:
             key.observe(change)
-        if self._is_late(key, parts, change.received_at):
+        if removed_at in key.late or self._is_late(key, parts, change.received_at):
             key.note(position, is_late=True)
             return Effect.LATE
         self._count(parts, position)
@@ -220,7 +224,7 @@ class Windows:
         lost = [part for part in parts if self._end(part) > key.closed_until and not self._has(part, position)]
         self._count(lost, position)
         for part in parts:
-            if part.pane_id in self._panes:
+            if part.pane_id in self._panes and self._end(part) > key.closed_until:
                 self._changed_panes[part.pane_id] = None
         return Effect.APPLIED if lost else Effect.DUPLICATE
 

@@ -28,6 +28,7 @@ from streams.calls import (
     decide,
     delivery_of,
     note_delivery,
+    partition_of_source,
     remember,
     source_of,
 )
@@ -155,17 +156,18 @@ class CallsAgent(RunAgent):
     ) -> list[Outgoing]:
         """The old outcome out and the new one in, for the workflow and for the SIP line, each under its own key."""
         old, new = decision.replaced, fanned.outcome
-        outputs = []
+        outputs: list[Outgoing] = []
         for topic, attribute, late_call in (
             (OUTCOMES_BY_WORKFLOW, "workflow_id", call),
             (OUTCOMES_BY_SIP_LINE, "sip_line", None),
         ):
             key = getattr(new, attribute)
             if old is not None and getattr(old, attribute) != key:
-                outputs.append(self._change(topic, getattr(old, attribute), record, fanned, old, None, None, trace))
-                outputs.append(self._change(topic, key, record, fanned, None, new, late_call, trace))
+                gone = self._change(topic, getattr(old, attribute), record, decision, fanned, None, None, trace)
+                come = self._change(topic, key, record, None, fanned, new, late_call, trace)
+                outputs.extend((gone, come))
             else:
-                outputs.append(self._change(topic, key, record, fanned, old, new, late_call, trace))
+                outputs.append(self._change(topic, key, record, decision, fanned, new, late_call, trace))
         return outputs
 
     def _change(
@@ -173,12 +175,14 @@ class CallsAgent(RunAgent):
         topic: Topic,
         key: str,
         record: Any,
+        decision: Decision | None,
         fanned: FanOut,
-        removed: CallOutcome | None,
         added: CallOutcome | None,
         call: bytes | None,
         trace: str,
     ) -> Outgoing:
+        removed_at = decision.replaced_at if decision else None
+        is_rekeyed, partition = partition_of_source(removed_at.source) if removed_at else (False, None)
         change = OutcomeChange(
             record_id=fanned.call.record_id,
             call_id=fanned.call.call_id,
@@ -187,7 +191,10 @@ class CallsAgent(RunAgent):
             source_offset=record.offset,
             received_at=fanned.call.received_at,
             is_event_time_trusted=fanned.event_time.is_trusted,
-            removed=removed,
+            removed=decision.replaced if decision else None,
+            removed_topic=(REKEYED_DETAILS if is_rekeyed else CALLBACKS).name if removed_at else None,
+            removed_partition=partition,
+            removed_offset=removed_at.offset if removed_at else None,
             added=added,
             call=call,
         )

@@ -20,7 +20,7 @@ def dead_letter(record: Any, reason: str, detail: str, now_ms: int) -> DeadLette
         source_offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=dict(record.headers),
+        headers={name: value or b"" for name, value in record.headers},  # Kafka allows a header without a value
         reason=reason,
         detail=detail,
         failed_at=now_ms,

@@ -22,7 +22,7 @@ from streams.settings import KafkaSettings
 
 # A callback may be on its way from gateway to broker for as long as the gateway's deadline, and clocks differ a little.
 SLACK_MS: Final = 5_000
-_KEPT: Final = 600
+KEPT_MARKS: Final = 600
 POLL_TIMEOUT_S: Final = 10.0
 
 Offsets = Mapping[TopicPartition, int]
@@ -33,7 +33,7 @@ class Stage:
 
     def __init__(self, partitions: list[TopicPartition]) -> None:
         self._partitions = partitions
-        self._waiting: deque[tuple[int, dict[TopicPartition, int]]] = deque(maxlen=_KEPT)
+        self._waiting: deque[tuple[int, dict[TopicPartition, int]]] = deque()
         self._reached: int | None = None
 
     def advance(self, committed: Offsets) -> int | None:
@@ -44,8 +44,11 @@ class Stage:
 
     def note(self, mark: int | None, ends: Offsets) -> None:
         """All that belongs to `mark` lies before these end offsets. Without a mark there is nothing to note."""
-        if mark is not None:
-            self._waiting.append((mark, {tp: ends.get(tp, 0) for tp in self._partitions}))
+        if mark is None:
+            return
+        if len(self._waiting) == KEPT_MARKS:
+            self._waiting.pop()  # the newest: the oldest is the next to be reached
+        self._waiting.append((mark, {tp: ends.get(tp, 0) for tp in self._partitions}))
 
     @staticmethod
     def _is_done(ends: Offsets, committed: Offsets) -> bool:
@@ -120,7 +123,9 @@ class HorizonPoller:
         if self._admin is None:
             await self._connect()
         found = await self._admin.list_consumer_group_offsets(self._group)
-        committed = {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
+        # What expired before anybody read it will never be committed: it counts as worked off.
+        begins = await self._consumer.beginning_offsets(self._partitions)
+        committed = {tp: max(found[tp].offset if tp in found else 0, begin) for tp, begin in begins.items()}
         ends = await self._consumer.end_offsets(self._partitions)
         return self._horizon.update(now_ms, committed, ends)
 

@@ -9,7 +9,7 @@ from msgspec import msgpack
 from schemas.headers import Headers, headers_for, trace_id_of
 from schemas.records import OutcomeChange, WindowedOutcomes
 from schemas.topics import LATE_CALLS, REKEYED_DETAILS, Topic
-from streams.calls import Position, source_of
+from streams.calls import NOWHERE, Position, source_of
 from streams.ids import id_of
 from streams.windows import Effect, KeyState, Pane, PaneId, Windows, WindowSettings
 from streams.worker.dead_letters import SOURCE
@@ -103,11 +103,9 @@ class WindowsAgent(RunAgent):
             change = await self.decode(record, OutcomeChange)
             with self.permanent_faults():
                 value = record.key.decode()
-                position = Position(
-                    source_of(change.source_topic == REKEYED_DETAILS.name, change.source_partition),
-                    change.source_offset,
-                )
-                effect = windows.apply(value, change, position)
+                position = _position(change.source_topic, change.source_partition, change.source_offset)
+                removed = _position(change.removed_topic, change.removed_partition, change.removed_offset)
+                effect = windows.apply(value, change, position, removed)
         except Permanent as fault:
             return [self.dead_letter(record, fault)]
         self.count({Effect.APPLIED: "ok", Effect.DUPLICATE: "duplicate", Effect.LATE: "late"}[effect])
@@ -133,6 +131,13 @@ class WindowsAgent(RunAgent):
 
     def _show_size(self) -> None:
         self.metrics.table_keys.labels(self._table.name).set(sum(len(windows) for windows in self._windows.values()))
+
+
+def _position(topic: str | None, partition: int | None, offset: int | None) -> Position:
+    """A position as windows know it; (-1, -1), which no record has, for none."""
+    if partition is None or offset is None:
+        return NOWHERE
+    return Position(source_of(topic == REKEYED_DETAILS.name, partition), offset)
 
 
 def _load_row(windows: Windows, key: bytes, row: bytes) -> None:

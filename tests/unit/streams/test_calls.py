@@ -75,7 +75,7 @@ def test_the_same_delivery_at_another_place_of_the_topic_is_a_repeat() -> None:
 
 
 def test_other_content_is_the_next_revision_and_replaces_the_outcome_before() -> None:
-    assert Decision(0, 2, 2, result("a")) == take(after(FIRST), told(2, "b"))
+    assert Decision(0, 2, 2, result("a"), FIRST.position) == take(after(FIRST), told(2, "b"))
 
 
 def test_a_delivery_seen_before_changes_nothing_after_a_correction() -> None:
@@ -93,7 +93,7 @@ def test_a_delivery_that_was_only_a_repeat_changes_nothing_after_a_correction_ei
 
 
 def test_content_that_comes_back_in_a_new_delivery_is_a_correction() -> None:
-    assert Decision(0, 3, 3, result("b")) == take(after(FIRST, told(2, "b")), told(3, "a"))
+    assert Decision(0, 3, 3, result("b"), Position(0, 2)) == take(after(FIRST, told(2, "b")), told(3, "a"))
 
 
 def test_a_record_read_again_gets_its_decision_back_also_after_a_correction() -> None:
@@ -128,13 +128,15 @@ def test_twins_in_one_delivery_with_equal_content_are_one_call() -> None:
 def test_twins_in_one_delivery_with_other_content_are_two_revisions() -> None:
     state = after(told(5, "a", delivery_of("e" * 64, 0)))
 
-    assert Decision(1, 5, 2, result("a")) == take(state, told(5, "b", delivery_of("e" * 64, 1), source=1))
+    assert Decision(1, 5, 2, result("a"), Position(0, 5)) == take(
+        state, told(5, "b", delivery_of("e" * 64, 1), source=1)
+    )
 
 
 def test_the_same_offset_of_another_source_is_another_record() -> None:
     state = after(told(5, "a"))
 
-    assert Decision(3, 5, 2, result("a")) == take(state, told(5, "b", source=3))
+    assert Decision(3, 5, 2, result("a"), Position(0, 5)) == take(state, told(5, "b", source=3))
 
 
 def test_each_partition_of_both_topics_is_a_source_of_its_own() -> None:

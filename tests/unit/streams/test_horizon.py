@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, REKEYED_DETAILS
-from streams.worker.horizon import SLACK_MS, Horizon, Stage
+from streams.worker.horizon import KEPT_MARKS, SLACK_MS, Horizon, Stage
 
 WINDOW_TOPICS = (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
 PARTITIONS = dict.fromkeys((CALLBACKS.name, REKEYED_DETAILS.name, *WINDOW_TOPICS), 2)
@@ -176,3 +176,15 @@ def test_the_horizon_never_passes_a_callback_that_is_not_worked_off(steps: list[
         assert all(until + SLACK_MS < min(unfinished, default=10**9) for until in reached.values())
         for stage, amount in reversed(list(enumerate(work))):
             done[stage] = min(done[stage] + amount, [len(arrived), *done][stage])
+
+
+def test_a_lag_that_never_shrinks_under_the_marks_kept_still_reaches_the_oldest() -> None:
+    stage = Stage([A])
+    behind = KEPT_MARKS + 100
+    for mark in range(5 * KEPT_MARKS):
+        stage.note(mark, {A: mark})
+        stage.advance({A: mark - behind})
+
+    reached = stage.advance({A: 5 * KEPT_MARKS - behind})
+    assert reached is not None
+    assert reached > KEPT_MARKS

@@ -222,6 +222,28 @@ def correction(before: CallOutcome | None, now: CallOutcome | None, received_at:
     return change(removed=before, added=now, received_at=received_at)
 
 
+def test_a_correction_of_what_was_refused_as_late_is_late_too() -> None:
+    first, moved, again = outcome(ended_at=100), outcome(ended_at=131), outcome(ended_at=132)
+    windows = windows_of(correction(None, first, 100))
+    windows.close_due(130)
+
+    late = windows.apply("wf-1", correction(first, moved, 131), Position(0, 1), Position(0, 0))
+    after = windows.apply("wf-1", correction(moved, again, 132), Position(0, 2), Position(0, 1))
+
+    assert (late, after) == (Effect.LATE, Effect.LATE)
+    assert len(windows) == 1, "nothing but the closed pane, which still counts the call"
+
+
+def test_nothing_is_published_of_a_closed_pane_but_its_final() -> None:
+    windows = windows_of(call(100))
+    windows.take_changes()
+    windows.close_due(130)
+    windows.take_changes()
+
+    assert windows.apply("wf-1", call(100), Position(0, 0)) is Effect.DUPLICATE
+    assert windows.take_changes()[1] == {}
+
+
 def test_a_correction_moves_the_counts_by_the_difference() -> None:
     before, now = outcome(ended_at=100, duration_s=5), outcome(ended_at=101, disposition="user_busy", duration_s=0)
     windows = windows_of(call(105), correction(None, before, 105), correction(before, now, 106))

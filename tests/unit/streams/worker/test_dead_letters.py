@@ -99,3 +99,13 @@ def test_a_record_without_a_valid_trace_gets_one(traceparent: bytes) -> None:
     made = dict(headers_of(poison(headers=(("traceparent", traceparent),))))
 
     assert made["traceparent"][3:35] == made["ce_id"]
+
+
+def test_a_header_without_a_value_is_kept_as_an_empty_one() -> None:
+    record = poison(headers=(("x", None), ("traceparent", None)))
+
+    letter = letter_of(record)
+
+    assert letter.headers == {"x": b"", "traceparent": b""}
+    assert decode(encode(1, letter), parsed_schema("DeadLetter"), DeadLetter) == letter
+    assert len(headers_of(record)) == 7

@@ -1,0 +1,172 @@
+"""Recounted and published windows side by side, cell by cell, and what explains a difference. Pure.
+
+Which revisions came late for a SIP line is published nowhere, nor that one came too late to take a call out of a
+workflow it left. Where a window is exactly what it would be without the last revisions received after its grace, they
+are taken to be late, and it is said. Anything else that differs is a difference.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from msgspec import to_builtins
+
+from schemas.records import WindowedOutcomes
+from streams.outcomes import OutcomeCounts
+from streams.recount import Ledger, Revision, Revisions, WindowKey, add, in_late_topic
+from streams.times import FUTURE_TOLERANCE_MS
+from streams.windows import SIP_LINE
+
+MAX_CUTS: Final = 1000  # more possibly late revisions of one window than are tried
+_NOT_COUNTS: Final = frozenset(("dimension", "value", "window_start_at", "window_end_at", "revision", "is_final"))
+_FEWER: Final = (
+    "fewer calls published: perhaps late for the SIP line alone, which is published nowhere (README, Limits)"
+)
+
+
+class State(Enum):
+    """What a comparison says of a window. Only DIFFERENT says that something is wrong.
+
+    LATE: explained by calls that came after the grace. MOVING: the worker still has changes to it before it, or was
+    changing it. PARTIAL: some of its calls, or its result, may have left their topic.
+    """
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    LATE = "late"
+    MOVING = "moving"
+    PARTIAL = "partial"
+
+
+class Cell(NamedTuple):
+    """One count that differs, e.g. `dispositions.answered`."""
+
+    field: str
+    recounted: int
+    published: int
+
+
+class Verdict(NamedTuple):
+    """One window compared. `cells` are empty only when it is equal."""
+
+    key: WindowKey
+    state: State
+    cells: list[Cell]
+    remark: str = ""
+
+
+class Known(NamedTuple):
+    """What is known beside the calls. `is_moving`: windows with changes on their way.
+
+    calls_since: everything appended from then on (epoch ms) is still in the topics of calls, answers, attempts and late
+    calls; results_since: the same of the results, None when nothing has left them. Where calls_since is None, nothing
+    has left those.
+    """
+
+    published: Mapping[WindowKey, WindowedOutcomes]
+    moving: frozenset[WindowKey] = frozenset()
+    calls_since: int | None = None
+    results_since: int | None = None
+
+
+def compare(ledger: Ledger, known: Known) -> list[Verdict]:
+    """A verdict on every window in scope that is recounted or published, oldest first."""
+    recounted = ledger.windows()
+    keys = recounted.keys() | {key for key in known.published if ledger.scope.covers(key)}
+    cells = {key: differences(recounted.get(key), known.published.get(key)) for key in keys}
+    touching = ledger.touching(key for key in keys if cells[key])
+    verdicts = [_verdict(ledger, known, key, cells[key], touching.get(key, [])) for key in keys]
+    return sorted(verdicts, key=lambda verdict: (verdict.key.start, verdict.key))
+
+
+def differences(recounted: OutcomeCounts | None, published: WindowedOutcomes | None) -> list[Cell]:
+    """The cells that differ, in the order of their names; a window that is not there counts as zeros."""
+    ours = _flat(to_builtins((recounted or OutcomeCounts()).fields()))
+    theirs = _flat({k: v for k, v in published.to_datum().items() if k not in _NOT_COUNTS}) if published else {}
+    names = sorted(ours.keys() | theirs.keys())
+    return [Cell(n, ours.get(n, 0), theirs.get(n, 0)) for n in names if ours.get(n, 0) != theirs.get(n, 0)]
+
+
+def _flat(counts: Any, path: str = "") -> dict[str, int]:
+    """Counts by dotted name."""
+    if isinstance(counts, int):
+        return {path: counts}
+    inner = counts.items() if isinstance(counts, dict) else enumerate(counts)
+    flat: dict[str, int] = {}
+    for name, value in inner:
+        flat.update(_flat(value, f"{path}.{name}" if path else str(name)))
+    return flat
+
+
+def _verdict(ledger: Ledger, known: Known, key: WindowKey, cells: list[Cell], touching: list[Revisions]) -> Verdict:
+    if not cells:
+        return Verdict(key, State.EQUAL, cells)
+    if known.calls_since is not None and key.start < known.calls_since + FUTURE_TOLERANCE_MS:
+        return Verdict(key, State.PARTIAL, cells, "some of its calls may have left their topics")
+    if key not in known.published and _result_may_be_gone(known, touching):
+        return Verdict(key, State.PARTIAL, cells, "its result may have left its topic")
+    if key in known.moving:
+        return Verdict(key, State.MOVING, cells, "the worker has changes to it on their way")
+    if late := late_revisions(ledger, key, known.published.get(key), touching):
+        return Verdict(key, State.LATE, cells, f"equal without {late} received after the grace (README, Limits)")
+    return Verdict(key, State.DIFFERENT, cells, _remark(key, cells, key in known.published))
+
+
+def _result_may_be_gone(known: Known, touching: list[Revisions]) -> bool:
+    received = [revision.received_at for revisions in touching for revision in revisions.values()]
+    return known.results_since is not None and max(received, default=0) < known.results_since
+
+
+def _remark(key: WindowKey, cells: list[Cell], is_published: bool) -> str:
+    if not is_published:
+        return "no result published"
+    is_fewer = any(cell.field == "calls" and cell.published < cell.recounted for cell in cells)
+    return _FEWER if is_fewer and key.dimension == SIP_LINE else ""
+
+
+def late_revisions(
+    ledger: Ledger, key: WindowKey, published: WindowedOutcomes | None, touching: list[Revisions]
+) -> int:
+    """How many of the last revisions must have been late to make the published window right; 0 when none would."""
+    doubtful = sorted(
+        (r for revisions in touching for r in revisions.values() if _could_be_late(ledger, key, r, revisions)),
+        key=lambda revision: revision.received_at,
+        reverse=True,
+    )
+    for cut in range(1, min(len(doubtful), MAX_CUTS) + 1):
+        late = {revision.record_id for revision in doubtful[:cut]}
+        if not differences(_recount_without(ledger, key, touching, late), published):
+            return cut
+    return 0
+
+
+def _recount_without(ledger: Ledger, key: WindowKey, touching: list[Revisions], late: set[str]) -> OutcomeCounts:
+    def is_out(of: WindowKey, revision: Revision) -> bool:
+        is_late_here = revision.record_id in late and (of.dimension, of.value) == (key.dimension, key.value)
+        return is_late_here or in_late_topic(of, revision)
+
+    counts = OutcomeCounts()
+    for revisions in touching:
+        for place, revision in ledger.standing(revisions, is_out):
+            if place == key:
+                add(counts, key, revision)
+    return counts
+
+
+def _could_be_late(ledger: Ledger, key: WindowKey, revision: Revision, revisions: Revisions) -> bool:
+    """Whether this revision may have changed nothing under the window's workflow or SIP line.
+
+    It is late as a whole when the window it enters or the one it leaves is past its grace, which cannot be before
+    that much time has passed since the window's end. For the workflow it enters, the late topic knows.
+    """
+    if key.dimension != SIP_LINE and revision.value(key.dimension) == key.value:
+        return False
+    sides = (revision, revisions.get(revision.number - 1))
+    ends = [
+        place.start + ledger.settings.window_ms
+        for side in sides
+        if side is not None
+        for place in ledger.keys_of(side.outcome)
+        if (place.dimension, place.value) == (key.dimension, key.value)
+    ]
+    return bool(ends) and revision.received_at >= min(ends) + ledger.settings.grace_ms
