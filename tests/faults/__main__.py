@@ -46,7 +46,9 @@ def main(
 def summary(outcomes: list[Outcome]) -> Table:
     """One line per seed, and the faults by kind below."""
     table = Table(caption=_by_kind(outcomes))
-    columns = "seed faults deliveries records repeats revised dead windows missing invented wrong cells restarts s"
+    columns = (
+        "seed faults deliveries records repeats revised overtaken dead windows missing invented wrong cells restarts s"
+    )
     for column in columns.split():
         table.add_column(column, justify="right")
     for one in outcomes:
@@ -61,6 +63,7 @@ def summary(outcomes: list[Outcome]) -> Table:
                     report.records.total(),
                     one.repeats,
                     report.revised,
+                    report.overtaken,
                     report.records["airudder.dead-letters.v1"],
                     report.windows,
                     len(report.missing),
