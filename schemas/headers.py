@@ -7,6 +7,7 @@ Source: CloudEvents Kafka protocol binding 1.0.2; W3C Trace Context.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from schemas.topics import SYNTHETIC_HEADER
 
@@ -49,6 +50,7 @@ def is_synthetic(headers: Iterable[tuple[str, bytes]]) -> bool:
     return any(name == SYNTHETIC_HEADER and value == b"1" for name, value in headers)
 
 
+@lru_cache(maxsize=1024)  # the records of one callback share their instants
 def rfc3339(at_ms: int) -> str:
     """UTC epoch ms as RFC 3339 with milliseconds and Z, the way CloudEvents and our HTTP APIs write instants."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
