@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Final, NamedTuple, TypeVar
 
-from aiokafka import TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -42,7 +41,13 @@ from streams.windows import WindowSettings
 
 R = TypeVar("R", bound=Record)
 
-CALL_TOPICS: Final = (CALLS, LATE_CALLS, ANSWERS, CALL_ATTEMPTS)  # calls first: the others are told of known calls
+# Calls first: the others are told of known calls.
+CALL_TOPICS: Final[dict[Topic, type[Record]]] = {
+    CALLS: Call,
+    LATE_CALLS: Call,
+    ANSWERS: Answer,
+    CALL_ATTEMPTS: CallAttempt,
+}
 RESULT_TOPICS: Final = (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)
 CHANGES: Final = frozenset((OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name))
 CLOCKS_DIFFER_MS: Final = 60 * 60 * 1000  # the provider's, the gateway's and the broker's, generously
@@ -100,14 +105,11 @@ class Recount:
         return Report(verdicts, len(self._ledger), self._unreadable, len(self._other_sizes))
 
     async def _read_calls(self, topic: Topic, ends: Offsets) -> None:
-        kinds = {CALLS: Call, LATE_CALLS: Call, ANSWERS: Answer, CALL_ATTEMPTS: CallAttempt}
-        async for record in self._decoded(topic.name, await self._starts(ends, topic), ends, kinds[topic]):
-            if record.workflow_id == SYNTHETIC_WORKFLOW_ID:
-                continue
+        async for record in self._decoded(topic.name, await self._starts(ends, topic), ends, CALL_TOPICS[topic]):
             match record:
-                case Call() if topic is CALLS:
+                case Call() if topic is CALLS and record.workflow_id != SYNTHETIC_WORKFLOW_ID:
                     self._ledger.add_call(record)
-                case Call():
+                case Call() if topic is LATE_CALLS:
                     self._ledger.add_late(record)
                 case Answer():
                     self._ledger.add_answer(record)
@@ -139,7 +141,7 @@ class Recount:
                         for outcome in filter(None, (record.removed, record.added)):
                             self._moving.update(self._ledger.keys_of(outcome))
 
-    async def _starts(self, ends: Offsets, *topics: Topic) -> dict[TopicPartition, int]:
+    async def _starts(self, ends: Offsets, *topics: Topic) -> Offsets:
         """Where to begin: a window's records are all appended after its start, as far as clocks agree."""
         since = self._ledger.scope.from_ms
         if since is None:

@@ -1,0 +1,204 @@
+"""Windows counted again from the published calls, answers and attempts. Pure.
+
+What counts: each call once per workflow and per SIP line, as its latest revision there. A revision in the late topic
+never reached its workflow's windows. Nothing is taken from the worker's tables.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from msgspec import Struct, field, structs
+
+from schemas.records import Answer, Call, CallAttempt, CallOutcome, QuestionState
+from streams.ids import id_of
+from streams.outcomes import OutcomeCounts, blames_callee_though_silent, question_state, summable, word
+from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
+
+DIMENSIONS: Final = (WORKFLOW, SIP_LINE)
+MAX_DETAILS: Final = 10_000  # far more than one delivery within the gateway's limit can hold
+
+
+class WindowKey(NamedTuple):
+    """One window: dimension, workflow_id or sip_line, start in epoch ms."""
+
+    dimension: str
+    value: str
+    start: int
+
+
+class Scope(NamedTuple):
+    """Which windows; None: any. A window is in when it starts in [from_ms, until_ms), epoch ms.
+
+    With a workflow and no SIP line only workflows are compared, and the other way round.
+    """
+
+    from_ms: int | None = None
+    until_ms: int | None = None
+    workflow: str | None = None
+    sip_line: str | None = None
+
+    def covers(self, key: WindowKey) -> bool:
+        """True when this window is to be compared."""
+        wanted = {WORKFLOW: self.workflow, SIP_LINE: self.sip_line}
+        return (
+            (self.from_ms is None or key.start >= self.from_ms)
+            and (self.until_ms is None or key.start < self.until_ms)
+            and (wanted[key.dimension] == key.value if any(wanted.values()) else True)
+        )
+
+
+class Revision(Struct):
+    """One revision of a call, as its records tell it. `outcome` lacks what answers and attempts add."""
+
+    number: int
+    event_id: str
+    record_id: str
+    received_at: int
+    outcome: CallOutcome
+    is_late: bool = False
+    dials: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    questions: dict[int, QuestionState] = field(default_factory=dict)
+
+    def value(self, dimension: str) -> str:
+        """The workflow_id or sip_line."""
+        return self.outcome.workflow_id if dimension == WORKFLOW else self.outcome.sip_line
+
+    def whole(self) -> CallOutcome:
+        """What this revision adds to a window."""
+        dials = [self.dials[number] for number in sorted(self.dials)]
+        return structs.replace(
+            self.outcome,
+            attempt_dispositions=[disposition for disposition, _ in dials],
+            never_rang_conflicts=sum(is_conflict for _, is_conflict in dials),
+            questions=[self.questions[position] for position in sorted(self.questions)],
+        )
+
+
+Revisions = dict[int, Revision]
+IsOut = Callable[[WindowKey, Revision], bool]  # true when the revision changed nothing for this workflow or SIP line
+
+
+class Ledger:
+    """The calls as published: feed calls first, then late calls, answers and attempts. Repeats change nothing."""
+
+    def __init__(self, settings: WindowSettings, scope: Scope | None = None) -> None:
+        self.settings = settings
+        self.scope = scope or Scope()
+        self._calls: dict[str, Revisions] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add_call(self, call: Call) -> None:
+        """Take one revision of a call."""
+        revisions = self._calls.setdefault(call.call_id, {})
+        if call.revision not in revisions:
+            revisions[call.revision] = Revision(
+                call.revision, call.event_id, call.record_id, call.received_at, _outcome(call)
+            )
+
+    def add_late(self, call: Call) -> None:
+        """Take one record of the late topic."""
+        if revision := self._calls.get(call.call_id, {}).get(call.revision):
+            revision.is_late = True
+
+    def add_answer(self, answer: Answer) -> None:
+        """Take one answer."""
+        revision = self._calls.get(answer.call_id, {}).get(answer.revision)
+        if revision and self._is_wanted(revision):
+            state = question_state(answer.status, answer.whether_answer)
+            revision.questions[answer.position] = QuestionState(question_name=answer.question_name, state=state)
+
+    def add_attempt(self, attempt: CallAttempt) -> None:
+        """Take one dial. It names its delivery, not its revision."""
+        found = [r for r in self._calls.get(attempt.final_call_id, {}).values() if r.event_id == attempt.event_id]
+        if len(found) > 1:  # one delivery that told a call twice: the ids tell whose dial this is
+            found = [revision for revision in found if _is_dial_of(attempt, revision)]
+        for revision in filter(self._is_wanted, found):
+            is_conflict = blames_callee_though_silent(attempt.disposition, attempt.hangup_type)
+            revision.dials[attempt.attempt_number] = (attempt.disposition, is_conflict)
+
+    def windows(self) -> dict[WindowKey, OutcomeCounts]:
+        """Every window in scope that counts a call."""
+        counts: dict[WindowKey, OutcomeCounts] = {}
+        for revisions in self._calls.values():
+            for key, revision in self.standing(revisions, in_late_topic):
+                if self.scope.covers(key):
+                    add(counts.setdefault(key, OutcomeCounts()), key, revision)
+        return counts
+
+    def touching(self, keys: Iterable[WindowKey]) -> dict[WindowKey, list[Revisions]]:
+        """The calls of which any revision falls, or once fell, into each of these windows."""
+        found: dict[WindowKey, list[Revisions]] = {key: [] for key in keys}
+        for revisions in self._calls.values():
+            for key in {key for revision in revisions.values() for key in self.keys_of(revision.outcome)}:
+                if key in found:
+                    found[key].append(revisions)
+        return found
+
+    def keys_of_call(self, call_id: str) -> set[WindowKey]:
+        """Every window that any revision of a call falls into."""
+        return {key for r in self._calls.get(call_id, {}).values() for key in self.keys_of(r.outcome)}
+
+    def keys_of(self, outcome: CallOutcome) -> tuple[WindowKey, WindowKey]:
+        """The workflow's and the SIP line's window of an outcome."""
+        start = outcome.ended_at - outcome.ended_at % self.settings.window_ms
+        return WindowKey(WORKFLOW, outcome.workflow_id, start), WindowKey(SIP_LINE, outcome.sip_line, start)
+
+    def standing(self, revisions: Revisions, is_out: IsOut) -> Iterator[tuple[WindowKey, Revision]]:
+        """Where a call counts in the end, and as which revision.
+
+        A revision takes the one before out of its workflow or SIP line, also when it counts under another one itself.
+        """
+        ordered = [revisions[number] for number in sorted(revisions)]
+        for place, dimension in enumerate(DIMENSIONS):
+            for value in dict.fromkeys(revision.value(dimension) for revision in ordered):
+                last = None
+                for revision in ordered:
+                    if not is_out(WindowKey(dimension, value, 0), revision):
+                        last = revision if revision.value(dimension) == value else None
+                if last is not None:
+                    yield self.keys_of(last.outcome)[place], last
+
+    def _is_wanted(self, revision: Revision) -> bool:
+        return any(self.scope.covers(key) for key in self.keys_of(revision.outcome))
+
+
+def add(counts: OutcomeCounts, key: WindowKey, revision: Revision) -> None:
+    """Count a call into a window."""
+    counts.add(revision.whole(), by_workflow=key.dimension == SIP_LINE)
+
+
+def in_late_topic(key: WindowKey, revision: Revision) -> bool:
+    """What the late topic tells: only the workflow that a call was late for can be known from it."""
+    return revision.is_late and key.dimension == WORKFLOW and revision.outcome.workflow_id == key.value
+
+
+def _is_dial_of(attempt: CallAttempt, revision: Revision) -> bool:
+    """Whether their ids name the same detail of the delivery; see `fanout.record_id`."""
+    number, call_id = str(revision.number), attempt.final_call_id
+    for offset in map(str, range(MAX_DETAILS)):
+        if id_of("call", revision.event_id, offset, call_id, number, "0") == revision.record_id:
+            position = str(attempt.attempt_number)
+            return id_of("attempt", revision.event_id, offset, call_id, number, position) == attempt.record_id
+    return False
+
+
+def _outcome(call: Call) -> CallOutcome:
+    return CallOutcome(
+        workflow_id=call.workflow_id,
+        sip_line=call.sip_line,
+        ended_at=call.ended_at,
+        result=call.result,
+        result_label=call.result_label,
+        hangup_type=call.hangup_type,
+        ring_type=word(call.ring_type),
+        disposition=call.disposition,
+        duration_s=summable(call.duration_s),
+        ring_time_s=summable(call.ring_time_s),
+        talk_round=summable(call.talk_round),
+        attempt_dispositions=[],
+        never_rang_conflicts=0,
+        call_times_conflict=call.call_times != call.attempt_count,
+        questions=[],
+    )
