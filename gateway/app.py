@@ -30,12 +30,13 @@ def create_app(gateway: Gateway) -> Starlette:
 
 
 def create_ops_app(gateway: Gateway) -> Starlette:
-    """Health and metrics, for the port that the sender never sees."""
+    """Health, metrics and the webhook's description, for the port that the sender never sees."""
     return Starlette(
         routes=[
             Route("/livez", routes.livez),
             Route("/readyz", partial(routes.readyz, gateway)),
             Route("/metrics", partial(routes.metrics, gateway)),
+            Route("/openapi.json", partial(routes.openapi, gateway)),
         ],
         exception_handlers={HTTPException: http_problem},
     )

@@ -1,4 +1,4 @@
-"""The HTTP endpoints: the webhook on one port; livez, readyz and metrics on the other."""
+"""The HTTP endpoints: the webhook on one port; livez, readyz, metrics and openapi.json on the other."""
 
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +19,7 @@ from gateway.gateway import Gateway
 from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
 from gateway.metrics import SOURCE
+from gateway.openapi import document
 from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
@@ -65,6 +66,11 @@ async def metrics(gateway: Gateway, request: Request) -> Response:
     """Prometheus text."""
     gateway.refresh_gauges()
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def openapi(gateway: Gateway, request: Request) -> Response:
+    """The webhook port as an OpenAPI document."""
+    return JSONResponse(document(gateway.settings))
 
 
 async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event: dict[str, object]) -> Receipt:
