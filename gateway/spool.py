@@ -274,11 +274,11 @@ class Spool:
             self._known_schemas = {}
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            self._answer(jobs, [SpoolError(f"the disk refused: {error}")] * len(jobs))
             self.fault = f"spool: {error}"
+            self._answer(jobs, [SpoolError(f"the disk refused: {error}")] * len(jobs))
         else:
-            self._answer(jobs, results)
             self.fault = ""
+            self._answer(jobs, results)
 
     def _answer(self, jobs: list[_Job], results: list[Any]) -> None:
         def settle() -> None:

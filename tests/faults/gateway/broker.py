@@ -102,6 +102,7 @@ class ProxiedKafka(LocalKafka):
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         self.second.kill()
+        self.second.stop()
         super().stop(timeout_s)
 
 
