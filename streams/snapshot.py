@@ -41,8 +41,8 @@ class TopicReader:
 
     async def partitions(self, *topics: Topic) -> list[TopicPartition]:
         """Every partition of the topics. Raises: TopicsError naming those that are missing."""
-        await self._consumer.topics()  # a consumer without a subscription has no metadata yet
-        found = {topic.name: self._consumer.partitions_for_topic(topic.name) for topic in topics}
+        cluster = await self._consumer._client.fetch_all_metadata()  # asking for one by name could create it
+        found = {topic.name: cluster.partitions_for_topic(topic.name) for topic in topics}
         if missing := [name for name, numbers in found.items() if not numbers]:
             raise TopicsError("\n".join(f"  - topic {name} is missing" for name in missing))
         return [TopicPartition(name, number) for name, numbers in found.items() for number in sorted(numbers)]

@@ -1,0 +1,333 @@
+"""Windows counted again from the records: as the worker counts them, and every other result is told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec import structs
+
+from schemas.records import Callback, CallOutcome, OutcomeChange, WindowedOutcomes
+from streams.calls import Position
+from streams.fanout import FanOut, fan_out
+from streams.recount import Ledger, Scope, WindowKey
+from streams.recount_comparison import Known, State, Verdict, compare
+from streams.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
+from tests.deliveries import delivery, detail, question, redial
+from tests.topics import callback_of
+
+UTC = ZoneInfo("UTC")
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+SETTINGS = WindowSettings(5 * MINUTE, HOUR)
+START = 1_710_163_500_000  # 2024-03-11 13:25:00, the start of a window
+AT = START + 12_000
+
+
+class History:
+    """Deliveries worked off as the worker does, and the records it publishes of them."""
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        self.ledger = Ledger(SETTINGS, scope)
+        self.fanned: list[FanOut] = []
+        self.late: list[FanOut] = []
+        self._windows = {WORKFLOW: Windows(WORKFLOW, SETTINGS), SIP_LINE: Windows(SIP_LINE, SETTINGS)}
+        self._latest: dict[str, FanOut] = {}
+        self.published: dict[WindowKey, WindowedOutcomes] = {}
+
+    def tell(self, told: dict[str, Any], received_at: int = AT) -> FanOut:
+        """One delivery, all of its details; the last one's records."""
+        callback = callback_of(told, received_at)
+        for offset, one in enumerate(callback.details):
+            alone = structs.replace(callback, details=[one], detail_offset=offset)
+            self._tell(alone)
+        return self.fanned[-1]
+
+    def _tell(self, callback: Callback) -> None:
+        [one] = callback.details
+        known = self._latest.get(one.call_id)
+        fanned = fan_out(callback, one, known.call.revision + 1 if known else 1, UTC)
+        for dimension in (WORKFLOW, SIP_LINE):
+            effects = self._apply(dimension, known.outcome if known else None, fanned)
+            if dimension == WORKFLOW and effects[-1] is Effect.LATE:
+                self.late.append(fanned)
+        self._latest[one.call_id] = fanned
+        self.fanned.append(fanned)
+
+    def _apply(self, dimension: str, old: CallOutcome | None, fanned: FanOut) -> list[Effect]:
+        """As the worker does it; one after the other when the call changes its workflow or line."""
+        attribute, new = "workflow_id" if dimension == WORKFLOW else "sip_line", fanned.outcome
+        if old is None or getattr(old, attribute) == getattr(new, attribute):
+            changes: list[tuple[str, CallOutcome | None, CallOutcome | None]] = [(getattr(new, attribute), old, new)]
+        else:
+            changes = [(getattr(old, attribute), old, None), (getattr(new, attribute), None, new)]
+        return [self._change(dimension, value, gone, come, fanned) for value, gone, come in changes]
+
+    def _change(
+        self, dimension: str, value: str, gone: CallOutcome | None, come: CallOutcome | None, fanned: FanOut
+    ) -> Effect:
+        change = OutcomeChange(
+            record_id=fanned.call.record_id,
+            call_id=fanned.call.call_id,
+            source_topic="t",
+            source_partition=0,
+            source_offset=len(self.fanned),
+            received_at=fanned.call.received_at,
+            is_event_time_trusted=True,
+            removed=gone,
+            added=come,
+        )
+        windows = self._windows[dimension]
+        effect = windows.apply(value, change, Position(0, len(self.fanned)))
+        for pane_id in windows.take_changes()[1]:
+            self.published[WindowKey(dimension, *pane_id)] = WindowedOutcomes.from_datum(
+                windows.result(PaneId(*pane_id)).to_datum()
+            )
+        return effect
+
+    def verdicts(self, fanned: Iterable[FanOut] | None = None, **known: Any) -> list[Verdict]:
+        """What a recount says of the published records; of others, when given."""
+        records = list(self.fanned if fanned is None else fanned)
+        for one in records:
+            self.ledger.add_call(one.call)
+        for one in self.late:
+            self.ledger.add_late(one.call)
+        for one in reversed(records):  # topics keep no order among each other
+            for answer in one.answers:
+                self.ledger.add_answer(answer)
+            for attempt in one.attempts:
+                self.ledger.add_attempt(attempt)
+        return compare(self.ledger, Known(self.published, **known))
+
+    def states(self, **known: Any) -> dict[WindowKey, State]:
+        """The state of each window."""
+        return {verdict.key: verdict.state for verdict in self.verdicts(**known)}
+
+
+def call(call_id: str, end: str = "13:25:12", workflow: str = "wf", line: str = "L", **fields: Any) -> dict[str, Any]:
+    """A delivery of one call that ended that day at that time."""
+    return delivery(detail(call_id, f"2024-03-11 {end}", **fields), workflow=workflow, line=line)
+
+
+def at(text: str) -> int:
+    """Epoch ms of HH:MM that day."""
+    hours, minutes = map(int, text.split(":"))
+    return START + (hours - 13) * HOUR + (minutes - 25) * MINUTE
+
+
+def wf(start: int = START, value: str = "wf") -> WindowKey:
+    return WindowKey(WORKFLOW, value, start)
+
+
+def line(start: int = START, value: str = "L") -> WindowKey:
+    return WindowKey(SIP_LINE, value, start)
+
+
+def test_calls_of_every_kind_are_counted_as_the_worker_counts_them() -> None:
+    history = History()
+    history.tell(call("answered"))
+    history.tell(call("busy", duration=0, ring_type="busy", hangup_type="ByCallee", ring_time=0, call_times=4))
+    history.tell(call("silent", duration=0, ring_time=0, ring_type=None, hangup_type="ByCallee", talk_round=0))
+    history.tell(call("again", redail_call=[redial("r1", "2024-03-11 13:20:00", ring_time=0)], call_times=2))
+    history.tell(
+        call("asked", question_answer=[question("Q", "Asked", whether_answer="Hangup"), question("Q", "Skip")])
+    )
+    history.tell(call("absurd", duration=10**15, ring_time=-5, line="other"))
+    history.tell(delivery(detail("one"), detail("two", duration=0), workflow="several"))
+
+    assert len(history.published) == 5
+    assert set(history.states().values()) == {State.EQUAL}
+
+
+def test_a_repeated_record_changes_nothing() -> None:
+    history = History()
+    first = history.tell(call("a", redail_call=[redial("r1", "2024-03-11 13:20:00")]))
+
+    assert {v.state for v in history.verdicts([first, first, first])} == {State.EQUAL}
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        call("a", duration=0, ring_type="busy"),
+        call("a", end="13:30:10"),
+        call("a", workflow="other"),
+        call("a", line="other", end="13:30:10"),
+        call("a", question_answer=[], redail_call=[redial("r1", "2024-03-11 13:20:00")]),
+    ],
+    ids=["content", "window", "workflow", "line and window", "fewer answers, more dials"],
+)
+def test_a_correction_counts_as_its_latest_revision_only(corrected: dict[str, Any]) -> None:
+    history = History()
+    history.tell(call("a"))
+    history.tell(call("b"))
+    history.tell(corrected)
+
+    verdicts = history.verdicts()
+
+    assert {verdict.state for verdict in verdicts} == {State.EQUAL}
+    assert sum(counts.calls for counts in history.ledger.windows().values()) == 4
+
+
+def test_a_delivery_that_tells_one_call_twice_gives_each_revision_its_own_dials() -> None:
+    history = History()
+    twice = delivery(
+        detail("a", redail_call=[redial("r1", "2024-03-11 13:20:00"), redial("r2", "2024-03-11 13:21:00")]),
+        detail("a", duration=0, ring_type="busy"),
+    )
+    history.tell(twice)
+
+    assert set(history.states().values()) == {State.EQUAL}
+
+
+def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.published[wf()] = structs.replace(history.published[wf()], talk_round_sum=9, dispositions={"rejected": 1})
+
+    [wrong] = [verdict for verdict in history.verdicts() if verdict.cells]
+
+    assert (wrong.key, wrong.state) == (wf(), State.DIFFERENT)
+    assert wrong.cells == [("dispositions.answered", 1, 0), ("dispositions.rejected", 0, 1), ("talk_round_sum", 5, 9)]
+
+
+def test_a_window_is_different_that_is_only_published_or_only_recounted() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.published[wf(value="invented")] = structs.replace(history.published[wf()], value="invented")
+    del history.published[wf()]
+
+    assert history.states() == {
+        wf(): State.DIFFERENT,
+        wf(value="invented"): State.DIFFERENT,
+        line(): State.EQUAL,
+    }
+
+
+def test_a_call_whose_attempts_were_lost_shows() -> None:
+    history = History()
+    told = history.tell(call("a"))
+
+    verdicts = history.verdicts([FanOut(told.call, told.answers, [], told.outcome, told.event_time)])
+
+    assert {verdict.state for verdict in verdicts} == {State.DIFFERENT}
+    assert "attempts" in {cell.field for cell in verdicts[0].cells}
+
+
+def test_a_late_call_is_not_counted_in_its_workflow_and_explains_its_sip_line() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.tell(call("now", "15:00:00"), at("15:00"))
+    history.tell(call("late"), at("15:01"))
+
+    states = history.states()
+
+    assert [fanned.call.call_id for fanned in history.late] == ["late"]
+    assert (states[wf()], states[line()]) == (State.EQUAL, State.LATE)
+
+
+def test_a_call_late_for_its_sip_line_only_is_told_apart_from_a_lost_one() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.tell(call("now", "15:00:00", workflow="other"), at("15:00"))
+    history.tell(call("late for L", workflow="fresh"), at("15:01"))  # its first call sets a workflow's clock
+
+    assert history.late == []
+    assert history.states()[line()] is State.LATE
+
+
+def test_a_call_missing_from_a_sip_line_that_came_in_time_is_a_difference_with_a_remark() -> None:
+    history = History()
+    history.tell(call("a"))
+    published = history.published[line()]
+    history.tell(call("b"))
+    history.published[line()] = published
+
+    [wrong] = [verdict for verdict in history.verdicts() if verdict.cells]
+
+    assert wrong.state is State.DIFFERENT
+    assert "late for the SIP line" in wrong.remark
+
+
+def test_a_correction_too_late_for_its_window_leaves_the_earlier_revision_standing() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.tell(call("now", "15:00:00"), at("15:00"))
+    history.tell(call("a", duration=0, ring_type="busy"), at("15:01"))
+
+    assert history.states()[wf()] is State.EQUAL
+    assert history.states()[line()] is State.LATE
+
+
+def test_a_call_that_left_a_workflow_too_late_is_explained_in_the_window_it_left() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.tell(call("now", "15:00:00", line="other"), at("15:00"))
+    history.tell(call("a", workflow="wf-2"), at("15:01"))
+
+    states = history.states()
+
+    assert (states[wf()], states[wf(value="wf-2")]) == (State.LATE, State.EQUAL)
+
+
+def test_windows_that_may_have_lost_calls_to_retention_are_partial_whatever_they_say() -> None:
+    history = History()
+    history.tell(call("gone"))
+    history.tell(call("kept", "13:30:10"))
+    kept = history.fanned[1:]
+
+    states = {v.key: v.state for v in history.verdicts(kept, calls_since=START)}
+
+    assert states == {
+        wf(): State.PARTIAL,
+        line(): State.PARTIAL,
+        wf(START + 5 * MINUTE): State.EQUAL,
+        line(START + 5 * MINUTE): State.EQUAL,
+    }
+
+
+def test_a_window_just_after_the_retention_is_compared() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.published.clear()
+
+    assert set(history.states(calls_since=START - 5 * MINUTE).values()) == {State.DIFFERENT}
+    assert set(history.states(calls_since=START - 5 * MINUTE + 1).values()) == {State.PARTIAL}
+
+
+def test_a_result_that_left_its_topic_is_not_missed() -> None:
+    history = History()
+    history.tell(call("a"))
+    history.published.clear()
+
+    assert set(history.states(results_since=AT).values()) == {State.DIFFERENT}
+    assert set(history.states(results_since=AT + 1).values()) == {State.PARTIAL}
+
+
+def test_a_window_with_changes_on_their_way_is_moving_and_an_equal_one_is_equal() -> None:
+    history = History()
+    history.tell(call("a"))
+    del history.published[wf()]
+
+    assert history.states(moving=frozenset((wf(), line()))) == {wf(): State.MOVING, line(): State.EQUAL}
+
+
+@pytest.mark.parametrize(
+    ("scope", "windows"),
+    [
+        (Scope(), {wf(), line(), wf(START + 5 * MINUTE), line(START + 5 * MINUTE, "M")}),
+        (Scope(from_ms=START + 1), {wf(START + 5 * MINUTE), line(START + 5 * MINUTE, "M")}),
+        (Scope(until_ms=START + 5 * MINUTE), {wf(), line()}),
+        (Scope(workflow="wf"), {wf(), wf(START + 5 * MINUTE)}),
+        (Scope(sip_line="M"), {line(START + 5 * MINUTE, "M")}),
+        (Scope(workflow="wf", sip_line="L", until_ms=START + 1), {wf(), line()}),
+    ],
+)
+def test_only_windows_in_scope_are_compared(scope: Scope, windows: set[WindowKey]) -> None:
+    history = History(scope)
+    history.tell(call("a"))
+    history.tell(call("b", "13:30:10", line="M"))
+
+    assert history.states() == dict.fromkeys(windows, State.EQUAL)
