@@ -48,6 +48,8 @@ SWEEP_INTERVAL_S: Final = 3600.0
 MAX_POLL_RECORDS: Final = 1000
 BATCH_BYTES: Final = 512 * 1024
 SESSION_TIMEOUT_S: Final = 15.0
+BEAT_S: Final = 0.5
+PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
 COMMIT_INTERVAL_S: Final = 1.0
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
@@ -57,6 +59,13 @@ class WorkerCrashedError(StreamsError):
     """Faust gave up. Nothing that was not settled is committed; start again."""
 
     code = "crashed"
+    exit_code = EXIT_FAILED
+
+
+class WorkerPausedError(StreamsError):
+    """The process stood still for longer than its group may wait for it."""
+
+    code = "paused"
     exit_code = EXIT_FAILED
 
 
@@ -212,7 +221,8 @@ class Worker:
         await self.app.start()
         consumer: RunConsumer = self.app.consumer
         consumer.on_drain = self.drain
-        waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), self._crashed(), self.watch())]
+        running = (stop.wait(), self._crashed(), self.watch(), self._notice_pauses())
+        waits = [asyncio.create_task(coroutine) for coroutine in running]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -223,6 +233,18 @@ class Worker:
             for task in waits:
                 task.cancel()
             await self._stop()
+
+    async def _notice_pauses(self) -> None:
+        """End the process when it was stopped for so long that others may have its partitions.
+
+        It could not know yet, and would send the outputs of decisions that are no longer its own.
+        """
+        beat_at = _clock()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            paused_s, beat_at = _clock() - beat_at, _clock()
+            if paused_s > PAUSE_LIMIT_S:
+                self.fail(WorkerPausedError(f"stopped for {paused_s:.0f} s"))
 
     async def _stop(self) -> None:
         try:
@@ -235,6 +257,11 @@ class Worker:
     async def _crashed(self) -> None:
         await self.app._crashed.wait()
         raise WorkerCrashedError("Faust crashed; its log says why") from self.app.crash_reason
+
+
+def _clock() -> float:
+    """Seconds that also pass while the machine sleeps, where the system can tell."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _build_app(settings: WorkerSettings) -> Any:

@@ -23,13 +23,13 @@ DEPTH: Final = 3
 class Work:
     """One unit. `clear` drops rows that the outputs made needless, and returns their changelog records.
 
-    `stored` is told how far a partition of the changelog is durable; `settled` ends the unit.
+    `stored` is told of each batch of rows that landed in a partition of the changelog: its first and last offset.
     """
 
     rows: list[Outgoing] = field(default_factory=list)
     outputs: list[Outgoing] = field(default_factory=list)
     clear: Callable[[], list[Outgoing]] = list
-    stored: Callable[[int, int], None] = lambda partition, last_offset: None
+    stored: Callable[[int, int, int], None] = lambda partition, first_offset, last_offset: None
     settled: Callable[[], None] = lambda: None
 
 
@@ -120,5 +120,5 @@ async def _stored(batches: list[Handed], work: Work) -> None:
     await _delivered(batches)
     for batch in batches:
         base = batch.delivered.result().offset
-        if base >= 0:  # the broker names none for a batch it already had; the next one moves past it
-            work.stored(batch.partition, base + batch.records - 1)
+        if base >= 0:  # the broker names none for a batch it already had
+            work.stored(batch.partition, base, base + batch.records - 1)

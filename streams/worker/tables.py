@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import faust
 from faust.stores.rocksdb import Store as RocksDBStore
-from faust.types import EventT
+from faust.types import TP, EventT
 from rocksdict import WriteBatch
 
 from streams.worker.outbox import Outgoing
@@ -81,7 +81,8 @@ class VersionedStore(RocksDBStore):
 
     @staticmethod
     def _is_older(value: bytes | None, than: bytes | None) -> bool:
-        return value is not None and than is not None and value[: _VERSION.size] < than[: _VERSION.size]
+        # Of two rows of one version the first stands: it was there when the other's writer had lost the partition.
+        return value is not None and than is not None and value[: _VERSION.size] <= than[: _VERSION.size]
 
 
 class StateTable(faust.Table[bytes, bytes]):
@@ -116,7 +117,13 @@ class StateTable(faust.Table[bytes, bytes]):
         topic = self.changelog_topic.get_topic_name()
         return [Outgoing(topic, partition, key, value, []) for key, value in rows.items()]
 
-    def stored(self, partition: int, last_offset: int) -> None:
-        """The changelog has all up to this offset, so recovery on this machine can start behind it."""
-        tp = faust.types.TP(self.changelog_topic.get_topic_name(), partition)
-        self.store.set_persisted_offset(tp, last_offset)
+    def stored(self, partition: int, first_offset: int, last_offset: int) -> None:
+        """Rows landed in the changelog from the first to the last offset: recovery here may start behind them.
+
+        But only where they follow on what is known here. Behind a gap lie rows of a worker that took over while this
+        one was paused; recovery must read them.
+        """
+        tp = TP(self.changelog_topic.get_topic_name(), partition)
+        known = self.store.persisted_offset(tp)
+        if first_offset == (0 if known is None else known + 1):
+            self.store.set_persisted_offset(tp, last_offset)

@@ -258,16 +258,7 @@ def test_a_command_of_the_gateway_is_there(name: str) -> None:
     assert name in set(commands_of(typer.main.get_command(gateway_main.app)))
 
 
-NOT_BUILT = pytest.mark.xfail(strict=True, reason="in the contract, not built yet; once it is, take it off this list")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=NOT_BUILT) if name.startswith(("dead-letters", "recount")) else name
-        for name in STREAMS_COMMANDS
-    ],
-)
+@pytest.mark.parametrize("name", STREAMS_COMMANDS)
 def test_a_command_of_the_streams_is_there(name: str) -> None:
     assert name in set(commands_of(typer.main.get_command(streams_main.app)))
 

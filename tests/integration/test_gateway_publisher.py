@@ -11,13 +11,14 @@ from aiokafka.errors import ProducerFenced
 
 from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError
+from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from gateway.publisher import KafkaPublisher, Publisher
 from schemas.headers import headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.fakes import FakePublisher
-from tests.integration.gateway_harness import GATEWAY_TOPICS, create_topics, end_offsets, records_since
+from tests.integration.gateway_harness import create_topics, end_offsets, records_since
 from tests.unit.gateway.samples import EXAMPLE, settings, to_body
 from tests.waiting import wait_until
 

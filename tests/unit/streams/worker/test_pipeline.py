@@ -31,7 +31,7 @@ class Bench:
             rows=[outgoing("changelog", name.encode())],
             outputs=[outgoing("results", name.encode())],
             clear=clear,  # type: ignore[arg-type]  # Outgoing, seen through object
-            stored=lambda partition, last: self.diary.append(f"stored {partition}:{last}"),
+            stored=lambda partition, first, last: self.diary.append(f"stored {partition}:{first}-{last}"),
             settled=lambda: self.diary.append(f"settled {name}"),
         )
 
@@ -54,7 +54,7 @@ async def test_rows_go_first_and_outputs_wait_for_them(bench: Bench) -> None:
     bench.producer.deliver("changelog")
     await turn()
     assert bench.topics() == ["changelog", "results"]
-    assert bench.diary == ["stored 0:0"]
+    assert bench.diary == ["stored 0:0-0"]
 
 
 async def test_rows_are_cleared_when_the_outputs_are_acknowledged_and_then_it_is_settled(bench: Bench) -> None:
@@ -64,11 +64,11 @@ async def test_rows_are_cleared_when_the_outputs_are_acknowledged_and_then_it_is
     bench.producer.deliver("results")
     await turn()
     assert bench.topics() == ["changelog", "results", "changelog"]
-    assert bench.diary == ["stored 0:0", "clear a"]
+    assert bench.diary == ["stored 0:0-0", "clear a"]
 
     bench.producer.deliver("changelog")
     await turn()
-    assert bench.diary == ["stored 0:0", "clear a", "stored 0:1", "settled a"]
+    assert bench.diary == ["stored 0:0-0", "clear a", "stored 0:1-1", "settled a"]
 
 
 async def test_units_are_handed_over_and_settled_in_order(bench: Bench) -> None:
@@ -109,7 +109,7 @@ async def test_a_unit_without_effects_is_settled_in_its_turn(bench: Bench) -> No
     await turn()
     bench.producer.deliver("results")
     await turn()
-    assert bench.diary == ["stored 0:0", "clear a", "settled a", "settled empty"]
+    assert bench.diary == ["stored 0:0-0", "clear a", "settled a", "settled empty"]
 
 
 async def test_no_more_units_than_the_depth_are_on_their_way(bench: Bench) -> None:
@@ -233,11 +233,11 @@ async def test_a_batch_the_broker_already_had_moves_no_offset(bench: Bench) -> N
     assert bench.diary == []
 
 
-async def test_what_is_stored_is_told_by_partition_and_last_offset(bench: Bench) -> None:
+async def test_what_is_stored_is_told_by_partition_and_offsets(bench: Bench) -> None:
     work = bench.work("a")
     work.rows = [outgoing("changelog", b"x", 3), outgoing("changelog", b"y", 3)]
     await bench.pipeline.submit(work)
     bench.producer.deliver("changelog")
     await turn()
 
-    assert bench.diary == ["stored 3:1"]
+    assert bench.diary == ["stored 3:0-1"]
