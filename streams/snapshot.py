@@ -20,6 +20,7 @@ from streams.settings import KafkaSettings
 ANSWER_TIMEOUT_S: Final = 15.0
 STALLED_S: Final = 30.0  # without a record where there must be one
 POLL_MS: Final = 500
+FETCH_WAIT_MS: Final = 20  # a fetch at the end of a partition holds up every question behind it on the connection
 MAX_POLL_RECORDS: Final = 2000
 
 Offsets = Mapping[TopicPartition, int]
@@ -112,7 +113,11 @@ def translated(kafka: KafkaSettings) -> Iterator[None]:
 async def open_reader(kafka: KafkaSettings, group: str | None = None) -> AsyncIterator[TopicReader]:
     """A reader, closed at the end. group: whose commits `committed` tells."""
     consumer = AIOKafkaConsumer(
-        **kafka.client_arguments(), group_id=group, enable_auto_commit=False, auto_offset_reset="earliest"
+        **kafka.client_arguments(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=FETCH_WAIT_MS,
     )
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
