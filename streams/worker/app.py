@@ -1,14 +1,11 @@
-"""The worker: topics, tables and agents bound into one Faust app, and the process around it."""
+"""The worker: tables and agents bound to a Faust app, its health, and its end."""
 
 import asyncio
 import os
 import signal
 import time
-import uuid
-from pathlib import Path
 from typing import Any, Final
 
-import faust
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -24,9 +21,10 @@ from schemas.topics import (
 )
 from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
 from streams.errors import StreamsError
-from streams.settings import KafkaSettings, WorkerSettings
+from streams.settings import WorkerSettings
 from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
+from streams.worker.faust_app import SESSION_TIMEOUT_S, build_faust_app
 from streams.worker.horizon import HorizonPoller
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ops import WorkerState
@@ -34,23 +32,18 @@ from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
 from streams.worker.run_agent import RunAgent
 from streams.worker.tables import StateTable
-from streams.worker.transport import RunConsumer, RunSchema, RunTransport
+from streams.worker.transport import RunConsumer, RunSchema
 from streams.worker.watchdog import Watchdog
 from streams.worker.windows_agent import WindowsAgent
 
 log = structlog.get_logger()
 
 EXIT_FAILED: Final = 70  # EX_SOFTWARE: stopped without a commit, so that nothing is lost; start again
-BUFFERED_RUNS: Final = 8
 RESTORED_RUNS: Final = 2  # written together on recovery; 1 means something else to Faust
 STOP_TIMEOUT_S: Final = 20.0
 SWEEP_INTERVAL_S: Final = 3600.0
-MAX_POLL_RECORDS: Final = 1000
-BATCH_BYTES: Final = 512 * 1024
-SESSION_TIMEOUT_S: Final = 15.0
 BEAT_S: Final = 0.5
 PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
-COMMIT_INTERVAL_S: Final = 1.0
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -78,7 +71,7 @@ class Worker:
         self.metrics = WorkerMetrics()
         self._partitions = partitions
         self._registry = registry
-        self.app = _build_app(settings)
+        self.app = build_faust_app(settings)
         self._tables: list[StateTable] = []
         self.agents = self._bind_agents()
         self.horizon = HorizonPoller(
@@ -262,55 +255,3 @@ class Worker:
 def _clock() -> float:
     """Seconds that also pass while the machine sleeps, where the system can tell."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _build_app(settings: WorkerSettings) -> Any:
-    app = faust.App(
-        settings.app_id,
-        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
-        broker_credentials=_credentials(settings.kafka),
-        store="rocksdb://",
-        datadir=settings.data_dir,
-        Table=StateTable,
-        autodiscover=False,
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        processing_guarantee="at_least_once",
-        table_standby_replicas=0,
-        stream_wait_empty=True,
-        stream_buffer_maxsize=BUFFERED_RUNS,
-        stream_recovery_delay=0.0,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=f"{settings.app_id}-{instance_id(settings.data_dir)}",
-        broker_session_timeout=SESSION_TIMEOUT_S,
-        broker_heartbeat_interval=SESSION_TIMEOUT_S / 5,
-        broker_commit_interval=COMMIT_INTERVAL_S,
-        broker_max_poll_records=MAX_POLL_RECORDS,
-        producer_compression_type="zstd",
-        producer_linger=0.005,
-        producer_max_batch_size=BATCH_BYTES,
-    )
-    app.transport = app.producer_transport = RunTransport(app.conf.broker_consumer, app)
-    return app
-
-
-def instance_id(data_dir: Path) -> str:
-    """The name of this worker in its group, kept with its data: after a restart it gets its partitions back at once."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "instance-id"
-    if not path.exists():
-        path.write_text(uuid.uuid4().hex)
-    return path.read_text().strip()
-
-
-def _credentials(kafka: KafkaSettings) -> Any:
-    context = kafka.ssl_context() if kafka.security_protocol.endswith("SSL") else None
-    if kafka.security_protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password,
-            mechanism=kafka.sasl_mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None

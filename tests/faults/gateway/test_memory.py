@@ -8,7 +8,7 @@ from tests.conftest import StartKafka
 from tests.faults.gateway.memory import load_a_frozen_gateway
 from tests.integration.gateway_harness import create_topics
 
-RATE = 500
+RATE = 200  # well under what two cores answer beside the sender: this is about memory, the long form about speed
 SECONDS = 8
 RSS_CAP_MIB = 256  # 178 to 219 were seen at 2,000 requests a second for 30 s, more than the machine could answer
 
@@ -21,7 +21,6 @@ async def test_memory_stays_under_its_cap_and_every_request_is_answered_while_ka
 
     load = await load_a_frozen_gateway(tmp_path, kafka, registry_url, RATE, SECONDS)
 
-    assert load.sent >= 0.9 * RATE * SECONDS
     assert set(+load.answers) <= {"429", "503"}, str(load)
+    assert load.answers.total() == load.sent, str(load)
     assert load.rss_peak < RSS_CAP_MIB, str(load)
-    assert load.slowest_s < 3.5, str(load)

@@ -1,0 +1,70 @@
+"""How Faust is set up: what it may do, what it must not, and the sizes that were chosen."""
+
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+
+from streams.settings import KafkaSettings, WorkerSettings
+from streams.worker.tables import StateTable
+from streams.worker.transport import RunTransport
+
+BUFFERED_RUNS: Final = 8
+MAX_POLL_RECORDS: Final = 1000
+BATCH_BYTES: Final = 512 * 1024
+SESSION_TIMEOUT_S: Final = 15.0
+COMMIT_INTERVAL_S: Final = 1.0
+
+
+def build_faust_app(settings: WorkerSettings) -> Any:
+    """A Faust app with our transport and tables, and nothing bound to it yet. Opens no socket."""
+    app = faust.App(
+        settings.app_id,
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings.kafka),
+        store="rocksdb://",
+        datadir=settings.data_dir,
+        Table=StateTable,
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        processing_guarantee="at_least_once",
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=BUFFERED_RUNS,
+        stream_recovery_delay=0.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{settings.app_id}-{instance_id(settings.data_dir)}",
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=SESSION_TIMEOUT_S / 5,
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        producer_compression_type="zstd",
+        producer_linger=0.005,
+        producer_max_batch_size=BATCH_BYTES,
+    )
+    app.transport = app.producer_transport = RunTransport(app.conf.broker_consumer, app)
+    return app
+
+
+def instance_id(data_dir: Path) -> str:
+    """The name of this worker in its group, kept with its data: after a restart it gets its partitions back at once."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "instance-id"
+    if not path.exists():
+        path.write_text(uuid.uuid4().hex)
+    return path.read_text().strip()
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    context = kafka.ssl_context() if kafka.security_protocol.endswith("SSL") else None
+    if kafka.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password,
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
