@@ -57,12 +57,13 @@ async def commit_one_of_three(bootstrap: str) -> None:
 
 
 async def first_partition(monitor: MonitorProcess) -> dict[str, object]:
+    """The row of the first partition; empty as long as the last poll knew none."""
     body = await monitor.json("/api/lag")
     groups = body["groups"]
     assert isinstance(groups, list)
-    [group] = [group for group in groups if group["consumergroup"] == GROUP]
-    [row] = [row for row in group["partitions"] if (row["topic"], row["partition"]) == (CALLBACKS.name, 0)]
-    return dict(row)
+    rows = [row for group in groups if group["consumergroup"] == GROUP for row in group["partitions"]]
+    found = [row for row in rows if (row["topic"], row["partition"]) == (CALLBACKS.name, 0)]
+    return dict(found[0]) if found else {}
 
 
 async def reasons(monitor: MonitorProcess) -> str:
@@ -152,7 +153,7 @@ async def _has(monitor: MonitorProcess, words: str) -> bool:
 
 async def _knows(monitor: MonitorProcess) -> bool:
     row = await first_partition(monitor)
-    is_lag_known = (row["current_offset"], row["lag"]) == (1, 2)
+    is_lag_known = (row.get("current_offset"), row.get("lag")) == (1, 2)
     return is_lag_known and await monitor.status("/api/outcomes/workflows/kept") == 200
 
 
