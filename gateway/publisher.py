@@ -1,4 +1,4 @@
-"""Records to Kafka, acknowledged by all in-sync replicas or refused within a deadline. The only import of aiokafka.
+"""Records to Kafka, acknowledged by all in-sync replicas or refused within a deadline. The only writer to Kafka here.
 
 aiokafka#1101: `send_and_wait` and `stop` can wait for ever while Kafka is down, and its time-outs do not bound the
 caller. So every publish has its own deadline, stopping has its own bound, and a supervisor replaces the producer

@@ -23,8 +23,7 @@ class Topic:
     """One topic of the contract.
 
     `key` describes the record's key in words; `record` names the Avro schema `airudder.<record>`. `is_output` topics
-    are for subscribers: their subjects are FULL_TRANSITIVE. `is_partitioned_by_call` and the internal topics
-    must agree on their number of partitions, because the worker keeps state by partition.
+    are for subscribers: their subjects are FULL_TRANSITIVE. `max_bytes` bounds one batch of records.
     """
 
     name: str
