@@ -8,9 +8,18 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.reading import ABSENT, Envelope, Identifier, Integer, RecordMapping
+from gateway.unknowns import Words
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
 
 KIND = "call-completion"
+
+
+_HANGUP_TYPES = frozenset({"ByCallee", "ByRobot", "Canceled"})
+_RING_TYPES = frozenset(
+    {
+        "busy", "cantuse", "holdline", "switchoff", "outofarea", "unregister", "wrongnum", "notmatch", "normal", "null",
+    }
+)  # fmt: skip
 
 
 class _Question(Struct, forbid_unknown_fields=True):
@@ -89,6 +98,17 @@ class _Delivery(Struct, forbid_unknown_fields=True):
     schedule_end_time: str
     details: list[_Detail]
 
+
+WORDS: Words = {
+    _Delivery: {"status": frozenset({"created", "pending", "finished", "calling", "canceled", "paused"})},
+    _Detail: {
+        "result": frozenset({"created", "pending", "finished", "cancelled", "failed"}),
+        "hangup_type": _HANGUP_TYPES,
+        "ring_type": _RING_TYPES,
+    },
+    _Redial: {"hangup_type": _HANGUP_TYPES, "ring_type": _RING_TYPES},
+    _Question: {"status": frozenset({"Completed", "Skip"})},  # no list is published: those of the page's example
+}
 
 MAPPING = RecordMapping(_Delivery, Callback, {_Question: QuestionAnswer, _Redial: RedialCall, _Detail: CallDetail})
 

@@ -50,4 +50,6 @@ class _Delivery(Struct, kw_only=True, forbid_unknown_fields=True):
     messages: list[_Message] = ABSENT
 
 
+SHOWN = frozenset({"messages.reply", "messages.content.text"})  # in the example, of no published shape
+
 MAPPING = RecordMapping(_Delivery, ChatbotSessionEnd, {_Message: ChatbotMessage, _Content: ChatbotMessageContent})

@@ -4,7 +4,7 @@ import time
 
 from gateway.keys import KeyRing
 from gateway.limits import InFlight, RateLimits
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, Overview
 from gateway.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
@@ -19,6 +19,7 @@ class Gateway:
         self.keys = KeyRing(settings.load_keys(), settings.load_keys, settings.signing_keys_file)
         self.keys.on_load = self._use_keys
         self.metrics = Metrics(key.id for key in self.keys.keys)
+        self.overview = Overview(self.metrics.registry, settings)
         self.rates = RateLimits(settings.rate_global_per_s, settings.rate_source_per_s)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
         self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
@@ -45,7 +46,12 @@ class Gateway:
         self.metrics.in_flight_limit.set(self.in_flight.max_requests)
         self.metrics.in_flight_bytes.set(self.in_flight.bytes)
         self.metrics.in_flight_bytes_limit.set(self.in_flight.max_bytes)
-        self.metrics.ready.set(not self.faults())
+        self.metrics.quarantine_bytes.set(self.reception.quarantine.unverified_bytes(time.time_ns() // 1_000_000))
+        self.metrics.quarantine_bytes_limit.set(self.settings.quarantine_bytes_per_day)
+        kafka = self.publisher.kafka_state()
+        self.metrics.kafka_up.set(kafka.is_up)
+        self.metrics.unacknowledged_age.set(kafka.unacknowledged_s)
+        self.overview.ready.set(not self.faults())
         self._refresh_spool_gauges()
 
     def _refresh_spool_gauges(self) -> None:

@@ -4,11 +4,12 @@ Adding one is a record with its schema and topic in `schemas/`, a mapping like `
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gateway import callbacks, chatbot_sessions, status_changes
 from gateway.reading import Envelope, RecordMapping
+from gateway.unknowns import Words
 from schemas.headers import Headers, headers_for
 from schemas.records import Callback, Record
 from schemas.topics import (
@@ -28,13 +29,18 @@ PATH_PREFIX = "/webhooks/airudder/"
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
-    """One webhook. `key`: what the record is keyed by; None falls back to the event id."""
+    """One webhook. `key`: what the record is keyed by; None falls back to the event id.
+
+    words, shown: what is documented beyond the model, see `Unknowns`.
+    """
 
     name: str
     title: str
     topic: Topic
     mapping: RecordMapping[R]
     key: Callable[[R], str | None]
+    words: Words = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
@@ -62,7 +68,7 @@ def _first_call_id(callback: Callback) -> str | None:
     return callback.details[0].call_id if callback.details else None
 
 
-CALL_COMPLETION = Kind(callbacks.KIND, "Call completion", CALLBACKS, callbacks.MAPPING, _first_call_id)
+CALL_COMPLETION = Kind(callbacks.KIND, "Call completion", CALLBACKS, callbacks.MAPPING, _first_call_id, callbacks.WORDS)
 WORKFLOW_STATUS_CHANGE = Kind(
     status_changes.KIND,
     "Workflow status change",
@@ -76,6 +82,7 @@ CHATBOT_SESSION_END = Kind(
     CHATBOT_SESSIONS,
     chatbot_sessions.MAPPING,
     lambda session: session.call_id,
+    shown=chatbot_sessions.SHOWN,
 )
 
 KINDS: tuple[Kind[Any], ...] = (CALL_COMPLETION, WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END)

@@ -1,8 +1,12 @@
 """Every metric of the gateway, named and described once. No ids, numbers or free text as labels."""
 
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from gateway.settings import GatewaySettings
+from gateway.unknowns import Found
 
 SOURCE = "airudder"
 OUTCOMES = (
@@ -83,6 +87,24 @@ class Metrics:
             ["reason", "outcome"],
             registry=self.registry,
         )
+        self.quarantine_bytes = self._gauge(
+            "webhook_quarantine_bytes_today", "Bytes of unverified requests kept since midnight UTC."
+        )
+        self.quarantine_bytes_limit = self._gauge(
+            "webhook_quarantine_bytes_limit", "Over this in a day unverified requests are not kept, and counted."
+        )
+        self.unknown_fields = Counter(
+            "webhook_unknown_fields_total",
+            "Fields kept that the provider does not document, by path; other: not a name, or one too many.",
+            ["kind", "field"],
+            registry=self.registry,
+        )
+        self.unknown_words = Counter(
+            "webhook_unknown_words_total",
+            "Words kept that the provider does not list for the field. A new word may want a rule of its own.",
+            ["kind", "field"],
+            registry=self.registry,
+        )
         self.spool_entries = Gauge(
             "webhook_spool_entries",
             "Records on disk: waiting for Kafka, or refused by it for good and set aside until the next start.",
@@ -92,11 +114,26 @@ class Metrics:
         self.spool_bytes = self._gauge("webhook_spool_bytes", "Bytes the spool holds.")
         self.spool_bytes_limit = self._gauge("webhook_spool_bytes_limit", "Over this a callback is answered 503.")
         self.spool_oldest_age = self._gauge("webhook_spool_oldest_age_seconds", "Age of the oldest record waiting.")
-        self.ready = self._gauge("gateway_ready", "1 when /readyz answers 200.")
+        self.kafka_up = self._gauge("gateway_kafka_up", "1 while a broker answers and has our topics.")
+        self.unacknowledged_age = self._gauge(
+            "gateway_kafka_unacknowledged_age_seconds", "Age of the oldest record the producer has no answer for."
+        )
         self._start_at_zero(key_ids)
 
     def _gauge(self, name: str, description: str) -> Gauge:
         return Gauge(name, description, registry=self.registry)
+
+    def count_unknown(self, kind: str, found: Found) -> None:
+        """Fields and words beyond the provider's documentation."""
+        for path, count in found.fields.items():
+            self.unknown_fields.labels(kind, path).inc(count)
+        for path, count in found.words.items():
+            self.unknown_words.labels(kind, path).inc(count)
+
+    def show_words(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Kinds and fields whose words are known: at zero from the start."""
+        for kind, path in fields:
+            self.unknown_words.labels(kind, path)
 
     def show_keys(self, is_valid: Mapping[str, bool]) -> None:
         """Which keys are there, by id, and which of them may sign now."""
@@ -118,3 +155,20 @@ class Metrics:
         for reason in ("bad_signature", "malformed"):
             for outcome in ("kept", "over_cap", "lost"):
                 self.quarantined.labels(reason, outcome)
+
+
+class Overview:
+    """What is true of a gateway as a whole, however many processes it has."""
+
+    def __init__(self, registry: CollectorRegistry, settings: GatewaySettings) -> None:
+        self.ready = Gauge("gateway_ready", "1 when /readyz answers 200.", registry=registry)
+        build = Gauge("gateway_build_info", "Always 1; which version runs.", ["version"], registry=registry)
+        build.labels(version("airudder-kafka")).set(1)
+        config = Gauge(
+            "gateway_config_info",
+            "Always 1; how it is set up. signature_mode other than enforce: anyone can send callbacks.",
+            ["signature_mode", "signature_scheme", "spool"],
+            registry=registry,
+        )
+        spool = "off" if settings.spool_dir is None else "on"
+        config.labels(settings.signature_mode, settings.signature_scheme, spool).set(1)

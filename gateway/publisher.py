@@ -49,6 +49,13 @@ class Position(NamedTuple):
     is_spooled: bool = False  # then not there yet, and without partition and offset
 
 
+class KafkaState(NamedTuple):
+    """How Kafka does. `unacknowledged_s`: age of the oldest record given to the producer and not answered for."""
+
+    is_up: bool
+    unacknowledged_s: float = 0.0
+
+
 class Publisher(Protocol):
     """What the HTTP side knows of Kafka."""
 
@@ -68,6 +75,9 @@ class Publisher(Protocol):
     def faults(self) -> list[str]:
         """Why publishing would fail now; empty when ready."""
 
+    def kafka_state(self) -> KafkaState:
+        """How Kafka does at this moment."""
+
     def spool_state(self) -> SpoolState | None:
         """What waits on disk; None without a spool."""
 
@@ -83,6 +93,7 @@ class KafkaPublisher:
         self._kafka_fault = "Kafka: not connected yet"
         self._schema_fault = "schema registry: schemas not registered yet"
         self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
         self._doubtful_until = 0.0
         self._last_ack_at = 0.0
         self._batch_bytes = BATCH_BYTES
@@ -107,6 +118,10 @@ class KafkaPublisher:
         unacknowledged = UNACKNOWLEDGED if self._is_unacknowledged() else ""
         return [fault for fault in (self._kafka_fault or unacknowledged, self._schema_fault) if fault]
 
+    def kafka_state(self) -> KafkaState:
+        oldest = next(iter(self._unacknowledged.values()), None)
+        return KafkaState(not self._kafka_fault, 0.0 if oldest is None else time.monotonic() - oldest)
+
     def spool_state(self) -> SpoolState | None:
         return None
 
@@ -119,6 +134,7 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(self._settings.publish_timeout_s):
                 sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
+                self._unacknowledged[sent] = started
                 sent.add_done_callback(partial(self._note_result, producer))
                 stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
         except TimeoutError as error:
@@ -136,6 +152,7 @@ class KafkaPublisher:
 
     def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
         """What became of a record that was given to the producer, also when nobody waits for it any more."""
+        self._unacknowledged.pop(sent, None)
         error = None if sent.cancelled() else sent.exception()
         if error is None:
             self._last_ack_at, self._doubtful_until = time.monotonic(), 0.0
@@ -184,7 +201,8 @@ class KafkaPublisher:
                 await asyncio.sleep(RETRY_INTERVAL_S)
                 continue
             self._producer, self._kafka_fault = producer, ""
-            self._overdue.clear()  # they were the producer's before: this one will not tell
+            for unanswered in (self._overdue, self._unacknowledged):
+                unanswered.clear()  # they were the producer's before: this one will not tell
             log.info("kafka.connected")
             try:
                 self._kafka_fault = await self._watch(producer)

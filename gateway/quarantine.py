@@ -35,9 +35,13 @@ class Quarantine:
         self._signature_header = signature_header.lower()
         self._publisher = publisher
         self._metrics = metrics
-        self._max_unverified_bytes_per_day = max_unverified_bytes_per_day
+        self.max_unverified_bytes_per_day = max_unverified_bytes_per_day
         self._day = 0
         self._unverified_bytes = 0
+
+    def unverified_bytes(self, now_ms: int) -> int:
+        """Bytes of unverified requests kept on the UTC day of `now_ms`."""
+        return self._unverified_bytes if now_ms // DAY_MS == self._day else 0
 
     async def keep_unverified(self, request: RawRequest, detail: str) -> None:
         """Keep it if the day's cap allows and Kafka is there; otherwise count it. Never raises for Kafka."""
@@ -57,7 +61,7 @@ class Quarantine:
         day = request.received_at // DAY_MS
         if day != self._day:
             self._day, self._unverified_bytes = day, 0
-        if self._unverified_bytes + request.size > self._max_unverified_bytes_per_day:
+        if self._unverified_bytes + request.size > self.max_unverified_bytes_per_day:
             return False
         self._unverified_bytes += request.size
         return True

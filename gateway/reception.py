@@ -11,13 +11,14 @@ import structlog
 
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
-from gateway.kinds import BY_PATH, Kind
+from gateway.kinds import BY_PATH, KINDS, Kind
 from gateway.metrics import Metrics
 from gateway.publisher import Position, Publisher
 from gateway.quarantine import Quarantine
 from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
+from gateway.unknowns import Unknowns
 from gateway.verification import Key, Unverified, Verified, Verifier
 from schemas.records import Record
 
@@ -41,8 +42,10 @@ class Reception:
         self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
         self._publisher = publisher
         self._metrics = metrics
-        self._quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
+        self.quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
         self._duplicates: Duplicates[Position] = Duplicates()
+        self._unknowns = {kind.name: Unknowns(kind.mapping.model, kind.words, kind.shown) for kind in KINDS}
+        metrics.show_words((kind, path) for kind, finder in self._unknowns.items() for path in finder.word_paths)
 
     def use_keys(self, keys: Sequence[Key]) -> None:
         """Verify with these keys from the next request on."""
@@ -84,7 +87,7 @@ class Reception:
         if self._mode == "report":
             self._metrics.signatures.labels(NO_SCHEME).inc()
             return
-        await self._quarantine.keep_unverified(request, f"signature {verdict.reason}")
+        await self.quarantine.keep_unverified(request, f"signature {verdict.reason}")
         raise StaleSignatureError(verdict.reason) if verdict.reason == "stale" else UnverifiedError(verdict.reason)
 
     async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
@@ -93,9 +96,12 @@ class Reception:
         try:
             record = kind.read(request.body, envelope)
         except InvalidCallbackError as error:
-            await self._quarantine.keep_malformed(request, str(error))
+            await self.quarantine.keep_malformed(request, str(error))
             raise
-        return await self._publish(kind, record, envelope, request.trace_id)
+        position = await self._publish(kind, record, envelope, request.trace_id)
+        if verified is not None:  # whoever signed it may name labels, nobody else
+            self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
+        return position
 
     async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace_id: str) -> Position:
         key, headers = kind.key_and_headers(record, envelope, trace_id)

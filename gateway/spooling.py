@@ -16,7 +16,7 @@ import structlog
 from fastavro.types import Schema
 
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError
-from gateway.publisher import Position, Publisher
+from gateway.publisher import KafkaState, Position, Publisher
 from gateway.spool import Content, Entry, Spool, SpoolState, size_of
 from schemas import codec, records
 from schemas.headers import Headers
@@ -77,6 +77,9 @@ class SpoolingPublisher:
         if state.bytes > FULL_AT * state.max_bytes:
             return [*faults, f"spool: {state.bytes} of {state.max_bytes} bytes in use"]
         return [*faults, self._spool.fault] if self._spool.fault else []
+
+    def kafka_state(self) -> KafkaState:
+        return self._inner.kafka_state()
 
     def spool_state(self) -> SpoolState | None:
         state = self._spool.state()

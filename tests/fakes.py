@@ -6,7 +6,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.errors import PublishError, RecordTooLargeError
-from gateway.publisher import Position
+from gateway.publisher import KafkaState, Position
 from gateway.spool import SpoolState
 from schemas.headers import Headers
 from schemas.records import Record
@@ -28,6 +28,7 @@ class FakePublisher:
     def __init__(self, timeout_s: float = 3.0) -> None:
         self.stored: list[Stored] = []
         self.fault = ""
+        self.spool: SpoolState | None = None
         self.hold: asyncio.Event | None = None
         self.waiting = 0
         self._timeout_s = timeout_s
@@ -50,8 +51,11 @@ class FakePublisher:
     def faults(self) -> list[str]:
         return [self.fault] if self.fault else []
 
+    def kafka_state(self) -> KafkaState:
+        return KafkaState(not self.fault, float(self.waiting))
+
     def spool_state(self) -> SpoolState | None:
-        return None
+        return self.spool
 
     def records(self, topic: Topic) -> list[Stored]:
         """What was published to one topic, in order."""

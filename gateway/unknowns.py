@@ -1,0 +1,101 @@
+"""What the provider sends beyond what it documents: accepted, kept in the record, and counted here. Pure.
+
+Names come from verified senders only, and still a label must not be theirs to fill: what does not look like a name, and
+what comes after the first MAX_NAMES of a kind, counts as `other`. Values are never told.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, get_args
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+MAX_NAMES = 50
+OTHER = "other"
+_NAME = re.compile(r"(?!.*[0-9]{4})[A-Za-z_][A-Za-z0-9_.-]{0,79}")  # four digits may be part of someone's number
+
+Words = Mapping[type[Struct], Mapping[str, frozenset[str]]]
+
+
+class Found(NamedTuple):
+    """How often, by the path of the field, such as details.ring_type. None in place of a word is a missing one."""
+
+    fields: Counter[str]
+    words: Counter[str]
+
+
+class _Shape(NamedTuple):
+    """What is known of the objects at one path. Attributes of the model and of the record have the same names."""
+
+    path: str
+    names: frozenset[str]
+    words: tuple[tuple[str, str, frozenset[str | None]], ...]  # attribute, path, words
+    parts: "tuple[tuple[str, _Shape, bool], ...]"  # attribute, its objects, whether it lists several
+
+
+class Unknowns:
+    """Finds unknown fields and words in the records of one kind.
+
+    model: what the provider documents; shown: paths it shows without a type, which are kept like unknown ones.
+    """
+
+    def __init__(self, model: type[Struct], words: Words, shown: frozenset[str] = frozenset()) -> None:
+        self._shape = _shape(model, words, shown, "")
+        self._names: set[str] = set()
+
+    @property
+    def word_paths(self) -> list[str]:
+        """Every field whose words are known."""
+        return [path for shape in _all(self._shape) for _, path, _ in shape.words]
+
+    def find(self, record: Struct) -> Found:
+        """What is unknown in a record; no counts at all in nearly every one."""
+        found = Found(Counter(), Counter())
+        self._look((record,), self._shape, found)
+        return found
+
+    def _look(self, items: Iterable[Any], shape: _Shape, found: Found) -> None:
+        """All objects of one shape at once: this runs for every callback."""
+        names, words = shape.names, shape.words
+        for item in items:
+            if item.extra:  # holds known names too: optional ones that are null, maps whose values are not all text
+                found.fields.update(self._label(shape.path + name) for name in item.extra if name not in names)
+            for attribute, path, listed in words:
+                if getattr(item, attribute) not in listed:
+                    found.words[path] += 1
+            for attribute, inner, is_list in shape.parts:
+                if part := getattr(item, attribute):
+                    self._look(part if is_list else (part,), inner, found)
+
+    def _label(self, path: str) -> str:
+        if path in self._names:
+            return path
+        if len(self._names) >= MAX_NAMES or not _NAME.fullmatch(path):
+            return OTHER
+        self._names.add(path)
+        return path
+
+
+def _shape(model: type[Struct], words: Words, shown: frozenset[str], path: str) -> _Shape:
+    known = fields(model)
+    sent = {field.name: path + field.encode_name for field in known}
+    parts = [(field.name, field.type, False) for field in known if _is_model(field.type)]
+    parts += [(field.name, get_args(field.type)[0], True) for field in known if _is_model(*get_args(field.type)[:1])]
+    return _Shape(
+        path,
+        frozenset(field.encode_name for field in known) | {name.removeprefix(path) for name in shown},
+        tuple((name, sent[name], listed | {None}) for name, listed in words.get(model, {}).items()),
+        tuple((name, _shape(part, words, shown, f"{sent[name]}."), is_list) for name, part, is_list in parts),
+    )
+
+
+def _is_model(kind: Any = None) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _all(shape: _Shape) -> Iterator[_Shape]:
+    yield shape
+    for _, inner, _ in shape.parts:
+        yield from _all(inner)
