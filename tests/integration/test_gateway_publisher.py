@@ -12,7 +12,7 @@ from aiokafka.errors import ProducerFenced
 from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.kinds import TOPICS as GATEWAY_TOPICS
-from gateway.publisher import KafkaPublisher, Publisher
+from gateway.publisher import KafkaPublisher, KafkaState, Publisher
 from schemas.headers import headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
@@ -139,12 +139,32 @@ async def test_an_absent_broker_is_a_retriable_error_within_the_deadline_and_pas
         with pytest.raises(PublishError) as caught:
             await started.publisher.publish(CALLBACKS, "away", callback(), HEADERS)
     await wait_until(started.publisher.faults, 5, "the publisher to notice")
+    await wait_until(lambda: not started.publisher.kafka_state().is_up, 5, "the broker to be called down")
     started.bring_back()
     await wait_until(lambda: not started.publisher.faults(), RECOVERY_S, "the publisher to recover")
     await started.publisher.publish(CALLBACKS, "back", callback(), HEADERS)
 
     assert caught.value.retriable
+    assert started.publisher.kafka_state() == KafkaState(is_up=True)
     assert "back" in await started.keys()
+
+
+async def test_the_age_of_the_oldest_record_without_an_answer_is_told(kafka: LocalKafka, registry_url: str) -> None:
+    configured = settings(kafka_bootstrap_servers=kafka.bootstrap_servers, schema_registry_url=registry_url)
+    publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
+    await publisher.start()
+    try:
+        await wait_until(lambda: not publisher.faults(), RECOVERY_S, "the publisher to be ready")
+        kafka.freeze()
+        waiting = [asyncio.create_task(publisher.publish(CALLBACKS, "k", callback(), HEADERS)) for _ in range(3)]
+        await wait_until(lambda: publisher.kafka_state().unacknowledged_s > 0.5, 5, "the age to grow")
+        kafka.thaw()
+        await asyncio.gather(*waiting)
+
+        assert publisher.kafka_state() == KafkaState(is_up=True)
+    finally:
+        kafka.thaw()
+        await publisher.stop()
 
 
 async def test_starting_without_a_broker_returns_at_once(rig: Rig) -> None:
