@@ -6,7 +6,7 @@ import os
 import platform
 from importlib.metadata import version
 
-PACKAGES = ("faust-streaming", "aiokafka", "fastavro", "msgspec", "rocksdict", "uvloop")
+PACKAGES = ("faust-streaming", "aiokafka", "fastavro", "msgspec", "rocksdict", "uvloop", "starlette", "uvicorn")
 
 
 def describe() -> str:

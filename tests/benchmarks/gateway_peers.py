@@ -1,0 +1,160 @@
+"""What the gateway is held against, each as one uvicorn process: `python -m tests.benchmarks.gateway_peers bare`.
+
+bare: Starlette that reads the body, counts nothing, checks nothing and answers {}: nothing in Python on Starlette and
+uvicorn is faster and still takes the body. naive: what a tutorial has, FastAPI with pydantic models and aiokafka's
+send_and_wait with acks=all, as JSON; it verifies no signature, has no limits, no duplicate check, no metrics, no log.
+naive-avro: the same with fastavro instead of JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from schemas import codec
+from tests.unit.gateway.samples import WEBHOOK
+
+NAIVE_TOPIC = "naive.callbacks"
+
+
+class Question(BaseModel):
+    question_name: str
+    answer: str
+    answer_text: str
+    status: str
+    answer_text_slot: str
+    var: str
+    verification_results: str
+    question_content: str
+    question_type: str
+    whether_answer: str
+
+
+class Redial(BaseModel):
+    call_id: str
+    call_start_time: str
+    ring_type: str
+    ring_time: int
+    hangup_type: str
+    result_label: str
+    callee_number: str
+    caller_number: str
+
+
+class Detail(BaseModel):
+    id: int
+    callee: str
+    result: str
+    result_label: str
+    duration: int
+    hangup_type: str
+    ring_type: str | None
+    question_answer: list[Question]
+    NerSlots: dict[str, str]
+    robot_hash: str
+    call_id: str
+    call_times: int
+    call_start_time: str
+    call_end_time: str
+    ring_time: int
+    talk_round: int
+    redail_call: list[Redial]
+    intention_description: str
+    EventLabel: dict[str, str]
+    caller_number: str
+    CaseID: str
+    Variables: dict[str, str]
+
+
+class Delivery(BaseModel):
+    workflow_id: str
+    workflow_name: str
+    nodetask_id: str
+    nodetask_name: str
+    task_id: str
+    task_name: str
+    status: str
+    created_at: str
+    repeat_interval: int
+    repeat_number: int
+    robot_hash: str
+    robot_method: str
+    sip_line: str
+    schedule_start_time: str
+    schedule_end_time: str
+    details: list[Detail]
+
+
+def bare() -> Starlette:
+    async def receive(request: Request) -> Response:
+        await request.body()
+        return JSONResponse({})
+
+    return Starlette(routes=[Route(WEBHOOK, receive, methods=["POST"])])
+
+
+def naive(encode: Callable[[Delivery], bytes]) -> FastAPI:
+    producers: list[Any] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        producer = AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"], acks="all")
+        await producer.start()
+        producers.append(producer)
+        yield
+        await producer.stop()
+
+    app = FastAPI(lifespan=lifespan)
+
+    async def receive(delivery: Delivery) -> dict[str, str]:
+        key = delivery.details[0].call_id.encode()
+        await producers[0].send_and_wait(NAIVE_TOPIC, encode(delivery), key=key)
+        return {}
+
+    handler: Callable[..., Awaitable[dict[str, str]]] = receive
+    app.post(WEBHOOK)(handler)
+    return app
+
+
+def as_json(delivery: Delivery) -> bytes:
+    return delivery.model_dump_json().encode()
+
+
+def as_avro(delivery: Delivery) -> bytes:
+    datum = {**delivery.model_dump(), "event_id": "", "received_at": 0, "kind": "", "signature_scheme": "none"}
+    for detail in datum["details"]:
+        for sent, ours in (("NerSlots", "ner_slots"), ("redail_call", "redial_calls"), ("EventLabel", "event_label")):
+            detail[ours] = detail.pop(sent)
+        detail["case_id"], detail["variables"] = detail.pop("CaseID"), detail.pop("Variables")
+    buffer = BytesIO()
+    fastavro.schemaless_writer(buffer, codec.parsed_schema("Callback"), datum)
+    return buffer.getvalue()
+
+
+APPS: dict[str, Callable[[], Any]] = {
+    "bare": bare,
+    "naive": lambda: naive(as_json),
+    "naive-avro": lambda: naive(as_avro),
+}
+
+
+def main() -> None:
+    uvicorn.run(APPS[sys.argv[1]](), port=int(sys.argv[2]), access_log=False, log_level="warning", loop="uvloop")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The gateway and its peers as processes beside one broker, and the load generator run against one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+import psutil
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from gateway.kinds import TOPICS as GATEWAY_TOPICS
+from streams.local.kafka import LocalKafka
+from streams.local.ports import free_ports
+from streams.local.registry import LocalRegistry
+from tests.benchmarks.gateway_peers import NAIVE_TOPIC
+from tests.benchmarks.load import Result, Spec
+from tests.integration.gateway_harness import environment, running_gateway
+from tests.waiting import wait_until
+
+OURS = "gateway"
+PARTITIONS = 4
+STARTED_S = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that takes callbacks. ops_url: where its metrics are, of ours only."""
+
+    name: str
+    port: int
+    pid: int
+    ops_url: str = ""
+
+    def cpu_s(self) -> float:
+        """CPU seconds used so far."""
+        return float(sum(psutil.Process(self.pid).cpu_times()[:2]))
+
+    def rss_mib(self) -> float:
+        """Memory resident."""
+        return float(psutil.Process(self.pid).memory_info().rss / 2**20)
+
+    async def accepted(self) -> int:
+        """How many it counts as accepted, which leaves duplicates out; 0 of a peer."""
+        if not self.ops_url:
+            return 0
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            text = (await client.get(self.ops_url + "/metrics")).text
+        wanted = 'webhook_requests_total{outcome="accepted",source="airudder"}'
+        return next(int(float(line.rsplit(" ", 1)[1])) for line in text.splitlines() if line.startswith(wanted))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run against one server: what the generator saw, and the server's CPU in microseconds per answer."""
+
+    result: Result
+    cpu_us: float
+
+
+async def run_load(server: Server, spec: Spec) -> Measured:
+    """One run of the generator in its own process.
+
+    Raises: AssertionError when the gateway did not publish exactly what it answered 200 to.
+    """
+    cpu, accepted = server.cpu_s(), await server.accepted()
+    result = await generated(spec)
+    if server.ops_url:
+        accepted = await server.accepted() - accepted
+        assert accepted == result.total, f"{result.total} answers 200, {accepted} accepted: the run measured repeats"
+    return Measured(result, (server.cpu_s() - cpu) / max(1, result.total) * 1e6)
+
+
+async def generated(spec: Spec) -> Result:
+    """What the generator tells of one run."""
+    command = [sys.executable, "-m", "tests.benchmarks.load", msgspec.json.encode(spec).decode()]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0, f"the load generator ended with {process.returncode}"
+    return msgspec.json.decode(output, type=Result)
+
+
+@asynccontextmanager
+async def running_servers(names: Sequence[str], directory: Path) -> AsyncIterator[dict[str, Server]]:
+    """The gateway and the peers asked for, all on one new broker."""
+    async with AsyncExitStack() as stack:
+        kafka = stack.enter_context(LocalKafka(directory / "kafka", steady=True))
+        registry = stack.enter_context(LocalRegistry(directory / "registry"))
+        await _create_topics(kafka.bootstrap_servers)
+        servers: dict[str, Server] = {}
+        for name in names:
+            if name == OURS:
+                gateway = running_gateway(kafka.bootstrap_servers, registry.url, directory)
+                process = (await stack.enter_async_context(gateway)).gateway
+                servers[name] = Server(name, urlsplit(process.url).port or 0, process.pid, process.ops_url)
+            else:
+                servers[name] = stack.enter_context(_running_peer(name, kafka.bootstrap_servers, directory))
+                await wait_until(partial(_listens, servers[name].port), STARTED_S, f"{name} listens")
+        yield servers
+
+
+@contextmanager
+def _running_peer(name: str, bootstrap: str, directory: Path) -> Iterator[Server]:
+    [port] = free_ports(1)
+    with (directory / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.gateway_peers", name, str(port)],
+            env=environment({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield Server(name, port, process.pid)
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _create_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        ours = [NewTopic(topic.name, PARTITIONS, 1, topic_configs=topic.config()) for topic in GATEWAY_TOPICS]
+        await admin.create_topics([*ours, NewTopic(NAIVE_TOPIC, PARTITIONS, 1)])
+    finally:
+        await admin.close()
