@@ -1,0 +1,111 @@
+"""Our worker against its peers: the same callbacks, the same records byte for byte, the same windows.
+
+    python -m tests.benchmarks.peers --repetitions 5 --out peers.json --plot peers.svg
+    python -m tests.benchmarks.peers --only ours,quix,kafka-streams --callbacks 20000 --repetitions 3
+
+One real broker (4 partitions, fresh topics for each run) and registry, started here. The topic is full before a runner
+starts. The clock runs from the first output after the warm-up, in the same process, until the runner's group has
+committed the end of everything it reads. Then every output is compared byte for byte, and every window's count; a run
+in which one record or one window update is missing is FAILED and shows no number. Runners are interleaved (A B C,
+A B C), and ratios are made within a repetition.
+
+Runners (each a process of its own, one at a time; slow ones get a share of the callbacks):
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+from streams.local.kafka import LocalKafka
+from streams.local.registry import LocalRegistry
+from tests.benchmarks import machine
+from tests.benchmarks.peers import report
+from tests.benchmarks.peers.broker import Broker
+from tests.benchmarks.peers.job import PARTITIONS, Job
+from tests.benchmarks.peers.measuring import Bench, Run
+from tests.benchmarks.peers.runners import BY_NAME, RUNNERS, Runner
+from tests.benchmarks.peers.session import BROKER_HEAP_MIB, schema_ids
+
+
+def main() -> None:
+    options = _options()
+    runners = [BY_NAME[name] for name in options.only]
+    if options.plot:
+        report.require_matplotlib()
+    for prepare in dict.fromkeys(runner.prepare for runner in runners):
+        prepare()
+    about = machine.describe()
+    print(about, flush=True)
+    directory = Path(tempfile.mkdtemp(prefix="peers-"))
+    started = time.monotonic()
+    with (
+        LocalRegistry(directory / "registry") as registry,
+        LocalKafka(directory / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+    ):
+        ids = asyncio.run(schema_ids(registry.url))
+        largest = max(sum(runner.sizes(options.warm_up, options.callbacks)) for runner in runners)
+        job = Job.make(largest, options.answers, ids)
+        broker = Broker(kafka.bootstrap_servers, PARTITIONS)
+        bench = Bench(broker, registry.url, ids, job, directory, options.warm_up)
+        runs = _measure_all(bench, runners, options.repetitions, options.callbacks)
+    report.show(runs)
+    print(f"{time.monotonic() - started:.0f} s in all")
+    if options.out:
+        report.write_json(options.out, runs, {"machine": about, "arguments": _plain(options)})
+    if options.plot:
+        report.write_plot(options.plot, runs, about)
+
+
+def _measure_all(bench: Bench, runners: list[Runner], repetitions: int, callbacks: int) -> list[Run]:
+    runs: list[Run] = []
+    for repetition in range(1, repetitions + 1):
+        for runner in runners:
+            run = bench.run(runner, repetition, callbacks)
+            figures = f"{run.per_s:,.0f} callbacks/s" if not run.fault else f"FAILED: {run.fault.splitlines()[0]}"
+            print(f"{repetition}/{repetitions} {runner.name}: {figures}", flush=True)
+            runs.append(run)
+    return runs
+
+
+def _options() -> argparse.Namespace:
+    runners = "\n".join(
+        textwrap.fill(f"{runner.what} (does not do: {runner.less})", 110, initial_indent=f"  {runner.name:<18} ",
+                      subsequent_indent=" " * 21)
+        for runner in RUNNERS
+    )  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.peers",
+        description=f"{__doc__}{runners}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--callbacks", type=int, default=20_000, help="on the clock, times the runner's share (20000)")
+    parser.add_argument(
+        "--warm-up", type=int, default=4_000, help="before the clock, times the share; Java gets 2.5 times that (4000)"
+    )
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--answers", type=int, default=8, help="answers in each callback (8)")
+    parser.add_argument("--only", type=_names, default=list(BY_NAME), help="runners, separated by commas")
+    parser.add_argument("--out", type=Path, help="write every run as JSON")
+    parser.add_argument("--plot", type=Path, help="draw an SVG; needs pip install -e '.[dev,bench]'")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in BY_NAME]:
+        raise argparse.ArgumentTypeError(f"no runner {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    return names
+
+
+def _plain(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+
+
+if __name__ == "__main__":
+    main()

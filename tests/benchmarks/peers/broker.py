@@ -1,0 +1,184 @@
+"""What the benchmark itself does at the broker: fresh topics, the input, how far a group is, what has been written."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import NewTopic
+
+from schemas import codec
+from schemas.records import WindowedOutcomes
+from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from streams.admin import apply_topics
+from streams.settings import KafkaSettings, TopicSettings
+from tests.benchmarks.peers.checks import Found
+from tests.benchmarks.peers.job import Input, Trace, Windows, trace_of
+from tests.benchmarks.peers.work import BY_SIP_LINE, BY_WORKFLOW
+from tests.waiting import wait_until_true
+
+OUTPUT_TOPICS = (CALLS.name, ANSWERS.name, CALL_ATTEMPTS.name)
+RESULT_TOPICS = (WORKFLOW_OUTCOMES.name, SIP_LINE_OUTCOMES.name)
+ASK_S = 30
+READ_AT_ONCE = 10_000
+FRAMED = 0  # the first byte of Confluent framing; counts of peers are written as digits
+
+Ends = dict[tuple[str, int], int]
+
+
+class Broker:
+    """One benchmark's view of its broker. Synchronous."""
+
+    def __init__(self, bootstrap: str, partitions: int) -> None:
+        self.bootstrap = bootstrap
+        self.partitions = partitions
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def fresh_topics(self, app_id: str) -> None:
+        """Drop every topic of an earlier run and create those of this one."""
+        old = self._topics()
+        if old:
+            for future in self._admin.delete_topics(old, operation_timeout=ASK_S).values():
+                future.result()
+        wait_until_true(lambda: not self._topics(), ASK_S, "the old topics are gone")
+        kafka = KafkaSettings(bootstrap_servers=self.bootstrap)
+        asyncio.run(apply_topics(TopicSettings(kafka, app_id, self.partitions, 1)))
+        between = [NewTopic(name, self.partitions, 1) for name in (BY_WORKFLOW, BY_SIP_LINE)]
+        for future in self._admin.create_topics(between).values():
+            future.result()
+
+    def fill(self, inputs: Iterable[Input]) -> None:
+        """Write the input, in order, and wait until all of it is acknowledged."""
+        failed: list[KafkaError] = []
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "acks": "all",
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "compression.type": "zstd",
+                "log_level": 2,  # no word of a coordinator that still loads: it asks again
+            }
+        )
+        for record in inputs:
+            while True:
+                try:
+                    headers: Any = record.headers
+                    producer.produce(
+                        CALLBACKS.name,
+                        record.value,
+                        record.key,
+                        headers=headers,
+                        on_delivery=lambda error, _: failed.append(error) if error else None,
+                    )
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            producer.poll(0)
+        left = producer.flush(ASK_S)
+        assert not left, f"{left} callbacks were not acknowledged"
+        assert not failed, f"{len(failed)} callbacks were refused: {failed[0]}"
+
+    def ends(self, *topics: str) -> Ends:
+        """End offset of every partition of topics that exist."""
+        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(topic, n): latest for topic in topics for n in range(self.partitions)}
+        found = {}
+        for place, future in self._admin.list_offsets(asked, request_timeout=ASK_S).items():
+            try:
+                found[place.topic, place.partition] = int(future.result().offset)
+            except KafkaException:  # a topic that the runner has not created yet
+                continue
+        return found
+
+    def committed(self, group: str) -> Ends:
+        """What a group has committed so far; empty while there is no such group."""
+        future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ASK_S)[
+            group
+        ]
+        try:
+            places = future.result().topic_partitions or []
+        except KafkaException:
+            return {}
+        return {(place.topic, place.partition): int(place.offset) for place in places}
+
+    def members(self, group: str) -> int:
+        """Members of a group that has settled; 0 before."""
+        found = self._admin.describe_consumer_groups([group], request_timeout=ASK_S)[group].result()
+        return len(found.members) if found.state is ConsumerGroupState.STABLE else 0
+
+    def written(self, topic: str) -> int:
+        """Records in a topic, by its end offsets."""
+        return sum(self.ends(topic).values())
+
+    def is_worked_off(self, group: str, reads: Iterable[str]) -> bool:
+        """True when the group has committed the end of each topic, asked in this order: input first."""
+        for topic in reads:
+            committed, ends = self.committed(group), self.ends(topic)
+            if len(ends) < self.partitions or any(committed.get(place, 0) < end for place, end in ends.items()):
+                return False
+        return True
+
+    def found(self) -> Found:
+        """Everything that has been written until now."""
+        outputs = [_trace(message) for message in self._read(OUTPUT_TOPICS)]
+        windows: Windows = {topic: {} for topic in RESULT_TOPICS}
+        for message in self._read(RESULT_TOPICS):
+            windows[str(message.topic())][message.key().decode()] = calls_in(message.value())
+        return Found(outputs, windows)
+
+    def _topics(self) -> list[str]:
+        return [name for name in self._admin.list_topics(timeout=ASK_S).topics if not name.startswith("__")]
+
+    def _read(self, topics: Iterable[str]) -> Iterator[Any]:
+        """All committed records of topics, each partition in its order."""
+        ends = {place: end for place, end in self.ends(*topics).items() if end}
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "bench-reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.assign([TopicPartition(topic, number, 0) for topic, number in ends])
+        open_places, deadline = set(ends), time.monotonic() + 10 * ASK_S
+        while open_places:
+            assert time.monotonic() < deadline, f"could not read {sorted(open_places)} to the end"
+            for message in consumer.consume(READ_AT_ONCE, 1.0):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_places.discard((str(message.topic()), int(message.partition() or 0)))
+                else:
+                    raise KafkaException(error)
+        consumer.close()
+
+
+def calls_in(value: bytes) -> int:
+    """The calls that a window's record counts: ours as Avro, the peers' as digits."""
+    if value[0] == FRAMED:
+        return codec.decode(value, codec.parsed_schema("WindowedOutcomes"), WindowedOutcomes).calls
+    return int(value)
+
+
+def _trace(message: Any) -> Trace:
+    headers = dict(message.headers() or [])
+    return trace_of(message.topic(), headers["ce_id"].decode(), message.key(), message.value())

@@ -1,0 +1,90 @@
+"""The work of our worker in a bare loop: fan-out, changes through the two re-keyed topics, full windows, results.
+
+No framework, no state on disk, no dedup by content, no revisions after the first, no dead letters: what is left when
+everything that makes it safe is taken away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas import codec
+from schemas.headers import headers_for, trace_id_of
+from schemas.records import OutcomeChange, WindowedOutcomes
+from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from streams.calls import Position, source_of
+from streams.ids import id_of
+from streams.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from tests.benchmarks.peers.work import GRACE_MS, SOURCE, WINDOW_MS, Fanned, Output, Place, fan_out_callback
+
+TOPICS = (CALLBACKS.name, OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
+_DIMENSIONS = {OUTCOMES_BY_WORKFLOW.name: WORKFLOW, OUTCOMES_BY_SIP_LINE.name: SIP_LINE}
+_RESULTS = {OUTCOMES_BY_WORKFLOW.name: WORKFLOW_OUTCOMES, OUTCOMES_BY_SIP_LINE.name: SIP_LINE_OUTCOMES}
+
+
+class FloorWork:
+    """`take` each record of a run, then `results` for the windows that the run changed."""
+
+    def __init__(self, place: Place, *, windows: bool) -> None:
+        self._ids = place.ids
+        self._has_windows = windows
+        self._windows: dict[tuple[str, int], Windows] = {}
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What to read."""
+        return TOPICS if self._has_windows else TOPICS[:1]
+
+    def take(self, topic: str, partition: int, offset: int, key: bytes, value: bytes, headers: Any) -> list[Output]:
+        """What one record gives at once."""
+        if topic == CALLBACKS.name:
+            fanned = fan_out_callback(value, headers, self._ids)
+            changes = self._changes(fanned, partition, offset, headers) if self._has_windows else []
+            return [*fanned.outputs, *changes]
+        change = codec.decode(value, codec.parsed_schema("OutcomeChange"), OutcomeChange)
+        self._of(topic, partition).apply(key.decode(), change, Position(source_of(False, partition), offset))
+        return []
+
+    def results(self, topic: str, partition: int) -> list[Output]:
+        """Results of the windows that changed since the last call."""
+        if topic == CALLBACKS.name:
+            return []
+        windows = self._of(topic, partition)
+        _, panes = windows.take_changes()
+        return [self._result(topic, windows.result(pane_id)) for pane_id in panes]
+
+    def _of(self, topic: str, partition: int) -> Windows:
+        if (topic, partition) not in self._windows:
+            settings = WindowSettings(WINDOW_MS, GRACE_MS)
+            self._windows[topic, partition] = Windows(_DIMENSIONS[topic], settings)
+        return self._windows[topic, partition]
+
+    def _changes(self, fanned: Fanned, partition: int, offset: int, headers: Any) -> list[Output]:
+        trace, outcome = trace_id_of(headers, fanned.callback.event_id), fanned.outcome
+        outputs = []
+        for topic, key, call in (
+            (OUTCOMES_BY_WORKFLOW, outcome.workflow_id, fanned.call),
+            (OUTCOMES_BY_SIP_LINE, outcome.sip_line, None),
+        ):
+            change = OutcomeChange(
+                record_id=fanned.record_id,
+                call_id=fanned.callback.details[0].call_id,
+                source_topic=CALLBACKS.name,
+                source_partition=partition,
+                source_offset=offset,
+                received_at=fanned.callback.received_at,
+                is_event_time_trusted=True,
+                added=outcome,
+                call=call,
+            )
+            change_id = id_of(topic.name, fanned.record_id, "in")
+            change_headers = headers_for(topic.record, change_id, SOURCE, change.received_at, trace)
+            outputs.append(Output(topic.name, key.encode(), self._ids.encode(topic, change), change_headers))
+        return outputs
+
+    def _result(self, topic: str, outcomes: WindowedOutcomes) -> Output:
+        results = _RESULTS[topic]
+        key = f"{outcomes.value}|{outcomes.window_start_at}"
+        result_id = id_of(outcomes.dimension, key, str(outcomes.revision), str(outcomes.is_final))
+        headers = headers_for(results.record, result_id, SOURCE, outcomes.window_end_at, result_id)
+        return Output(results.name, key.encode(), self._ids.encode(results, outcomes), headers)
