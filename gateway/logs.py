@@ -16,7 +16,7 @@ def configure_logging() -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),  # a line is one write: workers share the file
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,16 +19,36 @@ from gateway.errors import (
 from gateway.gateway import Gateway
 from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
-from gateway.metrics import SOURCE
+from gateway.metrics import SOURCE, Overview
 from gateway.openapi import document
 from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
+from gateway.settings import GatewaySettings
 from schemas.records import Record
 
 WEBHOOK_PATH = CALL_COMPLETION.path
 
 log = structlog.get_logger()
+
+
+class Operated(Protocol):
+    """What the ops port tells of: a gateway of one process, or of several."""
+
+    settings: GatewaySettings
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What /metrics tells."""
+
+    def faults(self) -> list[str]:
+        """Why a callback sent now might not be accepted; empty when ready."""
+
+    def notes(self) -> list[str]:
+        """What an operator should know although callbacks are accepted."""
+
+    def refresh_gauges(self) -> None:
+        """Set the gauges to this moment, for a scrape."""
 
 
 async def receive_callback(gateway: Gateway, kind: Kind[Record], request: Request) -> Response:
@@ -53,7 +74,7 @@ async def livez(request: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
-async def readyz(gateway: Gateway, request: Request) -> Response:
+async def readyz(gateway: Operated, request: Request) -> Response:
     """200 when a callback would be accepted now, else 503 with the reasons. `notes`: what is wrong all the same."""
     reasons = gateway.faults()
     return JSONResponse(
@@ -62,13 +83,14 @@ async def readyz(gateway: Gateway, request: Request) -> Response:
     )
 
 
-async def metrics(gateway: Gateway, request: Request) -> Response:
+async def metrics(gateway: Operated, overview: Overview, request: Request) -> Response:
     """Prometheus text."""
     gateway.refresh_gauges()
-    return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    overview.ready.set(not gateway.faults())
+    return Response(generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def openapi(gateway: Gateway, request: Request) -> Response:
+async def openapi(gateway: Operated, request: Request) -> Response:
     """The webhook port as an OpenAPI document."""
     return JSONResponse(document(gateway.settings))
 
