@@ -19,11 +19,14 @@ from gateway.console import fail, settings_or_exit
 from gateway.errors import SpoolError
 from gateway.logs import configure_logging
 from gateway.routes import WEBHOOK_PATH
+from gateway.server import Place
 from gateway.server import serve as serve_forever
+from gateway.server import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
 from gateway.simulate import Simulation
 from gateway.traffic import Traffic
 from gateway.verification import matching_schemes
+from gateway.workers import WorkersError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,7 +50,7 @@ def serve() -> None:
     """Serve the webhook on GATEWAY_HOST:GATEWAY_PORT, health and metrics on GATEWAY_OPS_PORT, until SIGTERM.
 
     Starts and answers 503 while Kafka or the registry is away, and recovers by itself. Exit codes: 0 after an orderly
-    stop, 78 for bad settings (each named on stderr), 1 when a port is taken.
+    stop, 78 for bad settings (each named on stderr), 1 when a port is taken or the spool cannot be used.
     """
     settings = settings_or_exit(needs_kafka=True)
     configure_logging()
@@ -55,8 +58,21 @@ def serve() -> None:
         uvloop.run(serve_forever(settings))
     except SpoolError as error:
         fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
+    except WorkersError as error:
+        fail(str(error), error.exit_code)
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
+
+
+@app.command(hidden=True)
+def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
+    """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
+    settings = settings_or_exit(needs_kafka=True)
+    configure_logging()
+    try:
+        uvloop.run(serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
+    except SpoolError as error:
+        fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
 
 
 @app.command()

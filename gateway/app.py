@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import routes
 from gateway.gateway import Gateway
 from gateway.kinds import BY_PATH, KINDS
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, Overview
 from gateway.problems import http_problem
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -29,13 +29,14 @@ def create_app(gateway: Gateway) -> Starlette:
     return app
 
 
-def create_ops_app(gateway: Gateway) -> Starlette:
+def create_ops_app(gateway: routes.Operated) -> Starlette:
     """Health, metrics and the webhook's description, for the port that the sender never sees."""
+    overview = Overview(gateway.registry, gateway.settings)
     return Starlette(
         routes=[
             Route("/livez", routes.livez),
             Route("/readyz", partial(routes.readyz, gateway)),
-            Route("/metrics", partial(routes.metrics, gateway)),
+            Route("/metrics", partial(routes.metrics, gateway, overview)),
             Route("/openapi.json", partial(routes.openapi, gateway)),
         ],
         exception_handlers={HTTPException: http_problem},
@@ -66,4 +67,4 @@ class RequestDurations:
         finally:
             route = scope["path"] if scope["path"] in BY_PATH else "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.http_durations[route, method, str(status)].observe(time.perf_counter() - started)
+            self._metrics.http_duration.labels(route, method, str(status)).observe(time.perf_counter() - started)

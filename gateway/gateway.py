@@ -2,28 +2,37 @@
 
 import time
 
+from prometheus_client import CollectorRegistry
+
 from gateway.keys import KeyRing
 from gateway.limits import InFlight, RateLimits
-from gateway.metrics import Metrics, Overview
+from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
 
 
 class Gateway:
-    """Everything between HTTP and the publisher. The publisher is started and stopped by whoever serves."""
+    """Everything between HTTP and the publisher. The publisher is started and stopped by whoever serves.
 
-    def __init__(self, settings: GatewaySettings, publisher: Publisher) -> None:
+    is_worker: one of several processes, whose metrics are shared.
+    """
+
+    def __init__(self, settings: GatewaySettings, publisher: Publisher, *, is_worker: bool = False) -> None:
         self.settings = settings
         self.publisher = publisher
         self.keys = KeyRing(settings.load_keys(), settings.load_keys, settings.signing_keys_file)
         self.keys.on_load = self._use_keys
-        self.metrics = Metrics(key.id for key in self.keys.keys)
-        self.overview = Overview(self.metrics.registry, settings)
+        self.metrics = Metrics((key.id for key in self.keys.keys), is_shared=is_worker)
         self.rates = RateLimits(settings.rate_global_per_s, settings.rate_source_per_s)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
         self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
         self.is_draining = False
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What /metrics tells."""
+        return self.metrics.registry
 
     def faults(self) -> list[str]:
         """Why a callback sent now might not be accepted; empty when ready."""
@@ -51,7 +60,6 @@ class Gateway:
         kafka = self.publisher.kafka_state()
         self.metrics.kafka_up.set(kafka.is_up)
         self.metrics.unacknowledged_age.set(kafka.unacknowledged_s)
-        self.overview.ready.set(not self.faults())
         self._refresh_spool_gauges()
 
     def _refresh_spool_gauges(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -25,25 +25,18 @@ OUTCOMES = (
     "client_gone",
     "internal_error",
 )
+Mode = Literal["livesum", "sum", "livemin", "livemax"]  # how the values of several workers become one
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Children(dict[tuple[str, ...], Any]):
-    """A metric's children by their labels. `labels` checks and locks each time, and there are four for a callback."""
-
-    def __init__(self, metric: Counter | Histogram) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def __missing__(self, labels: tuple[str, ...]) -> Any:
-        child = self[labels] = self._metric.labels(*labels)
-        return child
-
-
 class Metrics:
-    """The metrics of one gateway, on a registry of their own so that two gateways can live in one test."""
+    """The metrics of one process, on a registry of their own so that two gateways can live in one test.
 
-    def __init__(self, key_ids: Iterable[str]) -> None:
+    is_shared: their values are shared with other processes, see `shared_metrics.py`.
+    """
+
+    def __init__(self, key_ids: Iterable[str], *, is_shared: bool = False) -> None:
+        self._is_shared = is_shared
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -67,9 +60,11 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = self._gauge("webhook_in_flight", "Requests being worked on.")
-        self.in_flight_limit = self._gauge("webhook_in_flight_limit", "Requests over this are answered 429.")
+        self.in_flight_limit = self._gauge("webhook_in_flight_limit", "Requests over this are answered 429.", "sum")
         self.in_flight_bytes = self._gauge("webhook_in_flight_bytes", "Body bytes held in memory.")
-        self.in_flight_bytes_limit = self._gauge("webhook_in_flight_bytes_limit", "Bytes over this are answered 429.")
+        self.in_flight_bytes_limit = self._gauge(
+            "webhook_in_flight_bytes_limit", "Bytes over this are answered 429.", "sum"
+        )
         self.signatures = Counter(
             "webhook_signatures_total",
             "Verified requests by the key that verified them; key_id none: let through by report or off mode.",
@@ -84,10 +79,12 @@ class Metrics:
         )
         self.key_valid = Gauge(
             "webhook_signing_key_valid",
-            "1 while the key may sign, 0 before and after its time; absent when it is not among the keys.",
+            "1 while the key may sign, 0 before and after its time; absent (several workers: 0) when it is no key.",
             ["key_id"],
             registry=self.registry,
+            multiprocess_mode="livemin",
         )
+        self._shown_keys: set[str] = set()
         self.key_loads = Counter(
             "webhook_signing_key_loads_total",
             "Readings of AIRUDDER_SIGNING_KEYS_FILE after the start: loaded, or refused with the old keys kept.",
@@ -101,10 +98,10 @@ class Metrics:
             registry=self.registry,
         )
         self.quarantine_bytes = self._gauge(
-            "webhook_quarantine_bytes_today", "Bytes of unverified requests kept since midnight UTC."
+            "webhook_quarantine_bytes_today", "Bytes of unverified requests kept since midnight UTC.", "sum"
         )
         self.quarantine_bytes_limit = self._gauge(
-            "webhook_quarantine_bytes_limit", "Over this in a day unverified requests are not kept, and counted."
+            "webhook_quarantine_bytes_limit", "Over this in a day unverified requests are not kept, but counted.", "sum"
         )
         self.unknown_fields = Counter(
             "webhook_unknown_fields_total",
@@ -123,22 +120,25 @@ class Metrics:
             "Records on disk: waiting for Kafka, or refused by it for good and set aside until the next start.",
             ["state"],
             registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.spool_bytes = self._gauge("webhook_spool_bytes", "Bytes the spool holds.")
-        self.spool_bytes_limit = self._gauge("webhook_spool_bytes_limit", "Over this a callback is answered 503.")
-        self.spool_oldest_age = self._gauge("webhook_spool_oldest_age_seconds", "Age of the oldest record waiting.")
-        self.kafka_up = self._gauge("gateway_kafka_up", "1 while a broker answers and has our topics.")
-        self.unacknowledged_age = self._gauge(
-            "gateway_kafka_unacknowledged_age_seconds", "Age of the oldest record the producer has no answer for."
+        self.spool_bytes_limit = self._gauge(
+            "webhook_spool_bytes_limit", "Over this a callback is answered 503.", "sum"
         )
-        self.request_counts = Children(self.requests)
-        self.http_durations = Children(self.http_duration)
-        self.publish_durations = Children(self.publish_duration)
-        self.signature_counts = Children(self.signatures)
+        self.spool_oldest_age = self._gauge(
+            "webhook_spool_oldest_age_seconds", "Age of the oldest record waiting.", "livemax"
+        )
+        self.kafka_up = self._gauge("gateway_kafka_up", "1 while a broker answers and has our topics.", "livemin")
+        self.unacknowledged_age = self._gauge(
+            "gateway_kafka_unacknowledged_age_seconds",
+            "Age of the oldest record the producer has no answer for.",
+            "livemax",
+        )
         self._start_at_zero(key_ids)
 
-    def _gauge(self, name: str, description: str) -> Gauge:
-        return Gauge(name, description, registry=self.registry)
+    def _gauge(self, name: str, description: str, mode: Mode = "livesum") -> Gauge:
+        return Gauge(name, description, registry=self.registry, multiprocess_mode=mode)
 
     def count_unknown(self, kind: str, found: Found) -> None:
         """Fields and words beyond the provider's documentation."""
@@ -147,6 +147,10 @@ class Metrics:
         for path, count in found.words.items():
             self.unknown_words.labels(kind, path).inc(count)
 
+    def quarantine_bytes_told(self) -> int:
+        """What the gauge says: after a worker's end, what that worker had kept."""
+        return int(self.registry.get_sample_value("webhook_quarantine_bytes_today") or 0)
+
     def show_words(self, fields: Iterable[tuple[str, str]]) -> None:
         """Kinds and fields whose words are known: at zero from the start."""
         for kind, path in fields:
@@ -154,10 +158,15 @@ class Metrics:
 
     def show_keys(self, is_valid: Mapping[str, bool]) -> None:
         """Which keys are there, by id, and which of them may sign now."""
-        self.key_valid.clear()
+        for key_id in self._shown_keys - set(is_valid):
+            if self._is_shared:  # prometheus_client cannot remove what several processes have
+                self.key_valid.labels(key_id).set(0)
+            else:
+                self.key_valid.remove(key_id)
         for key_id, valid in is_valid.items():
             self.key_valid.labels(key_id).set(valid)
             self.signatures.labels(key_id)
+        self._shown_keys = set(is_valid)
 
     def _start_at_zero(self, key_ids: Iterable[str]) -> None:
         """Series that exist from the start let `rate()` see the first event."""

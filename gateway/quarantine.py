@@ -4,6 +4,7 @@ An unverified request is kept because a mistake with the keys would otherwise lo
 their bytes are capped per UTC day.
 """
 
+import time
 from typing import Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
@@ -36,8 +37,8 @@ class Quarantine:
         self._publisher = publisher
         self._metrics = metrics
         self.max_unverified_bytes_per_day = max_unverified_bytes_per_day
-        self._day = 0
-        self._unverified_bytes = 0
+        self._day = time.time_ns() // 1_000_000 // DAY_MS
+        self._unverified_bytes = metrics.quarantine_bytes_told()
 
     def unverified_bytes(self, now_ms: int) -> int:
         """Bytes of unverified requests kept on the UTC day of `now_ms`."""
@@ -64,6 +65,7 @@ class Quarantine:
         if self._unverified_bytes + request.size > self.max_unverified_bytes_per_day:
             return False
         self._unverified_bytes += request.size
+        self._metrics.quarantine_bytes.set(self._unverified_bytes)
         return True
 
     async def _keep(self, request: RawRequest, reason: Reason, detail: str) -> None:

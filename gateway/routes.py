@@ -1,12 +1,12 @@
 """The HTTP endpoints: the webhook on one port; livez, readyz, metrics and openapi.json on the other."""
 
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.requests import Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import (
@@ -19,18 +19,36 @@ from gateway.errors import (
 from gateway.gateway import Gateway
 from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
-from gateway.metrics import SOURCE
+from gateway.metrics import SOURCE, Overview
 from gateway.openapi import document
 from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
+from gateway.settings import GatewaySettings
 from schemas.records import Record
 
 WEBHOOK_PATH = CALL_COMPLETION.path
 
-_ACCEPTED = JSONResponse({})  # the same bytes every time: made once, sent often
-
 log = structlog.get_logger()
+
+
+class Operated(Protocol):
+    """What the ops port tells of: a gateway of one process, or of several."""
+
+    settings: GatewaySettings
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What /metrics tells."""
+
+    def faults(self) -> list[str]:
+        """Why a callback sent now might not be accepted; empty when ready."""
+
+    def notes(self) -> list[str]:
+        """What an operator should know although callbacks are accepted."""
+
+    def refresh_gauges(self) -> None:
+        """Set the gauges to this moment, for a scrape."""
 
 
 async def receive_callback(gateway: Gateway, kind: Kind[Record], request: Request) -> Response:
@@ -46,7 +64,7 @@ async def receive_callback(gateway: Gateway, kind: Kind[Record], request: Reques
     except Exception as error:  # the sender must see a 5xx and come again; the message may hold personal data
         log.error("callback.failed", error=type(error).__name__)
         outcome, response = GatewayError.outcome, problem(GatewayError("unexpected error"))
-    gateway.metrics.request_counts[SOURCE, outcome].inc()
+    gateway.metrics.requests.labels(SOURCE, outcome).inc()
     log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
     return response
 
@@ -56,7 +74,7 @@ async def livez(request: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
-async def readyz(gateway: Gateway, request: Request) -> Response:
+async def readyz(gateway: Operated, request: Request) -> Response:
     """200 when a callback would be accepted now, else 503 with the reasons. `notes`: what is wrong all the same."""
     reasons = gateway.faults()
     return JSONResponse(
@@ -65,32 +83,30 @@ async def readyz(gateway: Gateway, request: Request) -> Response:
     )
 
 
-async def metrics(gateway: Gateway, request: Request) -> Response:
+async def metrics(gateway: Operated, overview: Overview, request: Request) -> Response:
     """Prometheus text."""
     gateway.refresh_gauges()
-    return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    overview.ready.set(not gateway.faults())
+    return Response(generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def openapi(gateway: Gateway, request: Request) -> Response:
+async def openapi(gateway: Operated, request: Request) -> Response:
     """The webhook port as an OpenAPI document."""
     return JSONResponse(document(gateway.settings))
 
 
 async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event: dict[str, object]) -> Receipt:
-    headers = dict(reversed(request.scope["headers"]))  # the first of a name counts
-    address = request.client.host if request.client else ""
-    declared = _declared_length(headers)
-    _require_json_type(headers)
-    _require_room(gateway, address, declared)
+    _require_json_type(request)
+    _require_room(gateway, request)
     with gateway.in_flight.admit() as admission:
         body = await read_body(
-            partial(_next_chunk, request),
+            _chunks(request),
             admission,
-            declared=declared,
+            declared=_declared_length(request),
             max_bytes=gateway.settings.max_body_bytes,
             timeout_s=gateway.settings.body_timeout_s,
         )
-        raw = _raw_request(kind, request, address, body)
+        raw = _raw_request(kind, request, body)
         event["event_id"] = raw.event_id
         return await gateway.reception.receive(raw)
 
@@ -99,49 +115,49 @@ def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response
     position = receipt.position
     event.update(topic=position.topic, partition=position.partition, offset=position.offset)
     outcome = "spooled" if position.is_spooled else "accepted"
-    return "duplicate" if receipt.is_duplicate else outcome, _ACCEPTED
+    return "duplicate" if receipt.is_duplicate else outcome, JSONResponse({})
 
 
-def _require_room(gateway: Gateway, address: str, declared: int | None) -> None:
+def _require_room(gateway: Gateway, request: Request) -> None:
     """A declared size over the limit and a rate over the limit are told before any of the body is read."""
-    limit = gateway.settings.max_body_bytes
+    declared, limit = _declared_length(request), gateway.settings.max_body_bytes
     if declared is not None and declared > limit:
         raise BodyTooLargeError(f"{declared} bytes declared, the limit is {limit}")
     try:
-        gateway.rates.take(address, time.monotonic())
+        gateway.rates.take(request.client.host if request.client else "", time.monotonic())
     except RateLimitedError as error:
         gateway.metrics.rate_limited.labels(error.scope).inc()
         raise
 
 
-def _require_json_type(headers: Mapping[bytes, bytes]) -> None:
-    content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if content_type != b"application/json":
+def _require_json_type(request: Request) -> None:
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if content_type != "application/json":
         raise UnsupportedTypeError("send application/json")
-    if encoding != b"identity":
+    if encoding != "identity":
         raise UnsupportedTypeError("send the body uncompressed")
 
 
-def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
-    text = headers.get(b"content-length", b"")
-    return int(text) if text.isdigit() else None
+def _declared_length(request: Request) -> int | None:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
-async def _next_chunk(request: Request) -> tuple[bytes, bool]:
-    """The next part of the body, and whether there is more. Raises ClientGoneError."""
-    message = await request.receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError("the sender hung up")
-    return message.get("body", b""), message.get("more_body", False)
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise ClientGoneError("the sender hung up") from None
 
 
-def _raw_request(kind: Kind[Record], request: Request, address: str, body: bytes) -> RawRequest:
+def _raw_request(kind: Kind[Record], request: Request, body: bytes) -> RawRequest:
     return RawRequest(
         method=request.method,
         path=kind.path,
-        headers=request.scope["headers"],
+        headers=request.headers.raw,
         body=body,
-        remote_address=address,
+        remote_address=request.client.host if request.client else "",
         received_at=time.time_ns() // 1_000_000,
     )

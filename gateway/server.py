@@ -1,12 +1,16 @@
-"""Two HTTP servers in one process and event loop, from the first bind to a bounded, orderly stop."""
+"""Two ports served by one process, or the webhook's by several workers, from the first bind to a bounded stop."""
 
 import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,11 +18,17 @@ from starlette.types import ASGIApp
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
 from gateway.kinds import TOPICS
+from gateway.leftovers import leftover_spools, take_over
 from gateway.patience import patient_protocol
 from gateway.publisher import KafkaPublisher, Publisher
 from gateway.settings import GatewaySettings
+from gateway.shared_metrics import share_values
 from gateway.spool import Spool
 from gateway.spooling import SpoolingPublisher
+from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
+
+FIRST_KAFKA_S = 5.0
+CLOSE_S = 15.0  # for a worker to flush, close and end, each step of which has its bound
 
 log = structlog.get_logger()
 
@@ -31,39 +41,139 @@ class Server(uvicorn.Server):
         yield
 
 
+class Place(NamedTuple):
+    """What a worker is given by its parent: its number from 1, two open sockets, and where metrics are shared."""
+
+    number: int
+    hook_fd: int
+    control_fd: int
+    metrics_dir: Path
+
+
 async def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then stop: not ready, finish what is in flight, flush, close.
 
-    Raises: OSError when a port cannot be bound.
+    Raises: OSError when a port cannot be bound, SpoolError, WorkersError.
     """
     with _listen(settings.host, settings.port) as hook_socket, _listen(settings.host, settings.ops_port) as ops_socket:
-        gateway = Gateway(settings, _publisher(settings))
-        webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s)
-        ops = _server(create_ops_app(gateway), 1, settings.headers_timeout_s)
         _log_start(settings, hook_socket, ops_socket)
-        stop = _stop_event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.keys.reload)
-        watching = asyncio.create_task(gateway.keys.watch())
-        await gateway.publisher.start()
-        serving = [
-            asyncio.create_task(webhook.serve(sockets=[hook_socket])),
-            asyncio.create_task(ops.serve(sockets=[ops_socket])),
-        ]
-        await stop.wait()
-        watching.cancel()
-        await _drain(gateway, webhook, serving[0])
-        ops.should_exit = True
-        await serving[1]
-        await gateway.publisher.stop()
+        if settings.workers > 1:
+            await _serve_by_workers(settings, hook_socket, ops_socket)
+        else:
+            await _serve_alone(settings, hook_socket, ops_socket)
         log.info("gateway.stopped")
 
 
-def _publisher(settings: GatewaySettings) -> Publisher:
+async def _serve_alone(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
+    stop, spool = _stop_event(), _spool(settings)
+    gateway = Gateway(settings, _publisher(settings, spool))
+    ops = _server(create_ops_app(gateway), 1, settings.headers_timeout_s)
+    async with _open(gateway, spool, leftover_spools(settings.spool_dir, 1) if settings.spool_dir else []):
+        serving_ops = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+        await _serve_webhook(gateway, hook_socket, stop)
+        ops.should_exit = True
+        await serving_ops
+
+
+async def _serve_by_workers(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
+    stop = _stop_event()
+    with TemporaryDirectory(prefix="gateway-metrics-") as metrics_dir:
+        workers = Workers(settings, hook_socket, Path(metrics_dir))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, workers.signal, signal.SIGHUP)
+        ops = _server(create_ops_app(workers), 1, settings.headers_timeout_s)
+        serving_ops = asyncio.create_task(ops.serve(sockets=[ops_socket]))
+        workers.start()
+        ends: list[asyncio.Future[Any]] = [asyncio.create_task(stop.wait()), workers.failed]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        log.info("gateway.draining")
+        await workers.stop(settings.drain_delay_s + _finish_timeout_s(settings) + CLOSE_S)
+        ops.should_exit = True
+        await serving_ops
+        ends[0].cancel()
+    if workers.failed.done():
+        raise WorkersError(workers.failed.result())
+
+
+async def serve_worker(settings: GatewaySettings, place: Place) -> None:
+    """Serve as one of several workers until SIGTERM, SIGINT or the parent's end. Raises: SpoolError.
+
+    settings: the whole gateway's; this worker takes its share.
+    """
+    structlog.contextvars.bind_contextvars(worker=place.number)
+    share_values(place.metrics_dir, place.number)
+    share, stop = settings.share_of(place.number), _stop_event()
+    spool = _spool(share)
+    gateway = Gateway(share, _publisher(share, spool), is_worker=True)
+    is_first = place.number == 1 and settings.spool_dir is not None
+    leftovers = leftover_spools(settings.spool_dir or "", settings.workers) if is_first else []
+    reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=place.control_fd))
+    report = Report(is_serving=False, faults=[], notes=[])
+    telling = [asyncio.create_task(_report(gateway, report, writer)), asyncio.create_task(_stop_at_end(reader, stop))]
+    async with _open(gateway, spool, leftovers):
+        await _wait_for_kafka(gateway, stop)
+        report.is_serving = True
+        with socket.socket(fileno=place.hook_fd) as hook_socket:
+            await _serve_webhook(gateway, hook_socket, stop)
+    for task in telling:
+        task.cancel()
+    writer.close()
+
+
+async def _report(gateway: Gateway, report: Report, writer: asyncio.StreamWriter) -> None:
+    """Tell the parent how we are, and the shared metrics what is so at this moment."""
+    while True:
+        report.faults, report.notes = gateway.faults(), gateway.notes()
+        gateway.refresh_gauges()
+        writer.write(msgspec.json.encode(report) + b"\n")
+        await asyncio.sleep(REPORT_EVERY_S)
+
+
+async def _stop_at_end(reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
+    """The parent never writes: the end of its side is the end of the parent."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+    stop.set()
+
+
+async def _wait_for_kafka(gateway: Gateway, stop: asyncio.Event) -> None:
+    """The other workers serve: leave connections to them until we can do as well, but not for ever."""
+    give_up_at = time.monotonic() + FIRST_KAFKA_S
+    while gateway.faults() and not stop.is_set() and time.monotonic() < give_up_at:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REPORT_EVERY_S)
+
+
+@contextlib.asynccontextmanager
+async def _open(gateway: Gateway, spool: Spool | None, leftovers: Sequence[Path]) -> AsyncIterator[None]:
+    """Keys watched, publisher and spool open, other spools taken over."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.keys.reload)
+    watching = asyncio.create_task(gateway.keys.watch())
+    await gateway.publisher.start()
+    try:
+        if spool is not None:
+            await take_over(spool, leftovers)
+        yield
+    finally:
+        watching.cancel()
+        await gateway.publisher.stop()
+
+
+async def _serve_webhook(gateway: Gateway, hook_socket: socket.socket, stop: asyncio.Event) -> None:
+    """Until told to stop, and then until what is in flight is finished."""
+    settings = gateway.settings
+    webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s)
+    serving = asyncio.create_task(webhook.serve(sockets=[hook_socket]))
+    await stop.wait()
+    await _drain(gateway, webhook, serving)
+
+
+def _spool(settings: GatewaySettings) -> Spool | None:
+    return Spool(Path(settings.spool_dir), settings.spool_max_bytes) if settings.spool_dir else None
+
+
+def _publisher(settings: GatewaySettings, spool: Spool | None) -> Publisher:
     publisher = KafkaPublisher(settings, TOPICS)
-    if settings.spool_dir is None:
-        return publisher
-    spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes)
-    return SpoolingPublisher(publisher, spool, settings.publish_timeout_s)
+    return publisher if spool is None else SpoolingPublisher(publisher, spool, settings.publish_timeout_s)
 
 
 async def _drain(gateway: Gateway, webhook: Server, serving: asyncio.Task[None]) -> None:

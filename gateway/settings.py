@@ -20,6 +20,9 @@ DEFAULT_KEYS = "default:airudder"  # public: AiRudder's own documentation names 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OWN_PREFIXES = ("GATEWAY_", "AIRUDDER_")
 NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
+WORKER_DIR = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
+SHARED_COUNTS = ("max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
+SHARED_RATES = ("rate_global_per_s", "rate_source_per_s")
 
 _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -115,6 +118,7 @@ class GatewaySettings(BaseModel):
     host: str = _env("GATEWAY_HOST", "127.0.0.1")
     port: Port = _env("GATEWAY_PORT", 8000)
     ops_port: Port = _env("GATEWAY_OPS_PORT", 8001)
+    workers: Annotated[int, Field(ge=1, le=64)] = _env("GATEWAY_WORKERS", 1)
     max_body_bytes: Annotated[int, Field(ge=1, le=2 * 1024 * 1024)] = _env("GATEWAY_MAX_BODY_BYTES", 1024 * 1024)
     body_timeout_s: Seconds = _env("GATEWAY_BODY_TIMEOUT_S", 10.0)
     publish_timeout_s: Seconds = _env("GATEWAY_PUBLISH_TIMEOUT_S", 3.0)
@@ -194,12 +198,28 @@ class GatewaySettings(BaseModel):
             "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: both are required by KAFKA_SECURITY_PROTOCOL": (
                 "SASL" in self.kafka_security_protocol and not (self.kafka_sasl_username and self.kafka_sasl_password)
             ),
+            "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: set both or neither": (
+                "SASL" not in self.kafka_security_protocol
+                and (self.kafka_sasl_username is None) != (self.kafka_sasl_password is None)
+            ),
             "KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: set both or neither": (
                 (self.kafka_ssl_certfile is None) != (self.kafka_ssl_keyfile is None)
+            ),
+            "GATEWAY_WORKERS, GATEWAY_MAX_IN_FLIGHT_BYTES: a share must hold a body of GATEWAY_MAX_BODY_BYTES": (
+                self.workers > 1 and self.max_in_flight_bytes // self.workers < self.max_body_bytes
             ),
             "GATEWAY_PORT, GATEWAY_OPS_PORT: must differ": self.port == self.ops_port != 0,
         }
         return [*key_faults, *(fault for fault, holds in rules.items() if holds)]
+
+    def share_of(self, number: int) -> Self:
+        """The settings of worker `number`: a share of each limit, so that all workers together keep to them."""
+        spool = None if self.spool_dir is None else f"{self.spool_dir}/{WORKER_DIR}{number}"
+        shared = {name: max(1, getattr(self, name) // self.workers) for name in SHARED_COUNTS}
+        rates = {name: getattr(self, name) / self.workers for name in SHARED_RATES}
+        quarantine = self.quarantine_bytes_per_day // self.workers  # none may be wanted
+        update = {"quarantine_bytes_per_day": quarantine, "spool_dir": spool, **shared, **rates}
+        return self.model_copy(update=update)
 
     @property
     def has_default_key(self) -> bool:

@@ -46,6 +46,14 @@ class WorkerProcess:
         except httpx2.HTTPError:
             return False
 
+    async def health(self, name: str) -> str:
+        """What /livez or /readyz answers; empty as long as nothing does."""
+        try:
+            async with httpx2.AsyncClient() as client:
+                return (await client.get(f"http://127.0.0.1:{self.ops_port}/{name}")).text
+        except httpx2.HTTPError:
+            return ""
+
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""
         self.process.kill()
@@ -69,6 +77,7 @@ class WorkerSystem:
     partitions: int = 3
     settings: Mapping[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
+    command: tuple[str, ...] = ("-m", "streams", "worker")
 
     async def __aenter__(self) -> WorkerSystem:
         self.registry = Registry(self.registry_url)
@@ -105,9 +114,7 @@ class WorkerSystem:
             **settings,
         }
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker"], env=environ, stdout=output, stderr=output
-            )
+            process = subprocess.Popen([sys.executable, *self.command], env=environ, stdout=output, stderr=output)
         worker = WorkerProcess(process, port, log)
         self.workers.append(worker)
         return worker

@@ -167,10 +167,9 @@ class Worker:
         return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == topic}
 
     async def watch(self) -> None:
-        """Close windows as the horizon moves, forget old calls, show signs of life; for as long as the worker runs."""
+        """Close windows as the horizon moves and forget old calls, for as long as the worker runs."""
         sweep_at = time.monotonic() + SWEEP_INTERVAL_S
         while True:
-            self._turn()
             if not self.state.reason_not_ready:
                 await self._close_due()
                 if time.monotonic() > sweep_at:
@@ -178,15 +177,25 @@ class Worker:
                     sweep_at = time.monotonic() + SWEEP_INTERVAL_S
             await asyncio.sleep(CLOSE_INTERVAL_S)
 
+    async def _show_life(self) -> None:
+        """Tell the watchdog, from before the start on, that the loop turns and how far it has come."""
+        while True:
+            self._turn()
+            await asyncio.sleep(BEAT_S)
+
     def _turn(self) -> None:
         consumer: RunConsumer = self.app.consumer
         unsettled = consumer.offsets.unsettled()
         restored = sum(table.store.restored_rows for table in self._tables)
         waits = self.metrics.schema_registry_waits._value.get()
         self.metrics.unsettled_runs.set(unsettled)
-        self.state.turn(
-            consumer.settled_runs + restored + int(waits), is_busy=bool(unsettled or self.state.reason_not_ready)
-        )
+        is_busy = bool(unsettled or self.state.reason_not_ready) or self._is_behind(consumer)
+        self.state.turn(consumer.settled_runs + restored + int(waits), is_busy=is_busy)
+
+    def _is_behind(self, consumer: RunConsumer) -> bool:
+        """Whether records of our own partitions wait: seen by clients of its own, so also when the fetcher hangs."""
+        waiting = {TP(*tp) for tp, lag in self.horizon.lags.items() if lag > 0}
+        return bool(waiting) and not waiting.isdisjoint(consumer.assignment())
 
     async def _close_due(self) -> None:
         try:
@@ -211,10 +220,7 @@ class Worker:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         watchdog = Watchdog(self.state, lambda reason: os._exit(EXIT_FAILED))
         watchdog.start()
-        await self.app.start()
-        consumer: RunConsumer = self.app.consumer
-        consumer.on_drain = self.drain
-        running = (stop.wait(), self._crashed(), self.watch(), self._notice_pauses())
+        running = (stop.wait(), self._crashed(), self._show_life(), self._notice_pauses(), self._work())
         waits = [asyncio.create_task(coroutine) for coroutine in running]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -226,6 +232,11 @@ class Worker:
             for task in waits:
                 task.cancel()
             await self._stop()
+
+    async def _work(self) -> None:
+        await self.app.start()
+        self.app.consumer.on_drain = self.drain
+        await self.watch()
 
     async def _notice_pauses(self) -> None:
         """End the process when it was stopped for so long that others may have its partitions.

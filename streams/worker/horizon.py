@@ -94,6 +94,8 @@ class HorizonPoller:
         self._partitions = [tp for name in watched for tp in _all_of(name, partitions)]
         self._admin: Any = None
         self._consumer: Any = None
+        self.lags: dict[TopicPartition, int] = {}
+        """Records not yet committed by partition, of all workers; empty while the broker does not tell."""
 
     async def _connect(self) -> None:
         self._admin = AIOKafkaAdminClient(**self._kafka.client_arguments())
@@ -116,6 +118,7 @@ class HorizonPoller:
             async with asyncio.timeout(POLL_TIMEOUT_S):
                 return await self._poll(now_ms)
         except BaseException:
+            self.lags = {}
             await self.stop()
             raise
 
@@ -127,6 +130,7 @@ class HorizonPoller:
         begins = await self._consumer.beginning_offsets(self._partitions)
         committed = {tp: max(found[tp].offset if tp in found else 0, begin) for tp, begin in begins.items()}
         ends = await self._consumer.end_offsets(self._partitions)
+        self.lags = {tp: end - committed[tp] for tp, end in ends.items()}
         return self._horizon.update(now_ms, committed, ends)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import httpx2
 import pytest
 import structlog
+from starlette.requests import ClientDisconnect
 from typer.testing import CliRunner
 
 from gateway.__main__ import app as cli
@@ -173,43 +177,85 @@ PERSONAL = ("my planted transcript", "planted@example.org")
 
 def planted(kind: Kind[Any]) -> list[dict[str, Any]]:
     """A good delivery and a bad one, each full of what must not be told on."""
-    good = changed(kind, planted_field=[f"+{PHONE}", *PERSONAL])
+    good = changed(kind, planted_field=[f"+{PHONE}", *PERSONAL], **{f"tel_{PHONE}": 1, PHONE: 1, f"+{PHONE}": {}})
     text_fields = [name for name, value in good.items() if isinstance(value, str)]
     wrong = {name: [f"+{PHONE}", *PERSONAL] for name in text_fields}
     return [good, {**good, **wrong}]
 
 
-@all_kinds
-async def test_no_secret_number_or_text_is_in_logs_metrics_or_answers(kind: Kind[Any]) -> None:
-    secret = KEY.secret.decode()
-    answers: list[str] = []
-    with structlog.testing.capture_logs() as logs:
-        async with open_door(rate_source_per_s=5.0, max_body_bytes=100_000) as door:
+REFUSALS = {
+    "malformed",
+    "unsupported_type",
+    "too_large",
+    "slow_body",
+    "limited",
+    "broker_unavailable",
+    "client_gone",
+    "internal_error",
+}
 
-            async def send(body: bytes, **headers: str) -> None:
-                response = await door.hook.post(kind.path, content=body, headers={**signed(body), **headers})
-                answers.append(f"{response.headers} {response.text}")
+
+@all_kinds
+@pytest.mark.parametrize("mode", ["enforce", "report", "off"])
+async def test_no_secret_number_or_text_is_in_logs_metrics_or_answers(
+    kind: Kind[Any], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = KEY.secret.decode()
+    answers: list[httpx2.Response] = []
+    with structlog.testing.capture_logs() as logs:
+        async with open_door(
+            rate_source_per_s=8.0, max_body_bytes=100_000, body_timeout_s=0.05, signature_mode=mode
+        ) as door:
+
+            async def send(body: Any, headers: Mapping[str, str] | None = None, whole: bytes = b"") -> None:
+                sent = {**signed(whole or body), **(headers or {})}
+                answers.append(await door.hook.post(kind.path, content=body, headers=sent))
 
             for delivery in planted(kind):
                 body = to_body(delivery)
                 await send(body)
-                await send(body, **{"X-AIRudder-Sign": secret, "traceparent": PHONE})
+                await send(body, {"X-AIRudder-Sign": secret, "traceparent": PHONE, f"x-{PHONE}": secret})
                 await send(body[:-1])
-            await send(to_body(planted(kind)[0]), **{"content-type": f"text/{PHONE}"})
+            await send(to_body(planted(kind)[0]), {"content-type": f"text/{PHONE}"})
             await send(PHONE.encode() * 10_000)
+            await send(slowly(body), whole=body)
+            await send(hanging_up(body), whole=body)
             door.publisher.fault = "Kafka: away"
-            await send(to_body(planted(kind)[1]))
-            for _ in range(10):
+            await send(to_body(changed(kind, another=f"+{PHONE}")))
+            door.publisher.fault = ""
+            with monkeypatch.context() as broken:
+                broken.setattr(door.gateway.reception, "receive", fail_with(f"{PHONE} {secret} {PERSONAL}"))
+                await send(body)
+            for _ in range(20):
                 await send(b"{}")
-            answers.append((await door.hook.request("GET", f"/{PHONE}?secret={secret}")).text)
-            answers.append((await door.hook.request(PHONE, kind.path)).text)
-            metrics = (await door.ops.get("/metrics")).text + (await door.ops.get("/readyz")).text
+            answers.append(await door.hook.request("GET", f"/{PHONE}?secret={secret}"))
+            answers.append(await door.hook.request(PHONE, kind.path))
+            operated = (await door.ops.get("/metrics")).text + (await door.ops.get("/readyz")).text
 
-    statuses = {line.get("outcome") for line in logs if line["event"] == "callback"}
-    assert {"accepted", "malformed", "bad_signature", "unsupported_type", "too_large", "limited"} <= statuses
-    told = json.dumps(logs) + metrics + "".join(answers)
+    outcomes = {line["outcome"] for line in logs if line["event"] == "callback"}
+    assert outcomes >= {"accepted", *REFUSALS, *({"bad_signature"} if mode == "enforce" else ())}
+    statuses = {200, 400, 404, 405, 408, 413, 415, 422, 429, 500, 503}
+    assert {answer.status_code for answer in answers} == statuses | ({401} if mode == "enforce" else set())
+    told = json.dumps(logs) + operated + "".join(f"{answer.headers} {answer.text}" for answer in answers)
     for planted_value in (PHONE, *PERSONAL, secret, signed(b"{}")["X-AIRudder-Sign"]):
         assert planted_value not in told
+
+
+async def slowly(body: bytes) -> AsyncIterator[bytes]:
+    yield body[:-1]
+    await asyncio.sleep(60)
+
+
+async def hanging_up(body: bytes) -> AsyncIterator[bytes]:
+    yield body[:-1]
+    raise ClientDisconnect
+
+
+def fail_with(text: str) -> Any:
+    async def receive(request: Any) -> None:
+        raise RuntimeError(text)
+
+    return receive
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def test_several_keys_are_active_at_once_and_secrets_may_hold_colons() -> None:
         ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "KAFKA_SASL_PASSWORD"),
         ("KAFKA_SSL_CAFILE", "/no/such/file", "no such readable file"),
         ("KAFKA_SSL_CERTFILE", __file__, "both or neither"),
+        ("KAFKA_SSL_KEYFILE", __file__, "both or neither"),
+        ("KAFKA_SASL_USERNAME", "only-half", "both or neither"),
+        ("KAFKA_SASL_PASSWORD", "only-half", "both or neither"),
+        ("GATEWAY_WORKERS", "0", "greater"),
+        ("GATEWAY_WORKERS", "65", "less"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str, word: str) -> None:
@@ -96,6 +101,47 @@ def test_a_bad_setting_is_named(name: str, value: str, word: str) -> None:
     assert len(faults) == 1
     assert name in faults[0]
     assert word in faults[0]
+
+
+@pytest.mark.parametrize("word", ["s3cret-planted", "447700900123"])
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT_NAMES))
+def test_a_bad_value_is_not_repeated(name: str, word: str) -> None:
+    value = f"{word}\n{word}"  # wrong for most; for the rest the fault is made elsewhere
+    faults = faults_of(**{"GATEWAY_TYPO": word, name: value})
+
+    assert not any(word in fault for fault in faults)
+
+
+def test_workers_share_every_limit_and_together_keep_to_it(tmp_path: Path) -> None:
+    whole = GatewaySettings.from_env(
+        {
+            "GATEWAY_WORKERS": "3",
+            "GATEWAY_MAX_IN_FLIGHT_REQUESTS": "100",
+            "GATEWAY_MAX_IN_FLIGHT_BYTES": "10000000",
+            "GATEWAY_QUARANTINE_BYTES_PER_DAY": "100",
+            "GATEWAY_RATE_GLOBAL_PER_S": "30",
+            "GATEWAY_RATE_SOURCE_PER_S": "3",
+            "GATEWAY_SPOOL_DIR": str(tmp_path),
+            "GATEWAY_SPOOL_MAX_BYTES": "30000000",
+        }
+    )
+
+    share = whole.share_of(2)
+
+    assert (share.max_in_flight_requests, share.max_in_flight_bytes) == (33, 3333333)
+    assert (share.quarantine_bytes_per_day, share.spool_max_bytes) == (33, 10000000)
+    assert (share.rate_global_per_s, share.rate_source_per_s) == (10, 1)
+    assert share.spool_dir == str(tmp_path / "worker-2")
+    assert (whole.share_of(2).port, GatewaySettings.from_env({"GATEWAY_WORKERS": "2"}).share_of(1).spool_dir) == (
+        8000,
+        None,
+    )
+
+
+def test_a_workers_share_must_hold_a_body() -> None:
+    [fault] = faults_of(GATEWAY_WORKERS="4", GATEWAY_MAX_IN_FLIGHT_BYTES="4000000")
+
+    assert fault.startswith("GATEWAY_WORKERS, GATEWAY_MAX_IN_FLIGHT_BYTES: ")
 
 
 def test_every_fault_is_reported_at_once() -> None:

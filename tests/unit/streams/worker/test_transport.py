@@ -6,7 +6,7 @@ The names in brackets are those of research on Faust: L1 to L9 are the ways in w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 import faust
 import pytest
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
+from faust.exceptions import ValueDecodeError
+from faust.transport.conductor import ConductorCompiler
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.worker.outbox import Outbox
+from streams.worker.pipeline import Pipeline, Work
 from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
-from tests.unit.streams.worker.fakes import turn
+from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
 P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
 
@@ -206,6 +210,95 @@ async def test_ours_commits_only_partitions_that_are_still_its_own(ours: RunCons
     assert broker.offsets == {driver.ensure_aiokafka_TP(P0): 14}
 
 
+# -- L1: a record that the broker refused
+
+
+async def test_stock_takes_a_record_for_published_whose_delivery_failed(stock: Any) -> None:
+    """What `topic.send` gives its caller is done as soon as the record is in a batch; nobody asks what became of it."""
+    stock.app._consumer = stock
+    stock._committed_offset[P0] = 10
+    delivery: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def send(*_: Any, **__: Any) -> asyncio.Future[Any]:
+        return delivery
+
+    flushes: list[None] = []
+
+    async def flush() -> None:
+        flushes.append(None)
+
+    stock.app.producer = SimpleNamespace(send=send, flush=flush)
+    stock.app.maybe_start_producer = _returning(stock.app.producer)
+    stock._commit = _returning(True)
+    sent = await stock.app.topic("calls", key_type=bytes, value_type=bytes).send(value=b"v")
+    stock.track_message(message := _tracked(stock, 10))
+    message.incref()
+    message.ack(stock)  # what the stream does when the agent asks for the next event
+    delivery.set_exception(KafkaError("refused"))
+    await turn()
+
+    assert isinstance(sent.exception(), KafkaError)
+    assert await stock.commit()
+    assert (stock._committed_offset[P0], len(flushes)) == (11, 1)
+
+
+async def test_ours_settles_no_run_whose_output_was_refused(ours: RunConsumer) -> None:
+    producer = FakeProducer(holding=True)
+    failures: list[BaseException] = []
+    pipeline = Pipeline(Outbox(lambda: producer), failures.append)
+    ours.offsets.deliver(P0, 10)
+    await pipeline.submit(Work(outputs=[outgoing("calls", b"v")], settled=lambda: settle(ours, 10)))
+    await turn()
+    producer.refuse("calls", KafkaError("refused"))
+    await turn()
+
+    assert [type(failure) for failure in failures] == [KafkaError]
+    assert ours._new_offset(P0) is None
+    await pipeline.reset()
+
+
+# -- L6: a changelog record on its way
+
+
+async def test_stock_flushes_no_changelog_record_that_is_just_being_handed_over(stock: Any) -> None:
+    buffer, gate = stock.app.producer.buffer, asyncio.Event()
+
+    async def publish(*_: Any, **__: Any) -> None:
+        await gate.wait()  # aiokafka waits for room, or for metadata
+
+    record = SimpleNamespace(message=SimpleNamespace(channel=SimpleNamespace(publish_message=publish)))
+    handing_over = asyncio.create_task(type(buffer)._handle_pending.fun(buffer))
+    buffer.put(record)
+    await turn()
+    await asyncio.wait_for(buffer.flush(), 5)
+
+    assert not gate.is_set(), "flushed, and the commit follows, but the record was never handed over"
+    handing_over.cancel()
+
+
+async def test_ours_settles_no_run_whose_row_is_on_its_way(ours: RunConsumer) -> None:
+    producer = FakeProducer(holding=True)
+    failures: list[BaseException] = []
+    pipeline = Pipeline(Outbox(lambda: producer), failures.append)
+    ours.offsets.deliver(P0, 10)
+    row = outgoing(CHANGELOG.topic, b"row")
+    await pipeline.submit(Work(rows=[row], settled=lambda: settle(ours, 10)))
+    await turn()
+    assert ours._new_offset(P0) is None
+
+    producer.deliver(CHANGELOG.topic)
+    await asyncio.wait_for(pipeline.drain(), 5)
+    assert (ours._new_offset(P0), failures) == (11, [])
+    await pipeline.reset()
+
+
+def _returning(value: Any) -> Callable[..., Awaitable[Any]]:
+    async def function(*_: Any, **__: Any) -> Any:
+        return value
+
+    return function
+
+
 # -- L7: the producer
 
 
@@ -288,6 +381,22 @@ async def test_a_run_of_an_earlier_generation_settles_nothing(ours: RunConsumer)
     ours.settle(message_at(5, generation=ours.app.consumer_generation_id - 1))
 
     assert ours._new_offset(P0) is None
+
+
+async def test_stock_takes_a_record_that_does_not_decode_for_done(stock: Any) -> None:
+    stock.app._consumer = stock
+    stock._committed_offset[P0] = 500
+    garbage = _tracked(stock, 500)
+    garbage.value = b"{not json"
+    topic = stock.app.topic(P0.topic, value_type=dict, value_serializer="json")
+    on_message = ConductorCompiler().build(SimpleNamespace(app=stock.app), P0, {topic})  # type: ignore[arg-type]
+    stock.track_message(garbage)
+    stock.app.flow_control.resume()
+    await on_message(garbage)
+
+    assert stock._new_offset(P0) == 501
+    with pytest.raises(ValueDecodeError):
+        topic.queue.get_nowait()  # in the agent's loop, which it ends: the agent is started again at the next record
 
 
 async def test_a_record_that_does_not_decode_reaches_the_agent() -> None:

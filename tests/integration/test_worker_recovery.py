@@ -1,0 +1,180 @@
+"""A worker that starts on what a broker's housekeeping left of its changelogs, with its disk and without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.topics import CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from tests.changelogs import Changelogs
+from tests.conftest import StartKafka
+from tests.deliveries import delivery, detail
+from tests.waiting import wait_until
+from tests.worker_system import WorkerSystem
+
+CALLS_SENT = 60
+DISKS = pytest.mark.parametrize("disk", ["w1", "an empty one"])
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def calls(first: int, last: int, **fields: Any) -> list[dict[str, Any]]:
+    return [delivery(detail(f"c{i}", **fields), line=f"LINE_{i % 7}") for i in range(first, last)]
+
+
+@pytest.fixture
+async def system(start_kafka: StartKafka, registry_url: str, tmp_path: Path) -> AsyncIterator[WorkerSystem]:
+    async with WorkerSystem(start_kafka().bootstrap_servers, registry_url, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+async def changelogs(system: WorkerSystem) -> AsyncIterator[Changelogs]:
+    async with Changelogs(system.bootstrap, system.partitions) as changelogs:
+        yield changelogs
+
+
+async def work_off(system: WorkerSystem, first: int, last: int, **fields: Any) -> None:
+    """Write calls and wait until they and all before are counted."""
+    await system.writer.write(calls(first, last, **fields), now_ms())
+    await assert_exact(system, last)
+
+
+async def assert_exact(system: WorkerSystem, count: int) -> None:
+    """Each call is counted once, in both windows, and stays so when all is worked off."""
+    for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
+        await system.wait_for_calls(topic, count)
+    await system.wait_until_worked_off()
+    for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
+        await system.wait_for_calls(topic, count)
+
+
+async def correct(system: WorkerSystem, first: int, last: int, count: int) -> None:
+    """Tell calls again with another outcome, and wait until every window counts it."""
+    await system.writer.write(calls(first, last, duration=0, ring_type="busy"), now_ms())
+
+    async def is_moved() -> bool:
+        windows = await system.windows(WORKFLOW_OUTCOMES)
+        return sum(window.dispositions.get("user_busy", 0) for window in windows.values()) == last - first
+
+    await wait_until(is_moved, 60, "every correction is counted")
+    await assert_exact(system, count)
+
+
+async def stop(system: WorkerSystem) -> None:
+    assert system.workers[-1].terminate() == 0
+
+
+@DISKS
+async def test_changelogs_that_lost_their_beginning_give_all_that_was_written_after(
+    system: WorkerSystem, changelogs: Changelogs, disk: str
+) -> None:
+    await system.start_worker()
+    await work_off(system, 0, CALLS_SENT)
+    cut = await changelogs.ends()
+    await correct(system, 0, CALLS_SENT, CALLS_SENT)  # writes every row anew, behind the cut
+    await stop(system)
+    await changelogs.cut({tp: offset for tp, offset in cut.items() if offset})
+
+    await system.start_worker(disk)
+    await system.writer.write(calls(0, CALLS_SENT, duration=0, ring_type="busy"), now_ms())  # repeats
+
+    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    revisions = [call.value.revision for call in await system.read(CALLS, 1, "wf-1")]
+    assert (revisions.count(1), revisions.count(2), len(revisions)) == (
+        CALLS_SENT + 20,
+        CALLS_SENT,
+        2 * CALLS_SENT + 20,
+    )
+
+
+async def test_a_worker_with_its_disk_counts_exactly_though_its_changelogs_are_empty(
+    system: WorkerSystem, changelogs: Changelogs
+) -> None:
+    await system.start_worker()
+    await work_off(system, 0, CALLS_SENT)
+    await stop(system)
+    await changelogs.empty()
+
+    await system.start_worker()
+    await system.writer.write(calls(0, CALLS_SENT), now_ms())  # repeats
+
+    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    assert len(await system.read(CALLS, 1, "wf-1")) == CALLS_SENT + 20
+
+
+async def test_a_worker_without_anything_left_starts_from_nothing_and_loses_no_call(
+    system: WorkerSystem, changelogs: Changelogs
+) -> None:
+    await system.start_worker()
+    await work_off(system, 0, CALLS_SENT)
+    await stop(system)
+    await changelogs.empty()
+
+    await system.start_worker("an empty disk")
+    await system.writer.write(calls(CALLS_SENT, CALLS_SENT + 20), now_ms())
+    await system.wait_until_worked_off()
+
+    assert len(await system.read(CALLS, 1, "wf-1")) == CALLS_SENT + 20
+
+
+@DISKS
+async def test_compacted_changelogs_give_each_row_as_it_was_last(
+    system: WorkerSystem, changelogs: Changelogs, disk: str
+) -> None:
+    await changelogs.let_compact()
+    await system.start_worker()
+    for last in range(10, CALLS_SENT + 1, 10):
+        await work_off(system, last - 10, last)
+    await correct(system, 0, CALLS_SENT, CALLS_SENT)
+    await stop(system)
+    await changelogs.wait_for_compaction()
+
+    await system.start_worker(disk)
+    await system.writer.write(calls(0, CALLS_SENT, duration=0, ring_type="busy"), now_ms())  # repeats
+
+    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    assert len(await system.read(CALLS, 1, "wf-1")) == 2 * CALLS_SENT + 20
+
+
+@DISKS
+@pytest.mark.parametrize("compacted", [False, True], ids=["tombstones", "tombstones compacted away"])
+async def test_closed_windows_stay_closed_though_nothing_of_them_is_left_but_tombstones(
+    system: WorkerSystem, changelogs: Changelogs, disk: str, compacted: bool
+) -> None:
+    system.settings = {"STREAMS_WINDOW_S": "1", "STREAMS_GRACE_S": "1"}
+    if compacted:
+        await changelogs.let_compact()
+    worker = await system.start_worker()
+    at = now_ms()
+    end = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at / 1000))
+    await system.writer.write(calls(0, CALLS_SENT, call_end_time=end), at)
+
+    async def is_cleared() -> bool:
+        records = [record for tp in changelogs.partitions for record in await changelogs.read(tp)]
+        rows = {(record.topic, record.partition, record.key): record.value for record in records}
+        panes = [value for (topic, _, key), value in rows.items() if "windows" in topic and key.startswith(b"p")]
+        results = await system.read(WORKFLOW_OUTCOMES)
+        return any(result.value.is_final for result in results) and not any(panes)
+
+    await wait_until(is_cleared, 90, "every window is final and its row is cleared")
+    results = {topic.name: len(await system.read(topic)) for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)}
+    assert worker.terminate() == 0
+    if compacted:
+        await changelogs.wait_for_compaction()
+
+    await system.start_worker(disk)
+    await system.writer.write(calls(0, CALLS_SENT, call_end_time=end), now_ms())  # repeats
+    await system.writer.write(calls(CALLS_SENT, CALLS_SENT + 5, call_end_time=end), now_ms())
+    late = await system.read(LATE_CALLS, 5)
+    await system.wait_until_worked_off()
+
+    assert sorted(read.key for read in late) == sorted(f"c{i}" for i in range(CALLS_SENT, CALLS_SENT + 5))
+    for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
+        assert len(await system.read(topic)) == results[topic.name], "a closed window was published again"

@@ -1,0 +1,122 @@
+"""A windows agent on a real RocksDB store, with a producer that takes everything: no broker, no registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import faust
+from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.types import TP
+
+from schemas import codec
+from schemas.records import OutcomeChange, Record
+from schemas.topics import LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
+from streams.windows import WORKFLOW, WindowSettings
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outbox import Outbox
+from streams.worker.pipeline import Pipeline
+from streams.worker.tables import StateTable
+from streams.worker.transport import Run
+from streams.worker.windows_agent import WindowsAgent
+
+TABLE = "workflow-windows"
+BATCH_BYTES = 512 * 1024
+
+
+class Metadata(NamedTuple):
+    """What a delivery tells of itself, as far as we look."""
+
+    offset: int
+
+
+class CountingProducer:
+    """Takes batches, keeps none, and counts the records of each topic."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, int] = {}
+
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(BATCH_BYTES, 0)
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[Metadata]:
+        offset = self.records.get(topic, 0)
+        self.records[topic] = offset + batch.record_count()
+        delivered: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
+        delivered.set_result(Metadata(offset))
+        return delivered
+
+
+class LocalRegistry:
+    """Our own schemas under the id 1, without a registry."""
+
+    async def decode(self, data: bytes, kind: type[Any]) -> Any:
+        return codec.decode(data, codec.parsed_schema(kind.__name__), kind)
+
+    def encode(self, topic: Topic, record: Record) -> bytes:
+        return codec.encode(1, record)
+
+
+class Change(NamedTuple):
+    """As much of aiokafka's ConsumerRecord as is looked at."""
+
+    offset: int
+    key: bytes
+    value: bytes
+    topic: str = OUTCOMES_BY_WORKFLOW.name
+    partition: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class WindowsBench:
+    """One partition of the workflow windows. `take` works one run off, up to its last effect."""
+
+    def __init__(self, directory: Path, settings: WindowSettings) -> None:
+        app = faust.App("bench", broker="kafka://127.0.0.1:1", datadir=directory, store="rocksdb://", Table=StateTable)
+        table: Any = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=1)
+        self.table: StateTable = table
+        self.producer = CountingProducer()
+        self.settled = 0
+        self.failures: list[BaseException] = []
+        self._offset = 0
+        self.agent = WindowsAgent(
+            table=table,
+            dimension=WORKFLOW,
+            results=WORKFLOW_OUTCOMES,
+            settings=settings,
+            registry=LocalRegistry(),
+            partitions={WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1},
+            pipeline=Pipeline(Outbox(lambda: self.producer), self.failures.append),
+            metrics=WorkerMetrics(),
+            settle=self._settle,
+            fail=self.failures.append,
+        )
+
+    def _settle(self, message: Any) -> None:
+        self.settled += 1
+
+    async def take(self, changes: Sequence[tuple[str, OutcomeChange]]) -> None:
+        """One run of changes, each under the key of its workflow."""
+        run = Run(
+            Change(self._offset + number, key.encode(), codec.encode(1, change))
+            for number, (key, change) in enumerate(changes)
+        )
+        self._offset += len(changes)
+        message: Any = SimpleNamespace(
+            tp=TP(OUTCOMES_BY_WORKFLOW.name, 0), partition=0, offset=self._offset - 1, value=run
+        )
+        await self.agent.take(message)
+        await self.agent.drain()
+        assert not self.failures, self.failures
+
+    async def open(self) -> None:
+        """Load what the store holds."""
+        await self.agent.load({0})
+
+    async def close(self) -> None:
+        """End the pipeline and let go of the store."""
+        await self.agent.reset()
+        await self.table.store.stop()
