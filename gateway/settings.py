@@ -25,6 +25,7 @@ SHARED_COUNTS = ("max_in_flight_requests", "max_in_flight_bytes", "spool_max_byt
 SHARED_RATES = ("rate_global_per_s", "rate_source_per_s")
 
 _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
+_CREDENTIALS = re.compile(r"//.*@")  # user and password within a URL
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -244,6 +245,7 @@ class GatewaySettings(BaseModel):
         """Every setting by its environment name, secrets only as set or unset, ready to print or log."""
         values = {ENVIRONMENT_NAMES_BY_FIELD[name]: str(getattr(self, name)) for name in type(self).model_fields}
         values["KAFKA_SASL_PASSWORD"] = "set" if self.kafka_sasl_password else "unset"
+        values["SCHEMA_REGISTRY_URL"] = _CREDENTIALS.sub("//(set)@", values["SCHEMA_REGISTRY_URL"])
         values["AIRUDDER_SIGNING_KEYS"] = ", ".join(f"{key.id} (secret set)" for key in self.signing_keys)
         return {name: "unset" if value == "None" else value for name, value in values.items()}
 

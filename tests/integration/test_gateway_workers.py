@@ -27,10 +27,18 @@ from tests.integration.gateway_harness import (
 )
 from tests.integration.gateway_load import Load
 from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body, with_detail
+from tests.unit.gateway.test_metrics import DRIVEN, MORE_OR_LESS
 from tests.waiting import wait_until
 
 WORKERS = 2
 TOLD_S = 5.0  # within which /readyz tells of an outage and of its end
+OF_ONE_PROCESS = {series.partition("{")[0].removesuffix("_count") for series in (*DRIVEN, *MORE_OR_LESS)}
+OF_THE_PARENT = {
+    "gateway_workers",
+    "gateway_workers_configured",
+    "gateway_worker_restarts_total",
+    "gateway_worker_resident_memory_bytes",
+}
 UNSIGNED = {"content-type": "application/json"}
 
 
@@ -56,6 +64,10 @@ async def client(kafka: LocalKafka, registry_url: str, tmp_path: Path) -> AsyncI
     ) as client:
         await wait_until(lambda: all_serve(client), 30, "every worker to serve")
         yield client
+
+
+def is_ours(name: str) -> bool:
+    return not name.startswith("process_") and not name.endswith(("_created", "_bucket", "_sum"))
 
 
 def workers_of(gateway: GatewayProcess) -> list[psutil.Process]:
@@ -115,6 +127,9 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
     told = await metrics(client)
     assert told["webhook_requests_total"] == told["http_server_request_duration_seconds_count"]
     assert told["gateway_worker_restarts_total"] == 1
+    assert told["gateway_worker_resident_memory_bytes"] > 50_000_000
+    assert told["gateway_workers_configured"] == told["gateway_workers"] == WORKERS
+    assert {name.removesuffix("_count") for name in told if is_ours(name)} - set(OF_ONE_PROCESS) == OF_THE_PARENT
     assert {line["worker"] for line in client.gateway.lines("callback")} == {1, 2}
     assert [line["exit_code"] for line in client.gateway.lines("worker.died")] == [-signal.SIGKILL]
 

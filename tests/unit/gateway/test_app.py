@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 import structlog
 
 from gateway.app import create_app, create_ops_app
+from gateway.callbacks import provider_json
 from gateway.gateway import Gateway
 from gateway.metrics import OUTCOMES
 from schemas.records import Callback, QuarantinedRequest
@@ -104,6 +106,31 @@ async def test_the_senders_trace_goes_on_when_it_is_valid(sent: str, trace_id: s
 
         headers = dict(door.publisher.records(CALLBACKS)[0].headers)
         assert headers["traceparent"].split(b"-")[1].decode() == (trace_id or headers["ce_id"].decode()[:32])
+
+
+async def test_no_name_of_the_requests_overwrites_one_of_ours() -> None:
+    ours = ["event_id", "received_at", "kind", "signature_scheme", "signature_key_id", "extra", "detail_offset"]
+    theirs = dict.fromkeys(ours, "theirs")
+    body = to_body(with_detail(**theirs, ner_slots="theirs") | theirs)
+    named = ("ce_id", "ce_source", "ce_time", "ce_type", "ce_specversion", "synthetic", "replayed_from", *ours)
+    async with open_door() as door:
+        answer = await door.post(body, {**dict.fromkeys(named, "theirs"), **signed(body)})
+        await door.post(body, {**dict.fromkeys(named, "theirs"), "content-type": "application/json"})
+
+        (stored,) = door.publisher.records(CALLBACKS)
+        (kept,) = door.publisher.records(QUARANTINE)
+        assert answer.status_code == 200
+        assert isinstance(stored.record, Callback)
+        assert stored.record.event_id == hashlib.sha256(body).hexdigest()
+        assert (stored.record.kind, stored.record.signature_key_id) == ("call-completion", KEY.id)
+        assert (stored.record.detail_offset, stored.record.extra) == (0, dict.fromkeys(ours, '"theirs"'))
+        assert stored.record.details[0].ner_slots == EXAMPLE["details"][0]["NerSlots"]
+        assert provider_json(stored.record) == json.loads(body)
+        for record in (stored, kept):
+            assert len(record.headers) == len(dict(record.headers)) == 7
+            assert b"theirs" not in dict(record.headers).values()
+        assert isinstance(kept.record, QuarantinedRequest)
+        assert (kept.record.reason, kept.record.remote_address) == ("bad_signature", "192.0.2.7")
 
 
 async def test_probe_traffic_is_marked_synthetic_and_other_traffic_is_not() -> None:
@@ -249,6 +276,21 @@ async def test_nothing_is_parsed_before_the_signature_holds() -> None:
         response = await door.post(b"not json", headers={"content-type": "application/json"})
 
         assert_problem(response, 401, "bad_signature")
+
+
+async def test_nothing_is_looked_up_before_the_signature_holds() -> None:
+    async with open_door() as door:
+        await door.post()
+
+        assert_problem(await door.post(headers={"content-type": "application/json"}), 401, "bad_signature")
+
+
+async def test_size_comes_before_rate_and_rate_before_the_signature() -> None:
+    async with open_door(rate_global_per_s=0.5, max_body_bytes=10_000) as door:
+        await door.post()
+
+        assert_problem(await door.post(bytes(10_001)), 413, "too_large")
+        assert_problem(await door.post(headers={"content-type": "application/json"}), 429, "rate_limited")
 
 
 async def test_a_body_over_the_limit_is_413_declared_or_chunked() -> None:

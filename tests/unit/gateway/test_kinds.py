@@ -259,15 +259,16 @@ def fail_with(text: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "exit_code"),
     [
-        ("check-config",),
-        ("send", "{body}", "--url", "http://127.0.0.1:9/x"),
-        ("which-scheme", "{body}", "0" * 64),
+        (("check-config",), 0),
+        (("send", "{body}", "--url", "http://127.0.0.1:9/x"), 1),
+        (("which-scheme", "{body}", "0" * 64), 1),
+        (("quarantine", "list"), 75),
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_no_tool_tells_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str, ...]) -> None:
+def test_no_tool_tells_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str, ...], exit_code: int) -> None:
     secret = KEY.secret.decode()
     file = tmp_path / "body"
     file.write_bytes(to_body(planted(CALL_COMPLETION)[1]))
@@ -276,11 +277,13 @@ def test_no_tool_tells_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str,
         "AIRUDDER_SIGNING_KEYS": f"k1:{secret}",
         "AIRUDDER_SIGNING_KEYS_FILE": str(tmp_path / "keys.json"),
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "KAFKA_SASL_USERNAME": "u",
         "KAFKA_SASL_PASSWORD": secret,
-        "SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+        "SCHEMA_REGISTRY_URL": f"http://user:{secret}@127.0.0.1:9",
     }
 
     result = CliRunner().invoke(cli, [part.format(body=file) for part in arguments], env=environ)
 
+    assert result.exit_code == exit_code
     for planted_value in (PHONE, *PERSONAL, secret):
         assert planted_value not in result.output
