@@ -2,6 +2,9 @@
 
 Instants stay integers (epoch ms): the schemas used here are the registered ones less their logical types, which
 does not change a byte and saves building a datetime per instant.
+
+Two ways lead to the same bytes and records: `schemas.compiled` for what is usual, fastavro for all else. Whenever the
+first refuses, for whatever reason, the second is asked, and its answer or error stands.
 """
 
 import json
@@ -14,6 +17,7 @@ from typing import Any, TypeVar
 import fastavro
 from fastavro.types import Schema
 
+from schemas import compiled
 from schemas.errors import DecodeError
 from schemas.records import Record
 
@@ -51,10 +55,42 @@ def _without_logical_types(node: Any) -> Any:
 
 def encode(schema_id: int, record: Record) -> bytes:
     """The record on the wire, under the id that the registry gave our schema of that name."""
+    writer = _writer(type(record).__name__)
+    if writer is None:
+        return encode_by_fastavro(schema_id, record)
+    try:
+        return writer(_prefix(schema_id), record)
+    except Exception:
+        return encode_by_fastavro(schema_id, record)
+
+
+def encode_by_fastavro(schema_id: int, record: Record) -> bytes:
+    """The same, slowly. Raises whatever fastavro raises for a value that does not fit the schema."""
     buffer = BytesIO()
-    buffer.write(_PREFIX.pack(_MAGIC, schema_id))
+    buffer.write(_prefix(schema_id))
     fastavro.schemaless_writer(buffer, parsed_schema(type(record).__name__), record.to_datum())
     return buffer.getvalue()
+
+
+@cache
+def _prefix(schema_id: int) -> bytes:
+    return _PREFIX.pack(_MAGIC, schema_id)
+
+
+@cache
+def _writer(record: str) -> compiled.Writer | None:
+    try:
+        return compiled.compile_writer(parsed_schema(record))
+    except compiled.UnsupportedSchemaError:
+        return None
+
+
+@cache
+def _reader(record: str) -> compiled.Reader | None:
+    try:
+        return compiled.compile_reader(parsed_schema(record))
+    except compiled.UnsupportedSchemaError:
+        return None
 
 
 def schema_id_of(data: bytes) -> int:
@@ -73,6 +109,18 @@ def decode(data: bytes, writer: Schema, record: type[R]) -> R:
     Resolves an older or newer writer's schema to ours by Avro's rules.
     Raises: DecodeError when the bytes do not fit, or bytes are left over.
     """
+    reader = _reader(record.__name__) if writer is parsed_schema(record.__name__) else None
+    if reader is None:
+        return decode_by_fastavro(data, writer, record)
+    try:
+        found, end = reader(data, PREFIX_BYTES)
+    except Exception:
+        return decode_by_fastavro(data, writer, record)
+    return found if end == len(data) else decode_by_fastavro(data, writer, record)
+
+
+def decode_by_fastavro(data: bytes, writer: Schema, record: type[R]) -> R:
+    """The same, slowly."""
     reader = parsed_schema(record.__name__)
     buffer = BytesIO(data)
     buffer.seek(PREFIX_BYTES)

@@ -14,6 +14,7 @@ from schemas.topics import SYNTHETIC_HEADER
 Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = b"application/avro"
+_SPECVERSION = ("ce_specversion", b"1.0")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -26,15 +27,23 @@ def headers_for(
     /airudder/streams; at_ms: the instant of ce_time, UTC epoch ms; trace_id: 32 hex digits, the same from HTTP on.
     """
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", record_id.encode()),
+        *_shared(record, source, at_ms),
+        ("traceparent", f"00-{trace_id}-{_span_id(record_id)}-01".encode()),
+    ]
+    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
+
+
+@lru_cache(maxsize=1024)
+def _shared(record: str, source: str, at_ms: int) -> Headers:
+    """The headers that all records of a kind and an instant share, such as the answers of one call."""
+    return [
         ("ce_source", source.encode()),
         ("ce_type", f"airudder.{record}.v1".encode()),
         ("ce_time", rfc3339(at_ms).encode()),
         ("content-type", CONTENT_TYPE),
-        ("traceparent", f"00-{trace_id}-{_span_id(record_id)}-01".encode()),
     ]
-    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
 
 
 def trace_id_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> str:

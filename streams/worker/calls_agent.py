@@ -1,6 +1,7 @@
 """The agent that reads callbacks: each gets one decision, its records, and what it changes in the windows."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from faust.types import Message
 from msgspec import msgpack, structs
 
 from schemas.headers import Headers, headers_for, is_synthetic, trace_id_of
-from schemas.records import Callback, CallDetail, CallOutcome, OutcomeChange, Record
+from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, OutcomeChange, Record
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,
@@ -130,7 +131,7 @@ class CallsAgent(RunAgent):
 
     def _observe(self, callback: Callback, fanned: FanOut) -> None:
         self.count("ok")
-        self.metrics.age.labels(self.stage).observe(max(self.now_ms() - callback.received_at, 0) / 1000)
+        self.observe_age(callback.received_at)
         if fanned.event_time.fault:
             self.metrics.event_time_faults.labels(fanned.event_time.fault).inc()
 
@@ -138,15 +139,16 @@ class CallsAgent(RunAgent):
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_id_of(record.headers, callback.event_id)
         call = fanned.call
-        outputs = [self._output(CALLS, call.call_id, call, call.record_id, call.ended_at, trace, synthetic)]
-        for answer in fanned.answers:
-            outputs.append(
-                self._output(ANSWERS, call.call_id, answer, answer.record_id, call.ended_at, trace, synthetic)
-            )
-        for attempt in fanned.attempts:
-            outputs.append(
-                self._output(CALL_ATTEMPTS, call.call_id, attempt, attempt.record_id, call.ended_at, trace, synthetic)
-            )
+        key, outputs = call.call_id.encode(), []
+        by_topic: tuple[tuple[Topic, Sequence[Call | Answer | CallAttempt]], ...] = (
+            (CALLS, (call,)),
+            (ANSWERS, fanned.answers),
+            (CALL_ATTEMPTS, fanned.attempts),
+        )
+        for topic, records in by_topic:
+            for one in records:
+                headers = headers_for(topic.record, one.record_id, SOURCE, call.ended_at, trace, synthetic=synthetic)
+                outputs.append(self.outgoing(topic, key, self.registry.encode(topic, one), headers))
         if not synthetic:
             outputs.extend(self._changes(record, decision, fanned, outputs[0].value, trace))
         return outputs

@@ -21,6 +21,7 @@ from streams.worker.tables import StateTable, pack_row, unpack_row
 _KEY: Final = b"k"
 _PANE: Final = b"p"
 _START_BYTES: Final = 8
+_OUTCOMES: Final = {Effect.APPLIED: "ok", Effect.DUPLICATE: "duplicate", Effect.LATE: "late"}
 
 
 class WindowsAgent(RunAgent):
@@ -108,10 +109,10 @@ class WindowsAgent(RunAgent):
                 effect = windows.apply(value, change, position, removed)
         except Permanent as fault:
             return [self.dead_letter(record, fault)]
-        self.count({Effect.APPLIED: "ok", Effect.DUPLICATE: "duplicate", Effect.LATE: "late"}[effect])
+        self.count(_OUTCOMES[effect])
         if effect is Effect.LATE:
             return self._late(change, record)
-        self.metrics.age.labels(self.stage).observe(max(self.now_ms() - change.received_at, 0) / 1000)
+        self.observe_age(change.received_at)
         return []
 
     def _late(self, change: OutcomeChange, record: Any) -> list[Outgoing]:

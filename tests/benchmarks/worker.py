@@ -1,15 +1,17 @@
 """How many callbacks a second one worker works off: fan-out, dedup, both windows, all committed.
 
-    python -m tests.benchmarks.worker --callbacks 30000 [--repetitions 3] [--answers 8]
+    python -m tests.benchmarks.worker --callbacks 30000 [--repetitions 3] [--answers 8] [--against-fastavro]
 
 Real broker and registry, 4 partitions, fresh topics each time. The callbacks are there before the worker starts. The
 clock runs from the first record worked on to the commit of the last, and the windows must then count every call.
+With --against-fastavro each repetition also runs a worker without `schemas.compiled`, one after the other.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -33,6 +35,13 @@ PARTITIONS = 4
 WORKFLOWS = 50
 LINES = 10
 AT_ONCE = 2000
+
+WORKER = ("-m", "streams", "worker")
+BY_FASTAVRO = (
+    "-c",
+    "import sys; from schemas import codec; codec._writer = codec._reader = lambda record: None;"
+    "from streams.worker.main import main; import os; sys.exit(main(os.environ))",
+)
 
 
 def one(number: int, answers: int) -> dict[str, Any]:
@@ -71,9 +80,12 @@ class Progress:
         return sum(committed[tp].offset for tp in partitions if tp in committed), sum(ends.values())
 
 
-async def measure(bootstrap: str, registry_url: str, directory: Path, callbacks: int, answers: int) -> dict[str, float]:
-    """One run: callbacks a second, CPU cores used, MiB resident."""
-    async with WorkerSystem(bootstrap, registry_url, directory, partitions=PARTITIONS) as system:
+async def measure(
+    kafka: LocalKafka, registry: LocalRegistry, directory: Path, callbacks: int, answers: int, command: tuple[str, ...]
+) -> dict[str, float]:
+    """One run: callbacks a second, CPU cores used, CPU microseconds a callback, MiB resident."""
+    system = WorkerSystem(kafka.bootstrap_servers, registry.url, directory, partitions=PARTITIONS, command=command)
+    async with system:
         for first in range(0, callbacks, AT_ONCE):
             batch = [one(number, answers) for number in range(first, min(first + AT_ONCE, callbacks))]
             await system.writer.write(batch, 1_710_163_600_000)
@@ -81,14 +93,19 @@ async def measure(bootstrap: str, registry_url: str, directory: Path, callbacks:
         process = psutil.Process(worker.process.pid)
         await wait_until(worker.is_ready, 180, "the worker is ready")
         started, cpu = time.monotonic(), sum(process.cpu_times()[:2])
-        async with Progress(bootstrap) as progress:
+        async with Progress(kafka.bootstrap_servers) as progress:
             await wait_until(lambda: _is_done(progress, callbacks), 3600, "everything committed")
         seconds, used = time.monotonic() - started, sum(process.cpu_times()[:2]) - cpu
         for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
             counted = sum(window.calls for window in (await system.windows(topic)).values())
             assert counted == callbacks, f"{counted} of {callbacks} counted in {topic.name}"
         rss = process.memory_info().rss / 2**20
-        return {"callbacks/s": callbacks / seconds, "cores": used / seconds, "MiB": rss}
+        return {
+            "callbacks/s": callbacks / seconds,
+            "cores": used / seconds,
+            "CPU us": used / callbacks * 1e6,
+            "MiB": rss,
+        }
 
 
 async def _is_done(progress: Progress, callbacks: int) -> bool:
@@ -104,19 +121,23 @@ def main() -> None:
     parser.add_argument("--callbacks", type=int, default=30_000)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--answers", type=int, default=8)
+    parser.add_argument("--against-fastavro", action="store_true")
     options = parser.parse_args()
     print(machine.describe())
+    commands = {"worker": WORKER, "by fastavro": BY_FASTAVRO} if options.against_fastavro else {"worker": WORKER}
     directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
-    runs: list[dict[str, float]] = []
+    rates: dict[str, list[float]] = {name: [] for name in commands}
     with LocalRegistry(directory / "registry") as registry:
-        for number in range(options.repetitions):
-            here = directory / str(number)
+        for number, name in itertools.product(range(options.repetitions), commands):
+            here = directory / f"{number}-{name.replace(' ', '-')}"
             here.mkdir()
             with LocalKafka(here / "kafka", steady=True) as kafka:
-                run = measure(kafka.bootstrap_servers, registry.url, here, options.callbacks, options.answers)
-                runs.append(asyncio.run(run))
-                print("  ".join(f"{name} {value:,.1f}" for name, value in runs[-1].items()))
-    print(f"median {statistics.median(run['callbacks/s'] for run in runs):,.0f} callbacks/s of {len(runs)} runs")
+                arguments = (kafka, registry, here, options.callbacks, options.answers, commands[name])
+                run = asyncio.run(measure(*arguments))
+            rates[name].append(run["callbacks/s"])
+            print(f"{name:12}", "  ".join(f"{unit} {value:,.1f}" for unit, value in run.items()), flush=True)
+    for name, some in rates.items():
+        print(f"{name:12} median {statistics.median(some):,.0f} callbacks/s of {len(some)} runs")
 
 
 if __name__ == "__main__":
