@@ -67,4 +67,4 @@ class RequestDurations:
         finally:
             route = scope["path"] if scope["path"] in BY_PATH else "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.http_duration.labels(route, method, str(status)).observe(time.perf_counter() - started)
+            self._metrics.http_durations[route, method, str(status)].observe(time.perf_counter() - started)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
@@ -11,6 +11,9 @@ from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, 
 
 BURST_S = 2.0
 MAX_SOURCES = 10_000  # about 3 MB
+
+NextChunk = Callable[[], Awaitable[tuple[bytes, bool]]]
+"""Gives the next part of a body, and whether there is more. Not an async iterator: each costs the loop a finalizer."""
 
 
 class InFlight:
@@ -115,7 +118,7 @@ def _network(address: str) -> str:
 
 
 async def read_body(
-    chunks: AsyncIterator[bytes], admission: Admission, *, declared: int | None, max_bytes: int, timeout_s: float
+    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, timeout_s: float
 ) -> bytes:
     """The whole body, joined as it comes so that one-byte chunks cost one byte each.
 
@@ -124,10 +127,11 @@ async def read_body(
     """
     if declared is not None and declared > max_bytes:
         raise BodyTooLargeError(f"{declared} bytes declared, the limit is {max_bytes}")
-    body = bytearray()
+    body, is_more = bytearray(), True
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in chunks:
+            while is_more:
+                chunk, is_more = await next_chunk()
                 if len(body) + len(chunk) > max_bytes:
                     raise BodyTooLargeError(f"over {max_bytes} bytes")
                 admission.take(len(chunk))

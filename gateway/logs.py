@@ -1,20 +1,24 @@
 """One JSON object a line on stdout, ours and the libraries' alike."""
 
+import json
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
 
 
 def configure_logging() -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines."""
+    render = structlog.processors.JSONRenderer(serializer=json_line)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),  # a line is one write: workers share the file
         cache_logger_on_first_use=True,
@@ -25,10 +29,18 @@ def configure_logging() -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                render,
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # Its errors reach us as exceptions; the log repeats them at every retry of an outage.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def json_line(event: Any, default: Any) -> str:
+    """A line for each callback makes it worth the while: msgspec takes a fraction of what json.dumps does."""
+    try:
+        return msgspec.json.encode(event, enc_hook=default).decode()
+    except (UnicodeEncodeError, TypeError):  # text that is no UTF-8, names that are no text: still a line
+        return json.dumps(event, default=default)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -27,6 +27,18 @@ OUTCOMES = (
 )
 Mode = Literal["livesum", "sum", "livemin", "livemax"]  # how the values of several workers become one
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Children(dict[tuple[str, ...], Any]):
+    """A metric's children by their labels. `labels` checks and locks each time, and there are four for a callback."""
+
+    def __init__(self, metric: Counter | Histogram) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> Any:
+        child = self[labels] = self._metric.labels(*labels)
+        return child
 
 
 class Metrics:
@@ -135,6 +147,10 @@ class Metrics:
             "Age of the oldest record the producer has no answer for.",
             "livemax",
         )
+        self.request_counts = Children(self.requests)
+        self.http_durations = Children(self.http_duration)
+        self.publish_durations = Children(self.publish_duration)
+        self.signature_counts = Children(self.signatures)
         self._start_at_zero(key_ids)
 
     def _gauge(self, name: str, description: str, mode: Mode = "livesum") -> Gauge:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, asdict, fields
 
 from gateway.errors import Fault, InvalidCallbackError
 from schemas.records import Record
@@ -53,7 +53,8 @@ class RecordMapping(Generic[R]):
         self._parts = dict(parts)
         self._lists: dict[Any, type[Struct]] = {list[part]: part for part in parts}  # type: ignore[valid-type]
         self._fields = {kind: fields(kind) for kind in (model, *parts)}
-        self._converted = {field.name: self._record_type(field.type) for field in self._fields[model]}
+        converted = {field.name: self._record_type(field.type) for field in self._fields[model]}
+        self._converted = {name: kind for name, kind in converted.items() if kind is not None}
         self._decoder = msgspec.json.Decoder(model)
 
     def read(self, body: bytes, kind: str, envelope: Envelope) -> R:
@@ -87,10 +88,9 @@ class RecordMapping(Generic[R]):
 
     def _read_fast(self, body: bytes) -> dict[str, Any]:
         """The provider's part of the record. Raises msgspec's errors for whatever is not exactly as documented."""
-        delivery = self._decoder.decode(body)
-        values = {name: getattr(delivery, name) for name in self._converted}
+        values = asdict(self._decoder.decode(body))
         for name, kind in self._converted.items():
-            if kind is not None and values[name] is not None:
+            if values[name] is not None:
                 values[name] = msgspec.convert(values[name], kind, from_attributes=True)
         return values
 

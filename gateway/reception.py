@@ -66,11 +66,11 @@ class Reception:
     async def _verify(self, request: RawRequest) -> Verified | None:
         """Who signed it; None when nobody did and the mode lets it through."""
         if self._mode == "off":
-            self._metrics.signatures.labels(NO_SCHEME).inc()
+            self._metrics.signature_counts[NO_SCHEME,].inc()
             return None
         verdict = self._verifier.verify(request.body, request.headers, request.received_at / 1000)
         if isinstance(verdict, Verified):
-            self._metrics.signatures.labels(verdict.key_id).inc()
+            self._metrics.signature_counts[verdict.key_id,].inc()
             return verdict
         await self._refuse(request, verdict)
         return None
@@ -85,7 +85,7 @@ class Reception:
             mode=self._mode,
         )
         if self._mode == "report":
-            self._metrics.signatures.labels(NO_SCHEME).inc()
+            self._metrics.signature_counts[NO_SCHEME,].inc()
             return
         await self.quarantine.keep_unverified(request, f"signature {verdict.reason}")
         raise StaleSignatureError(verdict.reason) if verdict.reason == "stale" else UnverifiedError(verdict.reason)
@@ -107,7 +107,7 @@ class Reception:
         key, headers = kind.key_and_headers(record, envelope, trace_id)
         started = time.perf_counter()
         position = await self._publisher.publish(kind.topic, key, record, headers)
-        self._metrics.publish_duration.labels(kind.topic.name).observe(time.perf_counter() - started)
+        self._metrics.publish_durations[kind.topic.name,].observe(time.perf_counter() - started)
         return position
 
 

@@ -1,15 +1,15 @@
 """A request as it arrived, free of any web framework."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from gateway.verification import RawHeaders
 from schemas.headers import trace_id_of
 
 
-@dataclass(frozen=True)
-class RawRequest:
+class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached property
     """One delivery. `received_at`: epoch ms when the body was complete; header names in lower case."""
 
     method: str
@@ -27,7 +27,7 @@ class RawRequest:
     @property
     def trace_id(self) -> str:
         """The sender's trace, when it sent a valid traceparent; else one that follows from the body."""
-        sent = [(name.decode("latin-1"), value) for name, value in self.headers if name == b"traceparent"]
+        sent = [("traceparent", value) for name, value in self.headers if name == b"traceparent"]
         return trace_id_of(sent, self.event_id)
 
     @property

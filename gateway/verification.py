@@ -25,6 +25,8 @@ MAX_FUTURE_S = 60
 STANDARD_SECRET_PREFIX = "whsec_"
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+_DIGEST_BYTES = {"sha256": 32, "sha1": 20, "md5": 16}
+_PREFIXES = {algorithm: f"{algorithm}=".encode() for algorithm in _DIGEST_BYTES}
 _TELLING: tuple[Reason, ...] = ("stale", "mismatch", "repeated", "missing")  # what to report, best first
 
 
@@ -118,8 +120,8 @@ class DigestScheme:
 
     def _decode(self, value: bytes) -> bytes | None:
         """The digest bytes in a header's value, recognised by length; None for anything else."""
-        value = value.removeprefix(f"{self.algorithm}=".encode())
-        size = hashlib.new(self.algorithm, usedforsecurity=False).digest_size
+        value = value.removeprefix(_PREFIXES[self.algorithm])
+        size = _DIGEST_BYTES[self.algorithm]
         try:
             if len(value) == 2 * size:
                 return binascii.unhexlify(value)

@@ -29,7 +29,7 @@ from gateway.verification import (
     sign,
 )
 from schemas import codec
-from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
+from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, next_chunk_of
 
 PROFILE = profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = (Key("a", b"first"), Key("b", b"whsec_c2Vjb25k"))
@@ -90,7 +90,7 @@ async def test_a_body_is_the_same_however_it_is_cut_and_refused_exactly_over_the
     in_flight = InFlight(1, 1000)
     try:
         with in_flight.admit() as admission:
-            read = await read_body(chunks(), admission, declared=None, max_bytes=limit, timeout_s=5)
+            read = await read_body(next_chunk_of(chunks()), admission, declared=None, max_bytes=limit, timeout_s=5)
         assert read == body
         assert len(body) <= limit
     except BodyTooLargeError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+from gateway.limits import NextChunk
 from gateway.settings import GatewaySettings
 from gateway.verification import Key, sign
 
@@ -179,3 +181,15 @@ def settings(**changes: Any) -> GatewaySettings:
 def signed(body: bytes, scheme: str = "hmac-sha256") -> dict[str, str]:
     """Headers of a good request."""
     return {"content-type": "application/json", **sign(body, scheme, KEY, "X-AIRudder-Sign", 1_700_000_000)}
+
+
+def next_chunk_of(parts: AsyncIterator[bytes]) -> NextChunk:
+    """What `read_body` asks for the next part; `parts` is read no further than it asks."""
+
+    async def next_chunk() -> tuple[bytes, bool]:
+        try:
+            return await anext(parts), True
+        except StopAsyncIteration:
+            return b"", False
+
+    return next_chunk

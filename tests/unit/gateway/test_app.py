@@ -70,6 +70,23 @@ def assert_problem(response: httpx2.Response, status: int, code: str) -> dict[st
     return document
 
 
+async def test_a_sender_that_hangs_up_within_its_body_is_counted_and_nothing_is_published() -> None:
+    messages = iter([{"type": "http.request", "body": BODY[:9], "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(name.lower().encode(), value.encode()) for name, value in signed(BODY).items()]
+    scope = {"type": "http", "method": "POST", "path": WEBHOOK, "headers": headers, "query_string": b"", "client": None}
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pass
+
+    door = Door()
+    await create_app(door.gateway)(scope, receive, send)
+
+    assert (door.outcome("client_gone"), door.outcome("internal_error"), door.publisher.stored) == (1, 0, [])
+
+
 async def test_a_verified_callback_is_published_and_answered_200_with_an_empty_object() -> None:
     async with open_door() as door:
         response = await door.post()

@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
-from starlette.requests import ClientDisconnect
 from typer.testing import CliRunner
 
 from gateway.__main__ import app as cli
+from gateway.errors import ClientGoneError
 from gateway.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
 from gateway.reading import Envelope
 from schemas import codec, topics
@@ -248,7 +248,7 @@ async def slowly(body: bytes) -> AsyncIterator[bytes]:
 
 async def hanging_up(body: bytes) -> AsyncIterator[bytes]:
     yield body[:-1]
-    raise ClientDisconnect
+    raise ClientGoneError("the sender hung up")  # what http.disconnect becomes, which this transport cannot send
 
 
 def fail_with(text: str) -> Any:
