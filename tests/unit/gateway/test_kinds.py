@@ -264,7 +264,6 @@ def fail_with(text: str) -> Any:
         (("check-config",), 0),
         (("send", "{body}", "--url", "http://127.0.0.1:9/x"), 1),
         (("which-scheme", "{body}", "0" * 64), 1),
-        (("quarantine", "list"), 75),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
