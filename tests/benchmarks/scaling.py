@@ -170,14 +170,14 @@ def main() -> None:
         report.require_matplotlib()
     about = machine.describe()
     print(about, flush=True)
-    directory = Path(tempfile.mkdtemp(prefix="scaling-"))
     with (
-        LocalRegistry(directory / "registry") as registry,
-        LocalKafka(directory / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+        tempfile.TemporaryDirectory(prefix="scaling-", ignore_cleanup_errors=True) as temporary,
+        LocalRegistry(Path(temporary) / "registry") as registry,
+        LocalKafka(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
     ):
         ids = asyncio.run(schema_ids(registry.url))
         points = [point for point in POINTS if point.axis in options.only]
-        measured = [(point, measure(kafka, registry, ids, directory, point, options)) for point in points]
+        measured = [(point, measure(kafka, registry, ids, Path(temporary), point, options)) for point in points]
     Console(width=None if Console().is_terminal else 120).print(table(measured))
     if options.out:
         points_as_dicts = [{**vars(point), "runs": [run.as_dict() for run in runs]} for point, runs in measured]

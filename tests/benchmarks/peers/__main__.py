@@ -3,11 +3,11 @@
     python -m tests.benchmarks.peers --repetitions 5 --out peers.json --plot peers.svg
     python -m tests.benchmarks.peers --only ours,quix,kafka-streams --callbacks 20000 --repetitions 3
 
-One real broker (4 partitions, fresh topics for each run) and registry, started here. The topic is full before a runner
-starts. The clock runs from the first output after the warm-up, in the same process, until the runner's group has
-committed the end of everything it reads. Then every output is compared byte for byte, and every window's count; a run
-in which one record or one window update is missing is FAILED and shows no number. Runners are interleaved (A B C,
-A B C), and ratios are made within a repetition.
+One real broker (4 partitions, fresh topics for each run) and registry, started here. A runner first works off a
+warm-up; then it is stopped (SIGSTOP) while the input is written. The clock runs from the moment it goes on until its
+group has committed the end of everything it reads. Then every output is compared byte for byte, and every window's
+count; a run in which one record or one window update is missing is FAILED and shows no number. Runners are
+interleaved (A B C, A B C), and ratios are made within a repetition.
 
 Runners (each a process of its own, one at a time; slow ones get a share of the callbacks):
 """
@@ -19,6 +19,8 @@ import asyncio
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,37 +42,37 @@ def main() -> None:
         report.require_matplotlib()
     for prepare in dict.fromkeys(runner.prepare for runner in runners):
         prepare()
-    about = machine.describe()
+    about = f"{machine.describe()}, confluent-kafka {version('confluent-kafka')}"
     print(about, flush=True)
-    directory = Path(tempfile.mkdtemp(prefix="peers-"))
-    started = time.monotonic()
+    started, runs = time.monotonic(), list[Run]()
     with (
-        LocalRegistry(directory / "registry") as registry,
-        LocalKafka(directory / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+        tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as temporary,
+        LocalRegistry(Path(temporary) / "registry") as registry,
+        LocalKafka(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
     ):
         ids = asyncio.run(schema_ids(registry.url))
         largest = max(sum(runner.sizes(options.warm_up, options.callbacks)) for runner in runners)
         job = Job.make(largest, options.answers, ids)
         broker = Broker(kafka.bootstrap_servers, PARTITIONS)
-        bench = Bench(broker, registry.url, ids, job, directory, options.warm_up)
-        runs = _measure_all(bench, runners, options.repetitions, options.callbacks)
+        bench = Bench(broker, registry.url, ids, job, Path(temporary), options.warm_up)
+        for run in _measure_all(bench, runners, options.repetitions, options.callbacks):
+            runs.append(run)
+            if options.out:
+                report.write_json(options.out, runs, {"machine": about, "arguments": _plain(options)})
     report.show(runs)
     print(f"{time.monotonic() - started:.0f} s in all")
-    if options.out:
-        report.write_json(options.out, runs, {"machine": about, "arguments": _plain(options)})
     if options.plot:
         report.write_plot(options.plot, runs, about)
 
 
-def _measure_all(bench: Bench, runners: list[Runner], repetitions: int, callbacks: int) -> list[Run]:
-    runs: list[Run] = []
+def _measure_all(bench: Bench, runners: list[Runner], repetitions: int, callbacks: int) -> Iterator[Run]:
+    """Interleaved: each repetition has every runner once."""
     for repetition in range(1, repetitions + 1):
         for runner in runners:
             run = bench.run(runner, repetition, callbacks)
             figures = f"{run.per_s:,.0f} callbacks/s" if not run.fault else f"FAILED: {run.fault.splitlines()[0]}"
             print(f"{repetition}/{repetitions} {runner.name}: {figures}", flush=True)
-            runs.append(run)
-    return runs
+            yield run
 
 
 def _options() -> argparse.Namespace:
@@ -91,7 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--answers", type=int, default=8, help="answers in each callback (8)")
     parser.add_argument("--only", type=_names, default=list(BY_NAME), help="runners, separated by commas")
-    parser.add_argument("--out", type=Path, help="write every run as JSON")
+    parser.add_argument("--out", type=Path, help="write the runs as JSON, after each one")
     parser.add_argument("--plot", type=Path, help="draw an SVG; needs pip install -e '.[dev,bench]'")
     return parser.parse_args()
 

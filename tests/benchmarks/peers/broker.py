@@ -45,7 +45,7 @@ class Broker:
     def __init__(self, bootstrap: str, partitions: int) -> None:
         self.bootstrap = bootstrap
         self.partitions = partitions
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
     def fresh_topics(self, app_id: str) -> None:
         """Drop every topic of an earlier run and create those of this one."""
@@ -120,10 +120,6 @@ class Broker:
         """Members of a group that has settled; 0 before."""
         found = self._admin.describe_consumer_groups([group], request_timeout=ASK_S)[group].result()
         return len(found.members) if found.state is ConsumerGroupState.STABLE else 0
-
-    def written(self, topic: str) -> int:
-        """Records in a topic, by its end offsets."""
-        return sum(self.ends(topic).values())
 
     def is_worked_off(self, group: str, reads: Iterable[str]) -> bool:
         """True when the group has committed the end of each topic, asked in this order: input first."""

@@ -37,7 +37,7 @@ def table(runs: Sequence[Run]) -> Table:
     """One row per runner; a runner without a run that counts shows FAILED and no number."""
     drawn = Table()
     drawn.add_column("runner")
-    for column in ("callbacks/s", "min-max", "ours is x times", "CPU s/1000", "MiB", "callbacks", "counted"):
+    for column in ("callbacks/s", "min-max", "ours is x times", "CPU ms each", "MiB", "callbacks", "counted"):
         drawn.add_column(column, justify="right")
     drawn.add_column("does not do")
     for name in names_of(runs):
@@ -72,7 +72,8 @@ def show(runs: Sequence[Run]) -> None:
 
 def write_json(path: Path, runs: Sequence[Run], about: dict[str, Any]) -> None:
     """Every run, and what they were made with."""
-    path.write_text(json.dumps({**about, "runs": [run.as_dict() for run in runs]}, indent=1) + "\n")
+    runners = {name: {"what": BY_NAME[name].what, "does_not_do": BY_NAME[name].less} for name in names_of(runs)}
+    path.write_text(json.dumps({**about, "runners": runners, "runs": [run.as_dict() for run in runs]}, indent=1) + "\n")
 
 
 def require_matplotlib() -> None:
