@@ -17,6 +17,7 @@ import asyncio
 import json
 import statistics
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,11 +135,13 @@ def write_plot(path: Path, measured: Sequence[tuple[Point, list[Run]]], about: s
         axes.set_ylabel("callbacks/s", color="tab:green")
         if name == "keys":
             axes.set_xscale("log")
+        else:
+            axes.set_xticks(values)
         memory = axes.twinx()
         memory.plot(values, [statistics.median(run.rss_mib for run in runs) for _, runs in rows], "s--", color="gray")
         memory.set_ylim(bottom=0)
         memory.set_ylabel("MiB", color="gray")
-    figure.suptitle(about, fontsize=7)
+    figure.suptitle(textwrap.fill(about, report.TITLE_WIDTH), fontsize=7)
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 

@@ -70,7 +70,8 @@ def _measure_all(bench: Bench, runners: list[Runner], repetitions: int, callback
     for repetition in range(1, repetitions + 1):
         for runner in runners:
             run = bench.run(runner, repetition, callbacks)
-            figures = f"{run.per_s:,.0f} callbacks/s" if not run.fault else f"FAILED: {run.fault.splitlines()[0]}"
+            cost = f"{1000 * run.cpu_s / run.callbacks:.2f} ms of CPU each"
+            figures = f"FAILED: {run.fault.splitlines()[0]}" if run.fault else f"{run.per_s:,.0f} callbacks/s, {cost}"
             print(f"{repetition}/{repetitions} {runner.name}: {figures}", flush=True)
             yield run
 

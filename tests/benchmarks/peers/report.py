@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from tests.benchmarks.peers.measuring import Run
 from tests.benchmarks.peers.runners import BY_NAME, OURS
 
+TITLE_WIDTH = 150  # letters that fit over a plot
 PLOT_REMEDY = "--plot needs matplotlib: pip install -e '.[dev,bench]'"
 
 
@@ -100,5 +102,5 @@ def write_plot(path: Path, runs: Sequence[Run], about: str) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel("callbacks/s (each 11 records and 2 windows), median and every run")
-    axes.set_title(about, fontsize=7)
+    axes.set_title(textwrap.fill(about, TITLE_WIDTH), fontsize=7)
     figure.savefig(path, format="svg", metadata={"Date": None})
