@@ -4,6 +4,7 @@ Source of the rules and formulas: research on ITU-T E.411/E.425 and the provider
 """
 
 from copy import copy
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct, field
@@ -91,6 +92,7 @@ def blames_callee_though_silent(disposition: str, hangup_type: str | None) -> bo
     return disposition == PRE_ALERT_FAILURE and word(hangup_type).lower() == _BY_CALLEE
 
 
+@lru_cache(maxsize=1024)
 def question_state(status: str | None, whether_answer: str | None) -> str:
     """completed, skipped, broke_off or not_reached: the provider's status, then who hung up."""
     state = _QUESTION_STATES.get(word(status).lower())

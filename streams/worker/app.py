@@ -1,6 +1,7 @@
 """The worker: tables and agents bound to a Faust app, its health, and its end."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -46,6 +47,7 @@ BEAT_S: Final = 0.5
 PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
+COLLECT_AFTER: Final = 50_000  # containers made and not yet freed
 
 
 class WorkerCrashedError(StreamsError):
@@ -261,6 +263,17 @@ class Worker:
     async def _crashed(self) -> None:
         await self.app._crashed.wait()
         raise WorkerCrashedError("Faust crashed; its log says why") from self.app.crash_reason
+
+
+def collect_seldom() -> None:
+    """Look for garbage cycles a hundred times less often, and never among what is there now.
+
+    A run is tens of thousands of records and headers that live until it is settled: Python would walk through them
+    every 700 new ones, which took a sixth of the worker's time, and find nothing, for records have no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 def _clock() -> float:

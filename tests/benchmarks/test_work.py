@@ -1,0 +1,228 @@
+"""How much work one callback is, counted and not timed, so that a slow machine changes nothing.
+
+A run of callbacks goes through the real agents and the real outbox; only broker, registry and RocksDB are away. The
+ceilings lie a little above what was counted when they were set: lower them when work is saved, and think before raising
+them. A second encoding of a record, a lookup per record or a smaller batch is over them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from schemas import codec
+from schemas.headers import headers_for
+from schemas.records import Record
+from schemas.registry import Registry
+from schemas.topics import (
+    CALLBACKS,
+    OUTCOMES_BY_SIP_LINE,
+    OUTCOMES_BY_WORKFLOW,
+    SIP_LINE_OUTCOMES,
+    TOPICS,
+    WORKFLOW_OUTCOMES,
+    Topic,
+)
+from streams.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from streams.worker.calls_agent import CallsAgent
+from streams.worker.faust_app import BATCH_BYTES
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outbox import Outbox, Outgoing
+from streams.worker.pipeline import Work
+from streams.worker.windows_agent import WindowsAgent
+from tests.benchmarks.worker import one
+from tests.topics import callback_of
+
+CALLBACKS_IN_RUN = 250
+ANSWERS_EACH = 8
+RECEIVED_AT = 1_710_163_600_000
+ZSTD = 4
+WINDOWS = WindowSettings(300_000, 3_600_000)
+
+# One Call, eight Answers, two CallAttempts, two OutcomeChanges.
+RECORDS_PER_CALLBACK = 13
+
+MAX_CALLS_PER_CALLBACK = 800
+MAX_CALLS_PER_CHANGE = 186  # a share of 50 results for 250 changes included
+MAX_WIRE_BYTES_PER_CALLBACK = 770
+MAX_BATCHES_PER_THOUSAND = 28  # runs of 250; fewer when runs are longer
+
+
+class RowsInMemory:
+    """A StateTable without RocksDB and changelog topic."""
+
+    name = "rows"
+
+    def __init__(self) -> None:
+        self.store = self
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        """Nothing is stored yet."""
+        return None
+
+    def scan(self, partition: int) -> list[tuple[bytes, bytes]]:
+        """No rows."""
+        return []
+
+    def put(self, partition: int, rows: dict[bytes, bytes | None]) -> list[Outgoing]:
+        """The changelog records."""
+        return [Outgoing("changelog", partition, key, value, []) for key, value in rows.items()]
+
+    def stored(self, partition: int, first_offset: int, last_offset: int) -> None:
+        """Nobody asks."""
+
+
+@dataclass
+class Pipe:
+    """A Pipeline that keeps what it is given."""
+
+    works: list[Work] = field(default_factory=list)
+
+    async def submit(self, work: Work) -> None:
+        """Keep one unit of work."""
+        self.works.append(work)
+
+
+@dataclass
+class Broker:
+    """A producer that counts batches and their bytes."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def create_batch(self) -> Any:
+        """aiokafka's own, as the worker sets it up."""
+        return BatchBuilder(BATCH_BYTES, ZSTD, is_transactional=False)
+
+    async def send_batch(self, batch: Any, topic: str, partition: int) -> asyncio.Future[None]:
+        """Count one batch as sent."""
+        self.sizes.append(len(batch._build()))
+        delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        delivered.set_result(None)
+        return delivered
+
+
+@pytest.fixture
+async def shared() -> Any:
+    registry = Registry("http://127.0.0.1:1")
+    for schema_id, topic in enumerate(TOPICS, start=1):
+        registry._ids[topic.name] = schema_id
+        registry._writers[schema_id] = codec.parsed_schema(topic.record)
+    yield {
+        "registry": registry,
+        "partitions": {topic.name: 1 for topic in TOPICS},
+        "metrics": WorkerMetrics(),
+        "settle": lambda message: None,
+        "fail": pytest.fail,
+    }
+    await registry.aclose()
+
+
+def run_of(topic: Topic, values: list[tuple[bytes, bytes]], first: int = 0) -> Any:
+    """A message with one run of records from offset `first` on, keys and values given."""
+    headers = headers_for(topic.record, "a" * 32, "/x", RECEIVED_AT, "b" * 32)
+    records = [
+        SimpleNamespace(topic=topic.name, partition=0, offset=offset, key=key, value=value, headers=headers)
+        for offset, (key, value) in enumerate(values, start=first)
+    ]
+    return SimpleNamespace(partition=0, offset=records[-1].offset, value=records)
+
+
+def callbacks(first: int = 0) -> Any:
+    """A run of callbacks."""
+    numbers = range(first, first + CALLBACKS_IN_RUN)
+    some = [callback_of(one(number, ANSWERS_EACH), RECEIVED_AT) for number in numbers]
+    schema_id = TOPICS.index(CALLBACKS) + 1
+    return run_of(CALLBACKS, [(one.details[0].call_id.encode(), codec.encode(schema_id, one)) for one in some], first)
+
+
+async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:
+    """What the agent submits for the second run, and how many calls of functions, C's included, that took."""
+    await agent.take(first)  # fills every cache
+    calls = [0]
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        if event in ("call", "c_call"):
+            calls[0] += 1
+
+    sys.setprofile(count)
+    try:
+        await agent.take(second)
+    finally:
+        sys.setprofile(None)
+    return agent._pipeline.works[-1], calls[0]
+
+
+def calls_agent(shared: Any) -> CallsAgent:
+    """The agent of callbacks."""
+    table: Any = RowsInMemory()
+    pipe: Any = Pipe()
+    return CallsAgent(table=table, zone=ZoneInfo("UTC"), pipeline=pipe, **shared)
+
+
+async def test_a_callback_takes_so_many_calls_of_functions(shared: Any) -> None:
+    work, calls = await counted(calls_agent(shared), callbacks(), callbacks(CALLBACKS_IN_RUN))
+
+    assert len(work.outputs) == RECORDS_PER_CALLBACK * CALLBACKS_IN_RUN
+    assert calls / CALLBACKS_IN_RUN <= MAX_CALLS_PER_CALLBACK
+
+
+@pytest.mark.parametrize(
+    ("dimension", "changes", "results"),
+    [(WORKFLOW, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES), (SIP_LINE, OUTCOMES_BY_SIP_LINE, SIP_LINE_OUTCOMES)],
+)
+async def test_a_change_takes_so_many_calls_of_functions(
+    dimension: str, changes: Topic, results: Topic, shared: Any
+) -> None:
+    calls_of = calls_agent(shared)
+    work, _ = await counted(calls_of, callbacks(), callbacks(CALLBACKS_IN_RUN))
+    values = [(output.key, output.value or b"") for output in work.outputs if output.topic == changes.name]
+    table: Any = RowsInMemory()
+    pipe: Any = Pipe()
+    agent = WindowsAgent(table=table, dimension=dimension, results=results, settings=WINDOWS, pipeline=pipe, **shared)
+    agent._windows[0] = Windows(dimension, WINDOWS)
+
+    _, calls = await counted(agent, run_of(changes, values), run_of(changes, values, CALLBACKS_IN_RUN))
+
+    assert len(values) == CALLBACKS_IN_RUN
+    assert calls / CALLBACKS_IN_RUN <= MAX_CALLS_PER_CHANGE
+
+
+async def test_each_record_is_encoded_once_and_never_by_fastavro(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded, encode = Counter[str](), codec.encode
+
+    def counting(schema_id: int, record: Record) -> bytes:
+        encoded[type(record).__name__] += 1
+        return encode(schema_id, record)
+
+    message = callbacks()
+    monkeypatch.setattr(codec, "encode", counting)
+    monkeypatch.setattr(codec, "encode_by_fastavro", pytest.fail)
+    monkeypatch.setattr(codec, "decode_by_fastavro", pytest.fail)
+    await calls_agent(shared).take(message)
+
+    assert {name: number / CALLBACKS_IN_RUN for name, number in encoded.items()} == {
+        "Call": 1,
+        "Answer": ANSWERS_EACH,
+        "CallAttempt": 2,
+        "OutcomeChange": 2,
+    }
+
+
+async def test_a_callback_is_so_many_bytes_on_the_wire_in_so_many_batches(shared: Any) -> None:
+    work, _ = await counted(calls_agent(shared), callbacks(), callbacks(CALLBACKS_IN_RUN))
+    broker = Broker()
+    outbox = Outbox(lambda: broker)
+
+    await outbox.hand_over(work.rows)
+    await outbox.hand_over(work.outputs)
+
+    assert sum(broker.sizes) / CALLBACKS_IN_RUN <= MAX_WIRE_BYTES_PER_CALLBACK
+    assert len(broker.sizes) * 1000 / CALLBACKS_IN_RUN <= MAX_BATCHES_PER_THOUSAND
