@@ -20,6 +20,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,11 @@ def main() -> None:
         job = Job.make(largest, options.answers, ids)
         broker = Broker(kafka.bootstrap_servers, PARTITIONS)
         bench = Bench(broker, registry.url, ids, job, Path(temporary), options.warm_up)
-        for run in _measure_all(bench, runners, options.repetitions, options.callbacks):
-            runs.append(run)
-            if options.out:
-                report.write_json(options.out, runs, {"machine": about, "arguments": _plain(options)})
+        with suppress(KeyboardInterrupt):  # what is measured by then is shown
+            for run in _measure_all(bench, runners, options.repetitions, options.callbacks):
+                runs.append(run)
+                if options.out:
+                    report.write_json(options.out, runs, {"machine": about, "arguments": _plain(options)})
     report.show(runs)
     print(f"{time.monotonic() - started:.0f} s in all")
     if options.plot:
