@@ -72,10 +72,12 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = self._gauge("webhook_in_flight", "Requests being worked on.")
-        self.in_flight_limit = self._gauge("webhook_in_flight_limit", "Requests over this are answered 429.", "sum")
+        self.in_flight_limit = self._gauge(
+            "webhook_in_flight_limit", "Requests over this are answered 429; workers share it.", "sum"
+        )
         self.in_flight_bytes = self._gauge("webhook_in_flight_bytes", "Body bytes held in memory.")
         self.in_flight_bytes_limit = self._gauge(
-            "webhook_in_flight_bytes_limit", "Bytes over this are answered 429.", "sum"
+            "webhook_in_flight_bytes_limit", "Bytes over this are answered 429; workers share it.", "sum"
         )
         self.signatures = Counter(
             "webhook_signatures_total",

@@ -144,7 +144,11 @@ class Workers:
         pause_s = FIRST_RESTART_S
         while not self._stopping.is_set():
             started = time.monotonic()
-            exit_code = await self._run(worker)
+            try:
+                exit_code = await self._run(worker)
+            except OSError as error:  # no process to be had: too many, or no memory
+                log.error("worker.not_started", worker=worker.number, reason=error.strerror)
+                exit_code = 1
             if self._stopping.is_set():
                 return
             if exit_code > 0 and not worker.has_served and not self.failed.done():
@@ -165,7 +169,11 @@ class Workers:
             fds = (self._hook_socket.fileno(), theirs.fileno())
             arguments = (str(worker.number), *map(str, fds), str(self._metrics_dir))
             command = (sys.executable, "-m", "gateway", "serve-worker", *arguments)
-            worker.process = await asyncio.create_subprocess_exec(*command, pass_fds=fds)
+            try:
+                worker.process = await asyncio.create_subprocess_exec(*command, pass_fds=fds)
+            except OSError:
+                ours.close()
+                raise
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             with suppress(ConnectionError, msgspec.DecodeError):
