@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import socket
 import time
@@ -108,14 +109,17 @@ async def serve_worker(settings: GatewaySettings, place: Place) -> None:
     leftovers = leftover_spools(settings.spool_dir or "", settings.workers) if is_first else []
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=place.control_fd))
     report = Report(is_serving=False, faults=[], notes=[])
-    telling = [asyncio.create_task(_report(gateway, report, writer)), asyncio.create_task(_stop_at_end(reader, stop))]
+    telling = asyncio.create_task(_report(gateway, report, writer))
+    parents_end = asyncio.create_task(_stop_at_end(reader, stop))
     async with _open(gateway, spool, leftovers):
         await _wait_for_kafka(gateway, stop)
         report.is_serving = True
         with socket.socket(fileno=place.hook_fd) as hook_socket:
             await _serve_webhook(gateway, hook_socket, stop)
-    for task in telling:
-        task.cancel()
+    if parents_end.done():
+        shutil.rmtree(place.metrics_dir, ignore_errors=True)  # the parent cannot any more
+    telling.cancel()
+    parents_end.cancel()
     writer.close()
 
 

@@ -230,12 +230,19 @@ async def are_in_flight(client: Client, count: int) -> bool:
     return (await metrics(client))["webhook_in_flight"] == count
 
 
+def counter_files(metrics_dir: Path) -> set[str]:
+    return {file.name for file in metrics_dir.glob("counter_*.db")}
+
+
 async def test_workers_end_when_their_parent_is_killed(client: Client) -> None:
     workers = workers_of(client.gateway)
+    metrics_dir = Path(workers[0].cmdline()[-1])
+    assert counter_files(metrics_dir) == {"counter_1.db", "counter_2.db"}
 
     client.gateway.kill()
 
     await wait_until(lambda: not any(worker.is_running() for worker in workers), 15, "the workers' end")
+    assert counter_files(metrics_dir) == set()
 
 
 async def test_all_workers_together_keep_to_the_days_quarantine_also_after_a_death(
