@@ -25,11 +25,15 @@ class InFlight:
         self.requests = 0
         self.bytes = 0
 
+    def require_place(self) -> None:
+        """Raises OverLimitError when there is none for one more request."""
+        if self.requests >= self.max_requests:
+            raise OverLimitError(f"{self.max_requests} requests are in flight")
+
     @contextmanager
     def admit(self) -> "Iterator[Admission]":
         """Hold a place until the block ends. Raises OverLimitError when there is none."""
-        if self.requests >= self.max_requests:
-            raise OverLimitError(f"{self.max_requests} requests are in flight")
+        self.require_place()
         admission = Admission(self)
         self.requests += 1
         try:

@@ -1,8 +1,14 @@
-"""How long a connection may take to say what it wants: uvicorn has no limit, so a sender of nothing stays for ever."""
+"""What uvicorn's HTTP protocol lacks: a deadline for headers, and refusals that cost nothing.
+
+Without a deadline a sender of nothing stays for ever. Without cheap refusals a gateway that refuses everything is as
+slow as one that works.
+"""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _ANSWER = (
@@ -15,15 +21,20 @@ _PROBLEM = (
 )
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline from the first byte awaited to the last header.
+Refuse = Callable[[str, str], bytes | None]  # method, path -> a whole response, or None to go on
 
-    It runs from the connection's start, and anew from the first byte of each later request; between requests uvicorn's
-    own keep-alive time holds.
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with a deadline from the first byte awaited to the last header, and with `refuse`.
+
+    The deadline runs from the connection's start, and anew from the first byte of each later request; between requests
+    uvicorn's own keep-alive time holds. A refused request has it for its body too, which is dropped as it comes.
     """
 
     headers_timeout_s = 10.0
+    refuse: Refuse | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -35,12 +46,42 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_refused = False
         if self._deadline is None:
             self._await_headers()
 
     def on_headers_complete(self) -> None:
+        response = self._refusal()
+        if response is None:
+            self._have_headers()
+            super().on_headers_complete()
+            return
+        self._is_refused = True
+        self.transport.write(response)
+        if self.expect_100_continue or not self.parser.should_keep_alive():
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_refused:
+            super().on_message_complete()
+            return
         self._have_headers()
-        super().on_headers_complete()
+        self._unset_keepalive_if_required()
+        if not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _refusal(self) -> bytes | None:
+        """None also while an earlier request of this connection is unanswered: answers keep their order."""
+        if self.refuse is None or (self.cycle is not None and not self.cycle.response_complete):
+            return None
+        path = httptools.parse_url(self.url).path
+        return self.refuse(self.parser.get_method().decode("ascii"), path.decode("ascii"))
 
     def _await_headers(self) -> None:
         self._deadline = self.loop.call_later(self.headers_timeout_s, self._give_up)
@@ -53,11 +94,15 @@ class PatientProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Answer only when no other answer is under way on this connection."""
         self._deadline = None
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._is_refused and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(_ANSWER % (len(_PROBLEM), _PROBLEM))
         self.transport.close()
 
 
-def patient_protocol(timeout_s: float) -> type[Any]:
-    """The protocol class for uvicorn's `http`."""
-    return type("PatientProtocol", (PatientProtocol,), {"headers_timeout_s": timeout_s})
+def patient_protocol(timeout_s: float, refuse: Refuse | None = None) -> type[Any]:
+    """The protocol class for uvicorn's `http`. refuse: asked for every request, before anything is done with it."""
+    return type(
+        "PatientProtocol",
+        (PatientProtocol,),
+        {"headers_timeout_s": timeout_s, "refuse": staticmethod(refuse) if refuse else None},
+    )

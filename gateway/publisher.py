@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from gateway.errors import PublishError, RecordTooLargeError
+from gateway.limits import TokenBucket
 from gateway.settings import GatewaySettings
 from gateway.spool import SpoolState
 from schemas.errors import SchemaError
@@ -35,6 +36,7 @@ STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another
 RETRY_INTERVAL_S = 0.5
 DOUBT_S = 10.0  # not ready so long after a publish in vain, when no record is left to tell how it goes
 UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
+EXAMINED_PER_S = 100.0  # requests, while publishing is in vain: duplicates and forgeries are still told apart
 STOP_TIMEOUT_S = 2.0  # for each of three steps
 
 log = structlog.get_logger()
@@ -72,6 +74,9 @@ class Publisher(Protocol):
         Repeat: stores it again.
         """
 
+    def admit(self) -> None:
+        """Ask before any work on a request. Raises: PublishError at once for what would be worked on in vain."""
+
     def faults(self) -> list[str]:
         """Why publishing would fail now; empty when ready."""
 
@@ -95,8 +100,10 @@ class KafkaPublisher:
         self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
         self._doubtful_until = 0.0
+        self._doubt_reason = UNACKNOWLEDGED
         self._last_ack_at = 0.0
         self._batch_bytes = BATCH_BYTES
+        self._examined = TokenBucket(EXAMINED_PER_S, time.monotonic())
         self._is_broken = asyncio.Event()
         self._tasks: set[asyncio.Future[None]] = set()
         self._endless: list[asyncio.Future[None]] = []
@@ -114,8 +121,17 @@ class KafkaPublisher:
         if self._registry is not None:
             await self._registry.aclose()
 
+    def admit(self) -> None:
+        """While nothing is acknowledged EXAMINED_PER_S go on, which also tell when it is again; the rest is refused."""
+        faults = self.faults()
+        if not faults:
+            return
+        if self._examined.wait_s(time.monotonic()) > 0:
+            raise PublishError("; ".join(faults))
+        self._examined.take()
+
     def faults(self) -> list[str]:
-        unacknowledged = UNACKNOWLEDGED if self._is_unacknowledged() else ""
+        unacknowledged = self._doubt_reason if self._is_unacknowledged() else ""
         return [fault for fault in (self._kafka_fault or unacknowledged, self._schema_fault) if fault]
 
     def kafka_state(self) -> KafkaState:
@@ -138,7 +154,9 @@ class KafkaPublisher:
                 sent.add_done_callback(partial(self._note_result, producer))
                 stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
         except TimeoutError as error:
-            self._note_timeout(started, sent)
+            self._doubt(started, UNACKNOWLEDGED)
+            if self._last_ack_at < started and sent is not None and not sent.done():
+                self._overdue.add(sent)
             raise PublishError(f"no acknowledgement within {self._settings.publish_timeout_s:g} s") from error
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             if len(value) <= min(batch_bytes, MAX_RECORD_BYTES):
@@ -147,6 +165,7 @@ class KafkaPublisher:
             raise RecordTooLargeError(f"{len(value)} bytes are too many for {topic.name}") from error
         except KafkaError as error:
             self._note_error(producer, error)
+            self._doubt(started, f"Kafka: it refuses records, {type(error).__name__}")
             raise PublishError(f"Kafka refused: {type(error).__name__}") from error
         return Position(topic.name, stored.partition, stored.offset)
 
@@ -165,12 +184,10 @@ class KafkaPublisher:
         if producer is self._producer and not getattr(error, "retriable", False):
             self._is_broken.set()
 
-    def _note_timeout(self, started: float, sent: asyncio.Future[Any] | None) -> None:
+    def _doubt(self, started: float, why: str) -> None:
         """Kafka may answer and yet acknowledge nothing, as without enough in-sync replicas: then we are not ready."""
         if self._last_ack_at < started:
-            self._doubtful_until = time.monotonic() + DOUBT_S
-            if sent is not None and not sent.done():
-                self._overdue.add(sent)
+            self._doubtful_until, self._doubt_reason = time.monotonic() + DOUBT_S, why
 
     def _is_unacknowledged(self) -> bool:
         """Whether nothing was acknowledged since a record that should have been."""

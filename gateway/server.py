@@ -20,15 +20,17 @@ from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
 from gateway.kinds import TOPICS
 from gateway.leftovers import leftover_spools, take_over
-from gateway.patience import patient_protocol
+from gateway.patience import Refuse, patient_protocol
 from gateway.publisher import KafkaPublisher, Publisher
 from gateway.settings import GatewaySettings
 from gateway.shared_metrics import share_values
+from gateway.shedding import Shedding
 from gateway.spool import Spool
 from gateway.spooling import SpoolingPublisher
 from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 
 FIRST_KAFKA_S = 5.0
+BACKLOG = 8192  # connections not yet accepted; the system may allow fewer: over them one waits for 1, 3, 7, 15 s
 CLOSE_S = 15.0  # for a worker to flush, close and end, each step of which has its bound
 
 log = structlog.get_logger()
@@ -165,7 +167,8 @@ async def _open(gateway: Gateway, spool: Spool | None, leftovers: Sequence[Path]
 async def _serve_webhook(gateway: Gateway, hook_socket: socket.socket, stop: asyncio.Event) -> None:
     """Until told to stop, and then until what is in flight is finished."""
     settings = gateway.settings
-    webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s)
+    refuse = Shedding(gateway).refusal
+    webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s, refuse)
     serving = asyncio.create_task(webhook.serve(sockets=[hook_socket]))
     await stop.wait()
     await _drain(gateway, webhook, serving)
@@ -194,16 +197,17 @@ def _finish_timeout_s(settings: GatewaySettings) -> int:
     return int(settings.body_timeout_s + settings.publish_timeout_s) + 1
 
 
-def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float) -> Server:
+def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float, refuse: Refuse | None = None) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http=patient_protocol(headers_timeout_s),
+            http=patient_protocol(headers_timeout_s, refuse),
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=timeout_s,
         )
     )
@@ -211,7 +215,7 @@ def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float) -> Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def _stop_event() -> asyncio.Event:

@@ -123,7 +123,7 @@ class GatewaySettings(BaseModel):
     max_body_bytes: Annotated[int, Field(ge=1, le=2 * 1024 * 1024)] = _env("GATEWAY_MAX_BODY_BYTES", 1024 * 1024)
     body_timeout_s: Seconds = _env("GATEWAY_BODY_TIMEOUT_S", 10.0)
     publish_timeout_s: Seconds = _env("GATEWAY_PUBLISH_TIMEOUT_S", 3.0)
-    max_in_flight_requests: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_REQUESTS", 2000)
+    max_in_flight_requests: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_REQUESTS", 500)
     max_in_flight_bytes: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_BYTES", 128 * 1024 * 1024)
     rate_global_per_s: Rate = _env("GATEWAY_RATE_GLOBAL_PER_S", 0.0)
     rate_source_per_s: Rate = _env("GATEWAY_RATE_SOURCE_PER_S", 0.0)

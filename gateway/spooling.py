@@ -68,6 +68,10 @@ class SpoolingPublisher:
         await self._keep(_content(topic, key, record, headers), max(left_s, SPOOL_MARGIN_S))
         return Position(topic.name, -1, -1, is_spooled=True)
 
+    def admit(self) -> None:
+        if self.faults():
+            self._inner.admit()
+
     def faults(self) -> list[str]:
         """Kafka away is none while the spool has room."""
         faults = self._inner.faults()

@@ -29,6 +29,7 @@ class FakePublisher:
         self.stored: list[Stored] = []
         self.fault = ""
         self.spool: SpoolState | None = None
+        self.is_shedding = False  # refuses before any work when there is a fault
         self.hold: asyncio.Event | None = None
         self.waiting = 0
         self._timeout_s = timeout_s
@@ -47,6 +48,10 @@ class FakePublisher:
         await self._wait()
         self.stored.append(Stored(topic.name, key, record, headers))
         return Position(topic.name, 0, len(self.records(topic)) - 1)
+
+    def admit(self) -> None:
+        if self.is_shedding and self.fault:
+            raise PublishError(self.fault)
 
     def faults(self) -> list[str]:
         return [self.fault] if self.fault else []

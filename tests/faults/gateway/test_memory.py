@@ -19,8 +19,8 @@ async def test_memory_stays_under_its_cap_and_every_request_is_answered_while_ka
     kafka = start_kafka()
     await create_topics(kafka.bootstrap_servers)
 
-    load = await load_a_frozen_gateway(tmp_path, kafka, registry_url, RATE, SECONDS)
+    frozen = await load_a_frozen_gateway(tmp_path, kafka, registry_url, RATE, SECONDS)
 
-    assert set(+load.answers) <= {"429", "503"}, str(load)
-    assert load.answers.total() == load.sent, str(load)
-    assert load.rss_peak < RSS_CAP_MIB, str(load)
+    assert set(+frozen.load.answers) <= {"429", "503"}, str(frozen)
+    assert frozen.load.answers.total() == frozen.load.sent, str(frozen)
+    assert frozen.rss_peak < RSS_CAP_MIB, str(frozen)

@@ -472,7 +472,7 @@ async def test_every_metric_is_exposed_and_none_has_an_id_or_number() -> None:
         'webhook_requests_total{outcome="accepted",source="airudder"} 1.0',
         'webhook_publish_duration_seconds_count{topic="airudder.callbacks.v1"} 1.0',
         "webhook_in_flight 0.0",
-        "webhook_in_flight_limit 2000.0",
+        "webhook_in_flight_limit 500.0",
         'webhook_signatures_total{key_id="k1"} 1.0',
         'webhook_quarantined_total{outcome="kept",reason="malformed"} 0.0',
         f'http_server_request_duration_seconds_count{{http_request_method="POST",http_response_status_code="200",'

@@ -25,7 +25,7 @@ DRIVEN = {
     'http_response_status_code="200"}': 2,
     f'webhook_publish_duration_seconds_count{{topic="{CALLBACKS.name}"}}': 1,
     "webhook_in_flight": 1,
-    "webhook_in_flight_limit": 2000,
+    "webhook_in_flight_limit": 500,
     "webhook_in_flight_bytes": 7,
     "webhook_in_flight_bytes_limit": 128 * 1024 * 1024,
     f'webhook_signatures_total{{key_id="{KEY.id}"}}': 3,

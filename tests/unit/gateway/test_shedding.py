@@ -1,0 +1,235 @@
+"""Refusals before any work: true answers, at once, unread, counted, and the connection goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import pytest
+import structlog
+
+from gateway.app import create_app
+from gateway.errors import PublishError
+from gateway.gateway import Gateway
+from gateway.kinds import TOPICS
+from gateway.publisher import EXAMINED_PER_S, KafkaPublisher
+from gateway.server import _listen, _server
+from gateway.shedding import Shedding
+from tests.fakes import FakePublisher
+from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.waiting import wait_until
+
+HEADERS_TIMEOUT_S = 0.4
+ANSWER_S = 5.0
+BODY = to_body(EXAMPLE)
+
+
+class Answer(NamedTuple):
+    """One response as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    document: Any
+
+
+class Connection:
+    """A raw connection to the webhook."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def write(self, body: bytes = BODY, sent: bytes | None = None, path: str = WEBHOOK, *more: str) -> None:
+        """A signed request; of its body only `sent` when that is given."""
+        lines = [f"POST {path} HTTP/1.1", "host: gateway", f"content-length: {len(body)}", *more]
+        lines += [f"{name}: {value}" for name, value in signed(body).items()]
+        self.writer.write("\r\n".join([*lines, "\r\n"]).encode() + (body if sent is None else sent))
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(ANSWER_S):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
+            document = json.loads(await self._reader.readexactly(int(headers["content-length"])))
+        return Answer(int(head[0].split()[1]), headers, document)
+
+    async def rest(self) -> bytes:
+        """What comes until the gateway closes."""
+        async with asyncio.timeout(ANSWER_S):
+            return await self._reader.read()
+
+
+class Door:
+    """A gateway in memory behind its real HTTP server."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.publisher = FakePublisher()
+        self.gateway = Gateway(settings(**changes), self.publisher)
+        self.socket = _listen("127.0.0.1", 0)
+        shedding = Shedding(self.gateway)
+        self.server = _server(create_app(self.gateway), 1, HEADERS_TIMEOUT_S, shedding.refusal)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        reader, writer = await asyncio.open_connection(*self.socket.getsockname())
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.close()
+
+    def outcome(self, outcome: str) -> float:
+        labels = {"source": "airudder", "outcome": outcome}
+        return self.gateway.metrics.registry.get_sample_value("webhook_requests_total", labels) or 0
+
+
+@asynccontextmanager
+async def open_door(**changes: Any) -> AsyncIterator[Door]:
+    door = Door(**changes)
+    serving = asyncio.create_task(door.server.serve(sockets=[door.socket]))
+    try:
+        await wait_until(lambda: door.server.started, 5, "the server to have started")
+        yield door
+    finally:
+        door.server.should_exit = True
+        await serving
+
+
+def away(door: Door) -> None:
+    door.publisher.fault = "Kafka: away"
+    door.publisher.is_shedding = True
+
+
+async def test_what_would_be_published_in_vain_is_503_before_its_body_is_here_and_the_connection_goes_on() -> None:
+    async with open_door() as door, door.connection() as connection:
+        away(door)
+        connection.write(sent=BODY[:10])
+        refused = await connection.answer()
+        connection.writer.write(BODY[10:])
+        connection.write()
+        again = await connection.answer()
+        door.publisher.fault = ""
+        connection.write()
+        accepted = await connection.answer()
+
+        assert (refused.status, again.status, accepted.status) == (503, 503, 200)
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.document["detail"] == "Kafka: away"
+        assert len(door.publisher.stored) == 1
+        assert (door.outcome("broker_unavailable"), door.outcome("accepted")) == (2, 1)
+
+
+async def test_over_the_limit_in_flight_it_is_429_before_its_body_is_here() -> None:
+    async with open_door(max_in_flight_requests=1) as door, door.connection() as first, door.connection() as second:
+        door.publisher.hold = asyncio.Event()
+        first.write()
+        await wait_until(lambda: door.publisher.waiting, 5, "the first request in flight")
+        second.write(sent=b"")
+        refused = await second.answer()
+        door.publisher.hold.set()
+
+        assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+        assert "connection" not in refused.headers
+        assert (await first.answer()).status == 200
+        assert door.outcome("limited") == 1
+
+
+@pytest.mark.parametrize(
+    "more", [("expect: 100-continue",), ("connection: close",)], ids=["100-continue", "connection: close"]
+)
+async def test_after_a_refusal_the_connection_closes_where_it_cannot_go_on(more: tuple[str]) -> None:
+    async with open_door() as door, door.connection() as connection:
+        away(door)
+        connection.write(BODY, b"", WEBHOOK, *more)
+
+        assert (await connection.answer()).status == 503
+        assert await connection.rest() == b""
+
+
+async def test_the_body_of_a_refused_request_is_not_waited_for_longer_than_headers_are() -> None:
+    async with open_door() as door, door.connection() as connection:
+        away(door)
+        connection.write(sent=BODY[:10])
+        await connection.answer()
+        connection.writer.write(BODY[10:20])
+
+        assert await connection.rest() == b""  # no second answer either
+
+
+async def test_a_refused_chunked_body_is_dropped_and_the_next_request_answered() -> None:
+    async with open_door() as door, door.connection() as connection:
+        away(door)
+        head = f"POST {WEBHOOK} HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n\r\n"
+        connection.writer.write(head.encode() + b"2\r\nab\r\n")
+        refused = await connection.answer()
+        connection.writer.write(b"3\r\ncde\r\n0\r\n\r\n")
+        door.publisher.fault = ""
+        connection.write()
+
+        assert (refused.status, (await connection.answer()).status) == (503, 200)
+
+
+async def test_a_pipelined_request_is_not_answered_before_the_one_ahead_of_it() -> None:
+    async with open_door() as door, door.connection() as connection:
+        door.publisher.hold = asyncio.Event()
+        connection.write()
+        await wait_until(lambda: door.publisher.waiting, 5, "the first request in flight")
+        door.publisher.is_shedding, door.publisher.fault = True, "Kafka: away"
+        connection.write(to_body(with_detail(call_id="second")))
+        (protocol,) = door.server.server_state.connections
+        await wait_until(lambda: getattr(protocol, "pipeline", None), 5, "the second request behind the first")
+        door.publisher.hold.set()
+
+        assert [(await connection.answer()).status, (await connection.answer()).status] == [200, 503]
+
+
+async def test_other_paths_and_methods_are_told_what_they_are_as_ever() -> None:
+    async with open_door() as door, door.connection() as connection:
+        away(door)
+        connection.write(path="/elsewhere")
+
+        assert (await connection.answer()).status == 404
+
+
+async def test_a_fault_of_its_own_lets_the_request_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_door() as door, door.connection() as connection:
+        monkeypatch.setattr(door.publisher, "admit", None)
+        connection.write()
+
+        assert (await connection.answer()).status == 200
+
+
+async def test_refusals_are_told_to_the_log_once_a_second_and_not_one_by_one() -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with open_door() as door, door.connection() as connection:
+            away(door)
+            for _ in range(20):
+                connection.write()
+                await connection.answer()
+            await wait_until(lambda: told(logs), 5, "the log's line")
+
+    assert told(logs) == [{"broker_unavailable": 20, "event": "callbacks.refused", "log_level": "warning"}]
+    assert not [line for line in logs if line["event"] == "callback"]
+
+
+def told(logs: list[Any]) -> list[Any]:
+    return [line for line in logs if line["event"] == "callbacks.refused"]
+
+
+def test_while_kafka_is_away_some_requests_are_worked_on_and_all_when_it_is_back() -> None:
+    publisher = KafkaPublisher(settings(), TOPICS)
+    admitted = sum(is_admitted(publisher) for _ in range(5000))
+    publisher._kafka_fault = publisher._schema_fault = ""
+
+    assert EXAMINED_PER_S <= admitted < 10 * EXAMINED_PER_S
+    assert all(is_admitted(publisher) for _ in range(5000))
+
+
+def is_admitted(publisher: KafkaPublisher) -> bool:
+    try:
+        publisher.admit()
+    except PublishError:
+        return False
+    return True
