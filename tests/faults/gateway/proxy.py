@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can swallow what goes through it, as a network that drops packets does."""
+"""A TCP proxy on loopback that can swallow or delay what goes through it, as bad networks and slow brokers do."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Proxy:
         self.port = free_ports(1)[0]
         self.target_port = 0
         self._is_swallowing = False
+        self._delay_s = 0.0
         self._victims: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
@@ -28,9 +29,14 @@ class Proxy:
         """From now on: connections open, bytes go in, nothing comes out."""
         self._is_swallowing = True
 
+    def delay(self, seconds: float) -> None:
+        """From now on: what the broker answers arrives so much later, in order and complete."""
+        self._delay_s = seconds
+
     def forward(self) -> None:
-        """Forward again; connections that lost bytes are cut, new ones work."""
+        """Forward again, at once; connections that lost bytes are cut, new ones work."""
         self._is_swallowing = False
+        self._delay_s = 0.0
         self._loop.call_soon_threadsafe(self._cut_victims)
 
     def __enter__(self) -> Self:
@@ -57,21 +63,32 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             there, back = await asyncio.open_connection(LOOPBACK, self.target_port)
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer, is_answer=True))
         writer.close()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool = False) -> None:
+        """Forward until the source ends. What is on its way is not overtaken when the delay gets shorter."""
+        underway: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        delivering = asyncio.create_task(self._deliver(underway, sink))
         try:
             while chunk := await source.read(CHUNK_BYTES):
                 if self._is_swallowing:
                     self._victims.add(sink)
                     continue
-                sink.write(chunk)
-                await sink.drain()
+                underway.put_nowait((self._loop.time() + (self._delay_s if is_answer else 0), chunk))
+            underway.put_nowait((0, b""))
+            await delivering
         except OSError:
             pass
         finally:
+            delivering.cancel()
             sink.close()
+
+    async def _deliver(self, underway: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter) -> None:
+        while (arrival := await underway.get())[1]:
+            await asyncio.sleep(max(0.0, arrival[0] - self._loop.time()))
+            sink.write(arrival[1])
+            await sink.drain()
 
     def _cut_victims(self) -> None:
         for writer in self._victims:
