@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from schemas.topics import TOPICS
 from streams.admin import check_topics
 from streams.errors import SettingsError, StreamsError
 from streams.settings import WorkerSettings
+from streams.snapshot import RegistryAwayError
 from streams.worker.app import Worker
 from streams.worker.ops import OpsServer, create_ops_app
 
@@ -60,26 +62,28 @@ async def _run(settings: WorkerSettings) -> None:
 
 
 async def _wait_for_topics(settings: WorkerSettings) -> dict[str, int]:
-    """Partitions by topic. A broker that is still starting is waited for; a missing topic is not."""
-    async with asyncio.timeout(START_DEADLINE_S):
-        while True:
-            try:
-                return await check_topics(settings.kafka, settings.app_id)
-            except StreamsError as error:
-                if not error.retriable:
-                    raise
-                log.warning("broker.waiting", detail=str(error))
-            await asyncio.sleep(RETRY_PAUSE_S)
+    """Partitions by topic. A broker that is still starting is waited for, within a bound; a missing topic is not."""
+    until = time.monotonic() + START_DEADLINE_S
+    while True:
+        try:
+            return await check_topics(settings.kafka, settings.app_id)
+        except StreamsError as error:
+            if not error.retriable or time.monotonic() > until:
+                raise
+            log.warning("broker.waiting", detail=str(error))
+        await asyncio.sleep(RETRY_PAUSE_S)
 
 
 async def _register(registry: Registry) -> None:
-    async with asyncio.timeout(START_DEADLINE_S):
-        while True:
-            try:
-                return await registry.register(TOPICS)
-            except RegistryUnavailableError as error:
-                log.warning("registry.waiting", detail=str(error))
-            await asyncio.sleep(RETRY_PAUSE_S)
+    until = time.monotonic() + START_DEADLINE_S
+    while True:
+        try:
+            return await registry.register(TOPICS)
+        except RegistryUnavailableError as error:
+            if time.monotonic() > until:
+                raise RegistryAwayError(str(error)) from error
+            log.warning("registry.waiting", detail=str(error))
+        await asyncio.sleep(RETRY_PAUSE_S)
 
 
 @contextmanager
