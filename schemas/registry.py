@@ -5,6 +5,7 @@ after the start stops nobody who sees only known ids.
 """
 
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 import httpx2
@@ -18,7 +19,7 @@ from confluent_kafka.schema_registry import (
 from fastavro.types import Schema as AvroSchema
 
 from schemas import codec
-from schemas.errors import RegistryError, RegistryUnavailableError, UnknownSchemaError
+from schemas.errors import DecodeError, RegistryError, RegistryUnavailableError, UnknownSchemaError
 from schemas.records import Record
 from schemas.topics import Topic
 
@@ -72,6 +73,21 @@ class Registry:
         if writer is None:
             writer = await self._look_up(schema_id)
         return codec.decode(data, writer, record)
+
+    def is_known(self, data: bytes) -> bool:
+        """Whether wire bytes can be decoded, or given up, without a question to the registry."""
+        try:
+            return codec.schema_id_of(data) in self._writers
+        except DecodeError:
+            return True
+
+    async def learn(self, data: bytes) -> None:
+        """Ask for the schema that wire bytes name. One that the registry does not have is left for `decode` to tell.
+
+        Raises: RegistryUnavailableError.
+        """
+        with suppress(UnknownSchemaError):
+            await self._look_up(codec.schema_id_of(data))
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""

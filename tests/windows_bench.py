@@ -56,6 +56,9 @@ class LocalRegistry:
     async def decode(self, data: bytes, kind: type[Any]) -> Any:
         return codec.decode(data, codec.parsed_schema(kind.__name__), kind)
 
+    def is_known(self, data: bytes) -> bool:
+        return True
+
     def encode(self, topic: Topic, record: Record) -> bytes:
         return codec.encode(1, record)
 
@@ -93,10 +96,15 @@ class WindowsBench:
             metrics=WorkerMetrics(),
             settle=self._settle,
             fail=self.failures.append,
+            hold=lambda tp: None,
+            release=self._release,
         )
 
     def _settle(self, message: Any) -> None:
         self.settled += 1
+
+    async def _release(self, tp: TP) -> None:
+        raise AssertionError("nothing is ever held here")
 
     async def take(self, changes: Sequence[tuple[str, OutcomeChange]]) -> None:
         """One run of changes, each under the key of its workflow."""

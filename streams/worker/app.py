@@ -132,6 +132,8 @@ class Worker:
             "metrics": self.metrics,
             "settle": lambda message: self.app.consumer.settle(message),
             "fail": self.fail,
+            "hold": lambda tp: self.app.consumer.pause_partitions({tp}),
+            "release": lambda tp: self.app.consumer.release(tp),
         }
 
     def _table(self, name: str) -> StateTable:
@@ -259,6 +261,8 @@ class Worker:
                 await self.horizon.stop()
         except TimeoutError:
             self.fail(TimeoutError(f"not stopped within {STOP_TIMEOUT_S} s"))
+        except Exception as error:
+            self.fail(error)
 
     async def _crashed(self) -> None:
         await self.app._crashed.wait()

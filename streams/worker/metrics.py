@@ -40,4 +40,9 @@ class WorkerMetrics:
         self.schema_registry_waits = Counter(
             "schema_registry_waits", "Times a record waited for the schema registry", registry=self.registry
         )
+        self.waiting_partitions = Gauge(
+            "schema_registry_waiting_partitions",
+            "Partitions that wait for a schema the registry has not told yet",
+            registry=self.registry,
+        )
         self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)

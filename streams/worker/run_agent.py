@@ -6,7 +6,7 @@ becomes a dead letter, and when neither works the process ends without a commit.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -23,6 +23,7 @@ from streams.errors import StreamsError
 from streams.worker.dead_letters import dead_letter, dead_letter_headers
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing, partition_of
+from streams.worker.parking import REGISTRY_PAUSE_S, Parking
 from streams.worker.pipeline import Pipeline, Work
 
 log = structlog.get_logger()
@@ -31,7 +32,6 @@ R = TypeVar("R", bound=Record)
 
 YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
 OVERHEAD_BYTES: Final = 4096  # headers and the batch around one record
-REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Permanent(Exception):
@@ -60,6 +60,8 @@ class RunAgent:
         metrics: WorkerMetrics,
         settle: Callable[[Message], None],
         fail: Callable[[BaseException], None],
+        hold: Callable[[TP], None],
+        release: Callable[[TP], Awaitable[None]],
     ) -> None:
         self.registry = registry
         self.metrics = metrics
@@ -74,17 +76,24 @@ class RunAgent:
         self._faults = _PermanentFaults(self.stage)
         # One at a time: what is computed first must also be submitted first.
         self.busy = asyncio.Lock()
+        self._parking = Parking(registry, metrics, self._guarded, hold, release, fail)
 
     async def body(self, stream: Any) -> None:
         """The Faust agent's body."""
         async for event in stream.noack().events():
-            try:
-                async with self.busy:
-                    self._follow(event.message)
-                    await self.take(event.message)
-            except Exception as error:
-                self._fail(error)
-                await asyncio.Event().wait()  # never go on to the next run: the process is ending
+            await self._guarded(event.message, is_new=True)
+
+    async def _guarded(self, message: Message, *, is_new: bool = False) -> None:
+        """Work one run off, or put it aside. Never raises: what goes wrong ends the process."""
+        try:
+            async with self.busy:
+                if is_new:
+                    self._follow(message)
+                if not (is_new and self._parking.take_over(message)):
+                    await self.take(message)
+        except Exception as error:
+            self._fail(error)
+            await asyncio.Event().wait()  # never go on to the next run: the process is ending
 
     def _follow(self, message: Message) -> None:
         """Make sure that no run of the partition was lost between the fetcher and here. Raises: LostRunError."""
@@ -108,6 +117,7 @@ class RunAgent:
 
     async def reset(self) -> None:
         """Drop what is on its way; its runs will be read again."""
+        await self._parking.reset()
         self._taken.clear()
         await self._pipeline.reset()
 

@@ -200,6 +200,13 @@ class RunConsumer(driver.Consumer):
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full queue makes the delivery wait, which holds the fetcher back without a sleep."""
 
+    async def release(self, tp: TP) -> None:
+        """Go on with a paused partition, behind what was delivered: more may have been fetched, and dropped."""
+        if (next_offset := self._next.get(tp)) is not None:
+            await self._thread.seek_wait({tp: next_offset})
+        # A key of a fetch is aiokafka's, and Faust lets no other than its own in here.
+        self.resume_partitions({TP(*tp)})
+
     async def perform_seek(self) -> None:
         """Go back to the committed offsets. What was delivered before counts no more.
 

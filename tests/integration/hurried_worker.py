@@ -1,13 +1,15 @@
 """A worker whose patience is short, and which hangs where it is told: for tests of how a worker ends.
 
 HURRIED_NO_PROGRESS_S, HURRIED_LOOP_STUCK_S   the bounds of the watchdog
-HURRIED_HANG                                  at a callback with the key `hang`: `awaits` for ever, or `blocks`
+HURRIED_HANG          at a callback with the key `hang`: `awaits` for ever, `blocks` or `raises`; or `fetches` nothing
+HURRIED_FILE_BYTES    no file may grow beyond: what a full disk does to the store, without a disk to fill
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 import time
 from typing import Any
@@ -24,6 +26,8 @@ def hurry() -> None:
     watchdog.CHECK_INTERVAL_S = 1.0  # type: ignore[misc]
     watchdog.NO_PROGRESS_S = float(os.environ.pop("HURRIED_NO_PROGRESS_S", "180"))  # type: ignore[misc]
     ops.LOOP_STUCK_S = float(os.environ.pop("HURRIED_LOOP_STUCK_S", "30"))  # type: ignore[misc]
+    if most := int(os.environ.pop("HURRIED_FILE_BYTES", "0")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     how = os.environ.pop("HURRIED_HANG", "")
     take = CallsAgent.take
 

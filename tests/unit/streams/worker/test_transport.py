@@ -601,6 +601,21 @@ async def test_a_partition_never_committed_is_read_from_its_beginning(ours: Any)
     assert [run.offsets for run in delivered] == [[3, 4]]
 
 
+async def test_a_partition_that_was_held_goes_on_behind_what_was_delivered(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    fetched_as = driver.ensure_aiokafka_TP(P0)
+    ours._set_active_tps({P0, P1})
+    await ours._deliver_all(batch(5, 6, tp=fetched_as), {P0, P1})
+    ours.pause_partitions({fetched_as})
+    await ours._deliver_all(batch(7, 8, tp=fetched_as), ours._get_active_partitions())
+    assert [run.offsets for run in delivered] == [[5, 6]]
+
+    await ours.release(fetched_as)
+    assert ours._thread.sought == [{P0: 7}]
+    await ours._deliver_all(batch(7, 8, tp=fetched_as), ours._get_active_partitions())
+    assert [run.offsets for run in delivered] == [[5, 6], [7, 8]]
+
+
 # -- back-pressure and rebalances
 
 

@@ -1,0 +1,123 @@
+"""A run that waits for the registry is put aside with what follows in its partition, and worked off in order."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from schemas.errors import RegistryError, RegistryUnavailableError
+from streams.worker import parking
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.parking import Parking
+from tests.unit.streams.worker.fakes import turn
+
+P0, P1 = TP("callbacks", 0), TP("callbacks", 1)
+KNOWN, NEW = b"\x00\x00\x00\x00\x01rest", b"\x00\x00\x00\x00\x09rest"
+
+
+class Registry:
+    """Knows one schema; tells others unless it is away."""
+
+    def __init__(self) -> None:
+        self.known = {KNOWN[:5]}
+        self.trouble: Exception | None = RegistryUnavailableError("away")
+
+    def is_known(self, head: bytes) -> bool:
+        return head in self.known
+
+    async def learn(self, head: bytes) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.known.add(head)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.registry, self.metrics = Registry(), WorkerMetrics()
+        self.taken: list[int] = []
+        self.held: list[TP] = []
+        self.released: list[TP] = []
+        self.failures: list[BaseException] = []
+        made: Any = self.registry
+        self.parking = Parking(made, self.metrics, self._take, self.held.append, self._release, self.failures.append)
+
+    async def _take(self, message: Any) -> None:
+        self.taken.append(message.offset)
+
+    async def _release(self, tp: TP) -> None:
+        self.released.append(tp)
+
+    @property
+    def waiting(self) -> float:
+        value: float = self.metrics.waiting_partitions._value.get()
+        return value
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(parking, "REGISTRY_PAUSE_S", (0.0,))
+    return Bench()
+
+
+def run(offset: int, *values: bytes | None, tp: TP = P0) -> Any:
+    records = [SimpleNamespace(value=value) for value in values]
+    return SimpleNamespace(tp=tp, topic=tp.topic, partition=tp.partition, offset=offset, value=records)
+
+
+async def test_a_run_of_known_schemas_is_not_taken_over(bench: Bench) -> None:
+    assert not bench.parking.take_over(run(1, KNOWN, None))
+    assert (bench.held, bench.waiting) == ([], 0)
+
+
+async def test_a_run_with_a_new_schema_waits_with_what_follows_in_its_partition_only(bench: Bench) -> None:
+    assert bench.parking.take_over(run(1, KNOWN, NEW))
+    assert bench.parking.take_over(run(2, KNOWN))
+    assert not bench.parking.take_over(run(1, KNOWN, tp=P1))
+    await turn()
+
+    assert (bench.taken, bench.held, bench.waiting) == ([], [P0], 1)
+    assert bench.metrics.schema_registry_waits._value.get() > 0
+    await bench.parking.reset()
+
+
+@pytest.mark.parametrize("answer", ["told", "no such schema"])
+async def test_once_the_registry_answers_it_is_worked_off_in_order_and_the_partition_goes_on(
+    bench: Bench, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for offset in (1, 2, 3):
+        bench.parking.take_over(run(offset, NEW))
+    await turn()
+    if answer != "told":
+
+        async def learn(head: bytes) -> None:
+            """As for an id that the registry does not have."""
+
+        monkeypatch.setattr(bench.registry, "learn", learn)
+    bench.registry.trouble = None
+    await turn(100)
+
+    assert (bench.taken, bench.released, bench.waiting) == ([1, 2, 3], [P0], 0)
+    assert bench.parking.take_over(run(4, NEW)) == (answer != "told")
+    await bench.parking.reset()
+
+
+async def test_after_a_rebalance_nothing_of_it_is_left(bench: Bench) -> None:
+    bench.parking.take_over(run(1, NEW))
+    await bench.parking.reset()
+    bench.registry.trouble = None
+    await turn(100)
+
+    assert (bench.taken, bench.released, bench.waiting) == ([], [], 0)
+
+
+async def test_a_registry_that_refuses_ends_the_process(bench: Bench) -> None:
+    bench.registry.trouble = RegistryError("401")
+    bench.parking.take_over(run(1, NEW))
+    await asyncio.wait_for(turn(100), 5)
+
+    assert [type(failure) for failure in bench.failures] == [RegistryError]
+    await bench.parking.reset()
