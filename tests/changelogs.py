@@ -72,12 +72,16 @@ class Changelogs:
         for topic in self.topics:
             await self._configure(ConfigResourceType.TOPIC, topic, {**self._configuration, **AT_ONCE})
 
-    async def wait_for_compaction(self) -> None:
-        """Wait until every partition has lost records in its middle; the broker keeps what it wrote last."""
+    async def wait_for_compaction(self, *tables: str) -> None:
+        """Wait until every partition of these tables, written to more than once, has lost records.
+
+        What was written last is always there: the broker compacts no segment that may still grow.
+        """
+        topics = [changelog_name(DEFAULT_APP_ID, table) for table in tables]
 
         async def is_compacted() -> bool:
-            ends = await self.ends()
-            return all([len(await self.read(tp)) < end for tp, end in ends.items() if end > 1])
+            ends = {tp: end for tp, end in (await self.ends()).items() if tp.topic in topics and end > 1}
+            return all([len(await self.read(tp)) < end for tp, end in ends.items()])
 
         await wait_until(is_compacted, CLEANED_S, "every changelog is compacted")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.topics import CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from streams.admin import SIP_LINE_WINDOWS_TABLE, TABLES, WORKFLOW_WINDOWS_TABLE
 from tests.changelogs import Changelogs
 from tests.conftest import StartKafka
 from tests.deliveries import delivery, detail
@@ -134,7 +135,7 @@ async def test_compacted_changelogs_give_each_row_as_it_was_last(
         await work_off(system, last - 10, last)
     await correct(system, 0, CALLS_SENT, CALLS_SENT)
     await stop(system)
-    await changelogs.wait_for_compaction()
+    await changelogs.wait_for_compaction(*TABLES)
 
     await system.start_worker(disk)
     await system.writer.write(calls(0, CALLS_SENT, duration=0, ring_type="busy"), now_ms())  # repeats
@@ -167,7 +168,7 @@ async def test_closed_windows_stay_closed_though_nothing_of_them_is_left_but_tom
     results = {topic.name: len(await system.read(topic)) for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)}
     assert worker.terminate() == 0
     if compacted:
-        await changelogs.wait_for_compaction()
+        await changelogs.wait_for_compaction(WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 
     await system.start_worker(disk)
     await system.writer.write(calls(0, CALLS_SENT, call_end_time=end), now_ms())  # repeats
