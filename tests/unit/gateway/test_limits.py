@@ -44,21 +44,23 @@ async def test_a_body_is_counted_while_it_comes_whatever_it_declared(declared: i
     assert await anext(body) == b"never read"
 
 
-async def test_one_byte_chunks_cost_one_byte_each() -> None:
-    size = 200_000
+@pytest.mark.parametrize("chunk_bytes", [1, 100, 65_536, 1_000_000])
+async def test_a_body_takes_less_than_twice_its_size_in_chunks_of_any_size(chunk_bytes: int) -> None:
+    size = 1_000_000 if chunk_bytes > 1 else 200_000
+    whole = bytes(size)
 
-    async def single_bytes() -> AsyncIterator[bytes]:
-        for _ in range(size):
-            yield b"x"
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, size, chunk_bytes):
+            yield whole[start : start + chunk_bytes]
 
     tracemalloc.start()
     with InFlight(1, size).admit() as admission:
-        body = await read_body(next_chunk_of(single_bytes()), admission, declared=None, max_bytes=size, timeout_s=60)
+        body = await read_body(next_chunk_of(pieces()), admission, declared=None, max_bytes=size, timeout_s=60)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert len(body) == size
-    assert peak < 4 * size
+    assert body == whole
+    assert peak < 2 * size
 
 
 async def test_a_body_that_stops_coming_is_given_up() -> None:
