@@ -121,8 +121,9 @@ async def run(minutes: float, rate: float | None) -> Soak:
                 slice_s=seconds / SLICES,
             )
             result = await generated(spec)
+            if sampling.done():
+                sampling.result()  # it never ends by itself, so this raises
             sampling.cancel()
-            await asyncio.gather(sampling, return_exceptions=True)
     verdicts = [memory_verdict(role, [(one.at_s, one.rss_mib[role]) for one in samples]) for role in samples[0].rss_mib]
     verdicts.append(lag_verdict([(one.at_s, one.lag) for one in samples], rate))
     verdicts.append(latency_verdict([(float(number), one.p50) for number, one in enumerate(result.slices)]))
