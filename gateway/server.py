@@ -31,6 +31,7 @@ from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 
 FIRST_KAFKA_S = 5.0
 BACKLOG = 8192  # connections not yet accepted; the system may allow fewer: over them one waits for 1, 3, 7, 15 s
+KEEP_ALIVE_S = 75  # longer than balancers keep an idle connection, 60 s: who closes first cuts the other's next request
 CLOSE_S = 15.0  # for a worker to flush, close and end, each step of which has its bound
 
 log = structlog.get_logger()
@@ -208,6 +209,7 @@ def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float, refuse: Refu
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=timeout_s,
         )
     )

@@ -233,3 +233,10 @@ def is_admitted(publisher: KafkaPublisher) -> bool:
     except PublishError:
         return False
     return True
+
+
+def test_idle_connections_are_kept_longer_than_balancers_keep_them() -> None:
+    balancer_s = 60
+    server = _server(create_app(Gateway(settings(), FakePublisher())), 1, HEADERS_TIMEOUT_S)
+
+    assert server.config.timeout_keep_alive > balancer_s
