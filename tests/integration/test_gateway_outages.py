@@ -10,10 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from schemas.topics import CALLBACKS, QUARANTINE
+from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
-from tests.conftest import StartKafka, StartRegistry
+from tests.conftest import StartKafka
 from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway
 from tests.unit.gateway.samples import to_body, with_detail
 from tests.waiting import wait_until
@@ -144,22 +144,6 @@ async def test_a_gateway_started_before_kafka_and_registry_serves_503_and_then_2
         finally:
             await asyncio.to_thread(registry.stop)
             await asyncio.to_thread(kafka.stop)
-
-
-async def test_a_registry_that_goes_away_after_the_start_stops_nothing(
-    kafka: LocalKafka, start_registry: StartRegistry, tmp_path: Path
-) -> None:
-    registry = start_registry()
-    async with running_gateway(kafka.bootstrap_servers, registry.url, tmp_path) as client:
-        start = await end_offsets(kafka.bootstrap_servers, QUARANTINE)
-        await asyncio.to_thread(registry.stop)
-
-        accepted = await client.post(body_of("without a registry"))
-        refused = await client.post(body_of("unsigned"), {"content-type": "application/json"})
-
-        assert (accepted.status_code, refused.status_code) == (200, 401)
-        assert len(await records_since(kafka.bootstrap_servers, start)) == 1
-        assert await client.is_ready()
 
 
 async def names_the_missing_topic(client: Client) -> bool:
