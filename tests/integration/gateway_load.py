@@ -15,7 +15,7 @@ from tests.unit.gateway.samples import WEBHOOK, signed, to_body, with_detail
 from tests.waiting import wait_until
 
 SENDERS = 12
-CHECK_EVERY_S = 0.1  # far below GATEWAY_DRAIN_DELAY_S, as a balancer's has to be
+CHECK_EVERY_S = 0.1  # far below GATEWAY_DRAIN_DELAY_S, as a balancer's has to be, also on a machine that is busy
 
 
 class Load:

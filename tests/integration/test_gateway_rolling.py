@@ -27,7 +27,7 @@ def instance(broker: str, registry_url: str, log_path: Path, workers: int) -> Ga
     """On ports that it keeps over a restart."""
     ports = free_ports(2)
     settings = {"GATEWAY_PORT": ports[0], "GATEWAY_OPS_PORT": ports[1], "GATEWAY_WORKERS": str(workers)}
-    return GatewayProcess(broker, registry_url, log_path, **settings, GATEWAY_DRAIN_DELAY_S="1")
+    return GatewayProcess(broker, registry_url, log_path, **settings, GATEWAY_DRAIN_DELAY_S="5")
 
 
 def free_ports(count: int) -> list[str]:
