@@ -153,19 +153,25 @@ class Broker:
                 "auto.offset.reset": "earliest",
             }
         )
-        consumer.assign([TopicPartition(topic, number, 0) for topic, number in ends])
-        open_places, deadline = set(ends), time.monotonic() + 10 * ASK_S
-        while open_places:
-            assert time.monotonic() < deadline, f"could not read {sorted(open_places)} to the end"
-            for message in consumer.consume(READ_AT_ONCE, 1.0):
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_places.discard((str(message.topic()), int(message.partition() or 0)))
-                else:
-                    raise KafkaException(error)
-        consumer.close()
+        try:
+            consumer.assign([TopicPartition(topic, number, 0) for topic, number in ends])
+            yield from _until_ends(consumer, set(ends))
+        finally:
+            consumer.close()
+
+
+def _until_ends(consumer: Consumer, open_places: set[tuple[str, int]]) -> Iterator[Any]:
+    deadline = time.monotonic() + 10 * ASK_S
+    while open_places:
+        assert time.monotonic() < deadline, f"could not read {sorted(open_places)} to the end"
+        for message in consumer.consume(READ_AT_ONCE, 1.0):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_places.discard((str(message.topic()), int(message.partition() or 0)))
+            else:
+                raise KafkaException(error)
 
 
 def calls_in(value: bytes) -> int:
