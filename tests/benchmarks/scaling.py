@@ -81,16 +81,18 @@ def measure(
     """The runs of one point."""
     callbacks = point.callbacks(options.callbacks, options.warm_up)
     job = Job.make(callbacks + options.warm_up, point.answers, ids, workflows=point.workflows, spread_s=point.spread_s)
-    broker = Broker(kafka.bootstrap_servers, point.partitions)
     here = directory / f"{point.axis}-{point.value}"
     here.mkdir()
-    bench = Bench(broker, registry.url, ids, job, here, options.warm_up)
     runs = []
-    for repetition in range(1, options.repetitions + 1):
-        run = bench.run(BY_NAME[OURS], repetition, callbacks, point.workers)
-        figures = f"{run.per_s:,.0f} callbacks/s, {run.rss_mib:.0f} MiB" if not run.fault else f"FAILED: {run.fault}"
-        print(f"{point.axis} {point.value}: {figures}", flush=True)
-        runs.append(run)
+    with Broker(kafka.bootstrap_servers, point.partitions) as broker:
+        bench = Bench(broker, registry.url, ids, job, here, options.warm_up)
+        for repetition in range(1, options.repetitions + 1):
+            run = bench.run(BY_NAME[OURS], repetition, callbacks, point.workers)
+            figures = (
+                f"{run.per_s:,.0f} callbacks/s, {run.rss_mib:.0f} MiB" if not run.fault else f"FAILED: {run.fault}"
+            )
+            print(f"{point.axis} {point.value}: {figures}", flush=True)
+            runs.append(run)
     return runs
 
 

@@ -50,11 +50,11 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as temporary,
         LocalRegistry(Path(temporary) / "registry") as registry,
         LocalKafka(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+        Broker(kafka.bootstrap_servers, PARTITIONS) as broker,
     ):
         ids = asyncio.run(schema_ids(registry.url))
         largest = max(sum(runner.sizes(options.warm_up, options.callbacks)) for runner in runners)
         job = Job.make(largest, options.answers, ids)
-        broker = Broker(kafka.bootstrap_servers, PARTITIONS)
         bench = Bench(broker, registry.url, ids, job, Path(temporary), options.warm_up)
         with suppress(KeyboardInterrupt):  # what is measured by then is shown
             for run in _measure_all(bench, runners, options.repetitions, options.callbacks):

@@ -40,12 +40,20 @@ Ends = dict[tuple[str, int], int]
 
 
 class Broker:
-    """One benchmark's view of its broker. Synchronous."""
+    """One benchmark's view of its broker. Synchronous. Close it while the broker lives: librdkafka 2.16's admin client
+    was seen to wait forever for the end of its thread when its broker had gone first.
+    """
 
     def __init__(self, bootstrap: str, partitions: int) -> None:
         self.bootstrap = bootstrap
         self.partitions = partitions
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+
+    def __enter__(self) -> Broker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        del self._admin  # there is no close; the last reference ends it
 
     def fresh_topics(self, app_id: str) -> None:
         """Drop every topic of an earlier run and create those of this one."""
