@@ -5,7 +5,7 @@
 Real broker and registry, one worker. First the worker's own rate: a backlog is worked off. Then callbacks come at the
 steady rate, then at so many times that for `--seconds`, then not at all until everything is committed. While the
 backlog of the burst stands, the worker must do at least `--least` of its own rate; its resident set must stay below
-`--cap-mib`. Exit code 1 otherwise.
+`--cap-mib`. Exit code 1 otherwise. Who writes the callbacks shares the machine with the worker.
 """
 
 from __future__ import annotations

@@ -70,6 +70,17 @@ async def committed(system: WorkerSystem) -> dict[int, int]:
         return {tp.partition: offset for tp, offset in (await reader.committed(CALLBACKS)).items()}
 
 
+async def all_committed(system: WorkerSystem) -> dict[int, int]:
+    """`committed`, once everything written is."""
+
+    async def is_done() -> bool:
+        async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
+            return await reader.committed(CALLBACKS) == await reader.ends(CALLBACKS)
+
+    await wait_until(is_done, 60, "everything is committed")
+    return await committed(system)
+
+
 async def end_of(worker: WorkerProcess) -> int:
     """The exit code."""
     return await asyncio.to_thread(worker.process.wait, EXIT_S)
@@ -151,7 +162,7 @@ async def test_no_offset_passes_a_record_that_an_output_topic_refused(system: Wo
     worker = await system.start_worker()
     await write(system, 0, 30)
     await assert_exact(system, 30)
-    before = await committed(system)
+    before = await all_committed(system)
     await configure(system, CALLS.name, {**CALLS.config(), "max.message.bytes": "100"})
 
     await write(system, 30, 60)
@@ -169,7 +180,7 @@ async def test_no_offset_passes_a_record_whose_output_topic_was_deleted(system: 
     worker = await system.start_worker()
     await write(system, 0, 30)
     await assert_exact(system, 30)
-    before = await committed(system)
+    before = await all_committed(system)
     async with administering(system) as admin:
         await admin.delete_topics([CALLS.name])
 

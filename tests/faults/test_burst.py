@@ -1,0 +1,19 @@
+"""Ten times the steady rate for a while. The long form, by command: tests/faults/burst.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.burst import burst
+
+CAP_MIB = 512
+
+
+@pytest.mark.timeout(600)
+async def test_a_burst_fills_no_memory_and_takes_no_speed_and_every_call_is_counted(tmp_path: Path) -> None:
+    own, reached, mib = await burst(tmp_path, steady=150, times=10, seconds=10, tell=lambda line: None)
+
+    assert mib < CAP_MIB
+    assert reached > own / 2, "half: the burst's writer takes its part of the machine"
