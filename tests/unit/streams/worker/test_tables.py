@@ -10,7 +10,7 @@ import faust
 import pytest
 from faust.types import TP
 
-from streams.worker.tables import StateTable, pack_row, unpack_row
+from streams.worker.tables import STORE_OPTIONS, StateTable, pack_row, unpack_row
 from streams.worker.transport import Run
 
 CHANGELOG = "app-calls-changelog"
@@ -73,3 +73,33 @@ def test_a_tombstone_deletes_whatever_the_version(table: StateTable) -> None:
     table.apply_changelog_batch([changelog_run(1, (b"c", pack_row(9, b"x")), (b"c", None))])
 
     assert row_of(table, b"c") is None
+
+
+def stock_table(directory: Path, **options: Any) -> Any:
+    app = faust.App("app", broker="kafka://127.0.0.1:1", datadir=directory, store="rocksdb://")
+    return app.Table("calls", key_type=bytes, value_type=bytes, partitions=1, options=options)
+
+
+def test_stock_goes_back_to_an_older_row_in_recovery(tmp_path: Path) -> None:
+    """A worker that was paused writes after the one that took over: its rows come last, and stock takes the last."""
+    store = stock_table(tmp_path, driver="rocksdict").data
+    rows = (b"c", pack_row(2, b"the owner's")), (b"c", pack_row(1, b"a paused worker's"))
+
+    for offset, (key, value) in enumerate(rows):
+        message = SimpleNamespace(tp=PARTITION, partition=0, offset=offset, key=key, value=value)
+        store.apply_changelog_batch([SimpleNamespace(message=message)], None, None)
+
+    assert unpack_row(store._db_for_partition(0).get(b"c")) == b"a paused worker's"
+
+
+def test_stock_forgets_the_options_of_a_table_for_its_second_store(tmp_path: Path) -> None:
+    table = stock_table(tmp_path, driver="rocksdict")
+
+    assert (table._new_store().driver, table._new_store().driver) == ("rocksdict", None)
+
+
+def test_each_store_of_ours_has_all_its_options(table: StateTable) -> None:
+    for _ in range(2):
+        store = table._new_store()
+        sizes = {name: getattr(store.rocksdb_options, name) for name in STORE_OPTIONS}
+        assert (store.driver, sizes) == ("rocksdict", STORE_OPTIONS)
