@@ -45,6 +45,7 @@ class Course:
     rss: list[float] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_s: float = 0.0
 
     @property
     def highest(self) -> float:
@@ -131,6 +132,7 @@ async def measure(
     await bench.open()
     driven = Agent(bench) if whole else Operator(bench, settings)
     process, began, every = psutil.Process(), time.monotonic(), max(updates // SHOWN, 1)
+    used = time.process_time()
     for first in range(0, updates, RUN):
         at_ms = START_MS + first * 1000 // per_second
         await driven.take(calls.run(min(RUN, updates - first), at_ms), at_ms)
@@ -139,7 +141,7 @@ async def measure(
             course.rss.append(rss)
             course.windows.append(len(driven.windows))
             tell(f"{seconds:7.0f} s  {first + RUN:>11,} updates  {course.windows[-1]:>9,} open  {rss:8,.0f} MiB")
-    course.seconds = time.monotonic() - began
+    course.seconds, course.cpu_s = time.monotonic() - began, time.process_time() - used
     await bench.close()
     return course
 
@@ -170,7 +172,8 @@ def main() -> None:
         )
     most = max(course.windows)
     print(
-        f"{options.updates:,} updates over {options.keys:,} keys in {course.seconds:,.0f} s: "
+        f"{options.updates:,} updates over {options.keys:,} keys in {course.seconds:,.0f} s "
+        f"({options.updates / course.cpu_s:,.0f} per second of one core): "
         f"{course.highest:,.0f} MiB at most, {most:,} windows open at most "
         f"({course.highest * MIB / most:,.0f} bytes each, all in all), {course.growth():+,.0f} MiB in the last third"
     )
