@@ -9,8 +9,11 @@ from typing import Any, Self
 from msgspec import Struct, convert, field, to_builtins
 
 
-class Record(Struct, frozen=True):
-    """What all records share: turning into and from the plain values that fastavro writes and reads."""
+class Record(Struct, frozen=True, gc=False):
+    """What all records share: turning into and from the plain values that fastavro writes and reads.
+
+    gc=False: a record never refers back to itself, so Python need not look for cycles in it.
+    """
 
     def to_datum(self) -> dict[str, Any]:
         """This record as nested dicts and lists, as the Avro writer takes it."""
