@@ -120,6 +120,8 @@ async def shared() -> Any:
         "partitions": {topic.name: 1 for topic in TOPICS},
         "metrics": WorkerMetrics(),
         "settle": lambda message: None,
+        "hold": lambda partition: None,
+        "release": lambda partition: None,
         "fail": pytest.fail,
     }
     await registry.aclose()
