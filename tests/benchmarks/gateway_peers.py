@@ -1,4 +1,4 @@
-"""What the gateway is held against, each as one uvicorn process: `python -m tests.benchmarks.gateway_peers bare`.
+"""What the gateway is held against, each as one uvicorn process: `python -m tests.benchmarks.gateway_peers bare PORT TOPIC`.
 
 bare: Starlette that reads the body, counts nothing, checks nothing and answers {}: nothing in Python on Starlette and
 uvicorn is faster and still takes the body. naive: what a tutorial has, FastAPI with pydantic models and aiokafka's
@@ -27,8 +27,6 @@ from starlette.routing import Route
 
 from schemas import codec
 from tests.unit.gateway.samples import WEBHOOK
-
-NAIVE_TOPIC = "naive.callbacks"
 
 
 class Question(BaseModel):
@@ -107,7 +105,7 @@ def bare() -> Starlette:
     return Starlette(routes=[Route(WEBHOOK, receive, methods=["POST"])])
 
 
-def naive(encode: Callable[[Delivery], bytes]) -> FastAPI:
+def naive(topic: str, encode: Callable[[Delivery], bytes]) -> FastAPI:
     producers: list[Any] = []
 
     @asynccontextmanager
@@ -122,7 +120,7 @@ def naive(encode: Callable[[Delivery], bytes]) -> FastAPI:
 
     async def receive(delivery: Delivery) -> dict[str, str]:
         key = delivery.details[0].call_id.encode()
-        await producers[0].send_and_wait(NAIVE_TOPIC, encode(delivery), key=key)
+        await producers[0].send_and_wait(topic, encode(delivery), key=key)
         return {}
 
     handler: Callable[..., Awaitable[dict[str, str]]] = receive
@@ -145,15 +143,16 @@ def as_avro(delivery: Delivery) -> bytes:
     return buffer.getvalue()
 
 
-APPS: dict[str, Callable[[], Any]] = {
-    "bare": bare,
-    "naive": lambda: naive(as_json),
-    "naive-avro": lambda: naive(as_avro),
+APPS: dict[str, Callable[[str], Any]] = {
+    "bare": lambda topic: bare(),
+    "naive": lambda topic: naive(topic, as_json),
+    "naive-avro": lambda topic: naive(topic, as_avro),
 }
 
 
 def main() -> None:
-    uvicorn.run(APPS[sys.argv[1]](), port=int(sys.argv[2]), access_log=False, log_level="warning", loop="uvloop")
+    name, port, topic = sys.argv[1:]
+    uvicorn.run(APPS[name](topic), port=int(port), access_log=False, log_level="warning", loop="uvloop")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.registry import LocalRegistry
-from tests.benchmarks.gateway_peers import NAIVE_TOPIC
 from tests.benchmarks.load import Result, Spec
 from tests.integration.gateway_harness import environment, running_gateway
 from tests.waiting import wait_until
 
 OURS = "gateway"
+NAIVE_TOPIC = "naive.callbacks"
 PARTITIONS = 4
 STARTED_S = 30
 
@@ -112,7 +112,7 @@ def _running_peer(name: str, bootstrap: str, directory: Path) -> Iterator[Server
     [port] = free_ports(1)
     with (directory / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.gateway_peers", name, str(port)],
+            [sys.executable, "-m", "tests.benchmarks.gateway_peers", name, str(port), NAIVE_TOPIC],
             env=environment({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}),
             stdout=log,
             stderr=log,
