@@ -1,4 +1,4 @@
-"""What the gateway is held against, one uvicorn process each: `python -m tests.benchmarks.gateway_peers NAME PORT TOPIC`.
+"""What the gateway is held against, each a uvicorn process: `python -m tests.benchmarks.gateway_peers NAME PORT TOPIC`.
 
 bare: Starlette that reads the body, counts nothing, checks nothing and answers {}: nothing in Python on Starlette and
 uvicorn is faster and still takes the body. naive: what a tutorial has, FastAPI with pydantic models and aiokafka's
