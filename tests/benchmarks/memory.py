@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--per-second", type=int, default=10_000, help="of event time, for how many windows are open")
     parser.add_argument("--window-s", type=int, default=60)
     parser.add_argument("--grace-s", type=int, default=60)
-    parser.add_argument("--cap-mib", type=int, default=4096)
+    parser.add_argument("--cap-mib", type=int, default=1536)
     parser.add_argument("--whole", action="store_true", help="drive the whole agent")
     options = parser.parse_args()
     print(machine.describe(), flush=True)
