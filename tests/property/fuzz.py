@@ -142,7 +142,7 @@ def _to_body(random: Random, document: Any) -> bytes:
 
 def _good(random: Random) -> Input:
     path, document = _sample(random)
-    document[f"new_{random.getrandbits(16)}"] = random.choice(ODD_VALUES)
+    document[f"new_{random.getrandbits(16)}"] = _odd_value(random)
     body = _to_body(random, document)
     return _request(random, "good", path, body, _signature(random, body), 200)
 
@@ -167,11 +167,16 @@ def _mutate(random: Random, document: Any) -> None:
         return
     match random.randrange(3):
         case 0:
-            node[step] = random.choice(ODD_VALUES)
+            node[step] = _odd_value(random)
         case 1:
             del node[step]
         case _ if isinstance(node, dict):
-            node[str(random.choice(ODD_VALUES))[:50]] = random.choice(ODD_VALUES)
+            node[str(_odd_value(random))[:50]] = _odd_value(random)
+
+
+def _odd_value(random: Random) -> Any:
+    """A copy, since later mutations go into it: an input must follow from its seed and number alone."""
+    return copy.deepcopy(random.choice(ODD_VALUES))
 
 
 def _mutated_bytes(random: Random) -> Input:

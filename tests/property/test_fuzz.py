@@ -20,6 +20,8 @@ async def test_every_input_gets_its_documented_answer_and_no_memory_is_kept() ->
     assert sum(report.answers.values()) == INPUTS
 
 
-def test_an_input_follows_from_seed_and_number() -> None:
-    assert make_input(1, 7) == make_input(1, 7)
-    assert make_input(1, 7) != make_input(2, 7)
+def test_an_input_follows_from_seed_and_number_whatever_was_made_before() -> None:
+    first = [make_input(1, number) for number in range(INPUTS)]
+
+    assert [make_input(1, number) for number in range(INPUTS)] == first
+    assert [make_input(2, number) for number in range(INPUTS)] != first
