@@ -73,9 +73,9 @@ def up(
 @app.command()
 def worker() -> None:
     """Run one worker: callbacks in; calls, answers, attempts and windowed outcomes out. Settings: STREAMS_*."""
-    from streams.worker.main import main
+    from streams.worker.main import run
 
-    raise typer.Exit(main(os.environ))
+    run(os.environ)
 
 
 @app.command()

@@ -6,11 +6,13 @@ import fcntl
 import logging
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 import uvloop
@@ -43,6 +45,24 @@ def main(environ: Mapping[str, str]) -> int:
         log.critical("worker.refused", error=error.code, detail=str(error))
         return error.exit_code
     return 0
+
+
+def run(environ: Mapping[str, str]) -> NoReturn:
+    """`main`, and the end of the process with its exit code.
+
+    A start that is cut short, as by SIGTERM while the broker is away, leaves Faust's consumer thread behind, and Python
+    would wait for it without end. What had to be stored is stored by then, so the process ends over it.
+    """
+    code = main(environ)
+    if left := [thread.name for thread in threading.enumerate() if _keeps_python(thread)]:
+        log.warning("worker.threads_left", threads=left)
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _keeps_python(thread: threading.Thread) -> bool:
+    return not thread.daemon and thread is not threading.main_thread()
 
 
 async def _run(settings: WorkerSettings) -> None:

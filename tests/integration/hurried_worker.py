@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import sys
 import time
 from typing import Any
 
 from streams.worker import ops, watchdog
 from streams.worker.calls_agent import CallsAgent
-from streams.worker.main import main
+from streams.worker.main import run
 from streams.worker.transport import RunConsumer
 
 HANG_KEY = b"hang"
@@ -52,4 +51,4 @@ async def fetching_nothing(self: Any, active_partitions: Any, timeout: float) ->
 
 if __name__ == "__main__":
     hurry()
-    sys.exit(main(os.environ))
+    run(os.environ)
