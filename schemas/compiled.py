@@ -21,7 +21,7 @@ Reader = Callable[[bytes, int], tuple[Any, int]]  # the data and where the recor
 CACHED_STRINGS: Final = 8192
 CACHED_LENGTH: Final = 128
 SMALL: Final = 4096  # integers below have their bytes in a table
-MAX_VARINT_BYTES: Final = 10
+MAX_SHIFT: Final = 63  # a varint of 64 bits has ten bytes at most
 # Ids that no other record has: caching them would only drive out what comes again.
 _UNIQUE: Final = frozenset(("record_id",))
 
@@ -301,15 +301,16 @@ def _binary(value: bytes) -> bytes:
 def _number(data: bytes, place: int) -> tuple[int, int]:
     """A long, and where it ends. Raises: ValueError when it is no 64-bit integer, IndexError at the end of the data."""
     rest = shift = 0
-    for place in range(place, place + MAX_VARINT_BYTES):  # noqa: B020  # goes on from where it began
-        byte = data[place]
+    while (byte := data[place]) > 127:
         rest |= (byte & 127) << shift
-        if byte < 128:
-            if rest >> 64:
-                break
-            return (rest >> 1) ^ -(rest & 1), place + 1
         shift += 7
-    raise ValueError
+        place += 1
+        if shift > MAX_SHIFT:
+            raise ValueError
+    rest |= byte << shift
+    if rest >> 64:
+        raise ValueError
+    return (rest >> 1) ^ -(rest & 1), place + 1
 
 
 def _length(data: bytes, place: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = b"application/avro"
 _SPECVERSION = ("ce_specversion", b"1.0")
+_NO_SPAN = "0" * 16
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -26,24 +27,21 @@ def headers_for(
     record: the Avro name, e.g. Call; record_id: hex, at least 16 digits; source: /airudder/gateway or
     /airudder/streams; at_ms: the instant of ce_time, UTC epoch ms; trace_id: 32 hex digits, the same from HTTP on.
     """
-    headers = [
-        _SPECVERSION,
-        ("ce_id", record_id.encode()),
-        *_shared(record, source, at_ms),
-        ("traceparent", f"00-{trace_id}-{_span_id(record_id)}-01".encode()),
-    ]
-    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
+    trace = f"00-{trace_id}-{_span_id(record_id)}-01".encode()
+    return [*_shared(record, source, at_ms, synthetic), ("ce_id", record_id.encode()), ("traceparent", trace)]
 
 
 @lru_cache(maxsize=1024)
-def _shared(record: str, source: str, at_ms: int) -> Headers:
+def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
     """The headers that all records of a kind and an instant share, such as the answers of one call."""
-    return [
+    headers = [
+        _SPECVERSION,
         ("ce_source", source.encode()),
         ("ce_type", f"airudder.{record}.v1".encode()),
         ("ce_time", rfc3339(at_ms).encode()),
         ("content-type", CONTENT_TYPE),
     ]
+    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
 
 
 def trace_id_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> str:
@@ -66,4 +64,5 @@ def rfc3339(at_ms: int) -> str:
 
 
 def _span_id(record_id: str) -> str:
-    return record_id[:16] if record_id[:16].strip("0") else "1".zfill(16)
+    span_id = record_id[:16]
+    return span_id if span_id != _NO_SPAN else "1".zfill(16)

@@ -205,7 +205,7 @@ class CallsAgent(RunAgent):
 
     def _rekeyed(self, callback: Callback, record: Any) -> list[Outgoing]:
         """Details after the first, each on its own under its own call_id, so that it meets the state of its call."""
-        if record.topic != CALLBACKS.name:
+        if record.topic != CALLBACKS.name or len(callback.details) < 2:
             return []
         trace, synthetic = trace_id_of(record.headers, callback.event_id), is_synthetic(record.headers)
         outputs = []
