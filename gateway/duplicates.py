@@ -49,6 +49,7 @@ class Duplicates(Generic[T]):
             return result
         finally:
             del self._running[event_id]
+            del running  # it holds the error, whose traceback holds this frame: a cycle, with the body in it
 
     def _remember(self, event_id: str, result: T) -> None:
         self._done[event_id] = result
