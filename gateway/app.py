@@ -1,11 +1,11 @@
 """The wiring: settings and a publisher become a gateway, and a gateway becomes two web applications."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,15 +18,15 @@ from gateway.problems import http_problem
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def create_app(gateway: Gateway) -> Starlette:
+def create_app(gateway: Gateway) -> ASGIApp:
     """The webhook's application. Opening and closing the gateway is the server's part."""
+    webhooks = {kind.path: routes.Webhook(gateway, kind) for kind in KINDS}
     app = Starlette(
-        routes=[Route(kind.path, partial(routes.receive_callback, gateway, kind), methods=["POST"]) for kind in KINDS],
-        middleware=[Middleware(RequestDurations, metrics=gateway.metrics)],
+        routes=[Route(path, webhook, methods=["POST"]) for path, webhook in webhooks.items()],
         exception_handlers={HTTPException: http_problem},
     )
     app.router.redirect_slashes = False  # never a 3xx: senders take it as a failure
-    return app
+    return RequestDurations(Shortcut(webhooks, app), gateway.metrics)
 
 
 def create_ops_app(gateway: routes.Operated) -> Starlette:
@@ -41,6 +41,22 @@ def create_ops_app(gateway: routes.Operated) -> Starlette:
         ],
         exception_handlers={HTTPException: http_problem},
     )
+
+
+class Shortcut:
+    """A POST to one of our paths goes where Starlette's router would bring it, without its layers: 20 of 240 us.
+
+    What the router knows to refuse, or will know one day, stays with it.
+    """
+
+    def __init__(self, webhooks: Mapping[str, ASGIApp], app: ASGIApp) -> None:
+        self._webhooks = webhooks
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        app = self._webhooks.get(scope["path"], self._app) if is_post else self._app
+        await app(scope, receive, send)
 
 
 class RequestDurations:

@@ -4,6 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
+from gateway.deadlines import Deadlines
 from gateway.keys import KeyRing
 from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
@@ -26,6 +27,7 @@ class Gateway:
         self.metrics = Metrics((key.id for key in self.keys.keys), is_shared=is_worker)
         self.rates = RateLimits(settings.rate_global_per_s, settings.rate_source_per_s)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
+        self.body_deadlines = Deadlines(settings.body_timeout_s)
         self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
         self.is_draining = False
 

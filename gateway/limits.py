@@ -1,6 +1,5 @@
 """How many requests may come, how much may be in flight, and reading a body within size and time."""
 
-import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from ipaddress import ip_address
 
+from gateway.deadlines import Deadlines
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
 
 BURST_S = 2.0
@@ -123,18 +123,18 @@ def _network(address: str) -> str:
 
 
 async def read_body(
-    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, timeout_s: float
+    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, deadlines: Deadlines
 ) -> bytes:
     """The whole body, joined as it comes so that one-byte chunks cost one byte each, and given out without a copy.
 
-    declared: Content-Length, None when chunked. timeout_s: for the whole body.
+    declared: Content-Length, None when chunked. deadlines: for the whole body.
     Raises: BodyTooLargeError before more than max_bytes are held, SlowBodyError, OverLimitError.
     """
     if declared is not None and declared > max_bytes:
         raise BodyTooLargeError(f"{declared} bytes declared, the limit is {max_bytes}")
     body, is_more = BytesIO(), True
     try:
-        async with asyncio.timeout(timeout_s):
+        with deadlines.one():
             while is_more:
                 chunk, is_more = await next_chunk()
                 if body.tell() + len(chunk) > max_bytes:
@@ -142,5 +142,5 @@ async def read_body(
                 admission.take(len(chunk))
                 body.write(chunk)
     except TimeoutError:
-        raise SlowBodyError(f"not complete within {timeout_s:g} s") from None
+        raise SlowBodyError(f"not complete within {deadlines.seconds:g} s") from None
     return body.getvalue()

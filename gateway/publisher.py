@@ -17,6 +17,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from gateway.deadlines import Deadlines
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.limits import TokenBucket
 from gateway.settings import GatewaySettings
@@ -93,6 +94,7 @@ class KafkaPublisher:
     def __init__(self, settings: GatewaySettings, topics: Sequence[Topic]) -> None:
         self._settings = settings
         self._topics = topics
+        self._deadlines = Deadlines(settings.publish_timeout_s)
         self._producer: AIOKafkaProducer | None = None
         self._registry: Registry | None = None
         self._kafka_fault = "Kafka: not connected yet"
@@ -148,7 +150,7 @@ class KafkaPublisher:
         value, batch_bytes, started = registry.encode(topic, record), self._batch_bytes, time.monotonic()
         sent: asyncio.Future[Any] | None = None
         try:
-            async with asyncio.timeout(self._settings.publish_timeout_s):
+            with self._deadlines.one():
                 sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
                 self._unacknowledged[sent] = started
                 sent.add_done_callback(partial(self._note_result, producer))

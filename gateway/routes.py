@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.errors import (
     BodyTooLargeError,
@@ -54,12 +55,24 @@ class Operated(Protocol):
         """Set the gauges to this moment, for a scrape."""
 
 
-async def receive_callback(gateway: Gateway, kind: Kind[Record], request: Request) -> Response:
+class Webhook:
+    """The endpoint of one webhook, as an ASGI application: Starlette's Request and its layers are not needed here."""
+
+    def __init__(self, gateway: Gateway, kind: Kind[Record]) -> None:
+        self._gateway = gateway
+        self._kind = kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await receive_callback(self._gateway, self._kind, scope, receive)
+        await response(scope, receive, send)
+
+
+async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, receive: Receive) -> Response:
     """One delivery: 200 `{}` once Kafka has it, else a problem that says what to do."""
     started = time.perf_counter()
     event: dict[str, object] = {"kind": kind.name}
     try:
-        receipt = await _receive(gateway, kind, request, event)
+        receipt = await _receive(gateway, kind, scope, receive, event)
         outcome, response = _accepted(receipt, event)
     except GatewayError as error:
         outcome, response = error.outcome, problem(error)
@@ -98,21 +111,23 @@ async def openapi(gateway: Operated, request: Request) -> Response:
     return JSONResponse(document(gateway.settings))
 
 
-async def _receive(gateway: Gateway, kind: Kind[Record], request: Request, event: dict[str, object]) -> Receipt:
-    headers = dict(reversed(request.scope["headers"]))  # the first of a name counts
-    address = request.client.host if request.client else ""
+async def _receive(
+    gateway: Gateway, kind: Kind[Record], scope: Scope, receive: Receive, event: dict[str, object]
+) -> Receipt:
+    headers = dict(reversed(scope["headers"]))  # the first of a name counts
+    address = scope["client"][0] if scope["client"] else ""
     declared = _declared_length(headers)
     _require_json_type(headers)
     _require_room(gateway, address, declared)
     with gateway.in_flight.admit() as admission:
         body = await read_body(
-            partial(_next_chunk, request),
+            partial(_next_chunk, receive),
             admission,
             declared=declared,
             max_bytes=gateway.settings.max_body_bytes,
-            timeout_s=gateway.settings.body_timeout_s,
+            deadlines=gateway.body_deadlines,
         )
-        raw = _raw_request(kind, request, address, body)
+        raw = RawRequest(scope["method"], kind.path, scope["headers"], body, address, time.time_ns() // 1_000_000)
         event["event_id"] = raw.event_id
         return await gateway.reception.receive(raw)
 
@@ -150,20 +165,9 @@ def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-async def _next_chunk(request: Request) -> tuple[bytes, bool]:
+async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
     """The next part of the body, and whether there is more. Raises ClientGoneError."""
-    message = await request.receive()
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError("the sender hung up")
     return message.get("body", b""), message.get("more_body", False)
-
-
-def _raw_request(kind: Kind[Record], request: Request, address: str, body: bytes) -> RawRequest:
-    return RawRequest(
-        method=request.method,
-        path=kind.path,
-        headers=request.scope["headers"],
-        body=body,
-        remote_address=address,
-        received_at=time.time_ns() // 1_000_000,
-    )

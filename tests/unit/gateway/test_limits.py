@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.deadlines import Deadlines
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
 from gateway.limits import MAX_SOURCES, InFlight, RateLimits, read_body
 from tests.unit.gateway.samples import next_chunk_of
@@ -20,7 +21,7 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 async def read(body: AsyncIterator[bytes], declared: int | None = None, in_flight: InFlight | None = None) -> bytes:
     with (in_flight or InFlight(10, 10_000_000)).admit() as admission:
-        return await read_body(next_chunk_of(body), admission, declared=declared, max_bytes=10, timeout_s=5)
+        return await read_body(next_chunk_of(body), admission, declared=declared, max_bytes=10, deadlines=Deadlines(5))
 
 
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
@@ -55,7 +56,9 @@ async def test_a_body_takes_less_than_twice_its_size_in_chunks_of_any_size(chunk
 
     tracemalloc.start()
     with InFlight(1, size).admit() as admission:
-        body = await read_body(next_chunk_of(pieces()), admission, declared=None, max_bytes=size, timeout_s=60)
+        body = await read_body(
+            next_chunk_of(pieces()), admission, declared=None, max_bytes=size, deadlines=Deadlines(60)
+        )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -69,7 +72,7 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
         await asyncio.Event().wait()
 
     with InFlight(1, 100).admit() as admission, pytest.raises(SlowBodyError):
-        await read_body(next_chunk_of(stalled()), admission, declared=None, max_bytes=10, timeout_s=0.01)
+        await read_body(next_chunk_of(stalled()), admission, declared=None, max_bytes=10, deadlines=Deadlines(0.01))
 
 
 def test_no_more_requests_than_the_limit_are_admitted() -> None:
