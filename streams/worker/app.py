@@ -239,6 +239,7 @@ class Worker:
 
     async def _work(self) -> None:
         await self.app.start()
+        collect_seldom()
         self.app.consumer.on_drain = self.drain
         await self.watch()
 

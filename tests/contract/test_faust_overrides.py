@@ -49,7 +49,11 @@ SUBCLASSING = ("transport", "tables", "faust_app")
 LOOKED_UP_IN: tuple[type[Any], ...] = (App, driver.Consumer, driver.Producer, Service, Collection, Store)
 """Where a private name lives that our code asks of an object, not of itself."""
 
-OTHERS_PRIVATES = {"_value": "a counter of prometheus_client", "_exit": "of the module os"}
+OTHERS_PRIVATES = {
+    "_value": "a counter of prometheus_client",
+    "_exit": "of the module os",
+    "_fetch_max_wait_ms": "of AIOKafkaConsumer, which its start reads",
+}
 
 LEANED_ON: dict[type[Any], tuple[str, ...]] = {
     # how a run comes from the broker to an agent, and what happens to it on the way
@@ -88,7 +92,7 @@ LEANED_ON: dict[type[Any], tuple[str, ...]] = {
     MessageAccumulator: ("add_batch", "_append_batch", "reenqueue"),
     MessageBatch: ("done", "done_noack", "failure"),
     BatchBuilder: ("append", "close", "_build"),
-    AIOKafkaConsumer: ("commit", "getmany", "position", "highwater"),
+    AIOKafkaConsumer: ("start", "commit", "getmany", "position", "highwater"),
     PartitionRecords: ("__next__", "_unpack_records"),
     FetchResult: ("getall", "_update_position"),
     AIOKafkaAdminClient: ("list_consumer_group_offsets",),
@@ -101,6 +105,7 @@ PINNED: dict[str, str] = {
     "aiokafka.consumer.consumer.AIOKafkaConsumer.getmany": "bc6d248e42a4e9d9",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.highwater": "044275efc968e286",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.position": "2512259a90a2ebd7",
+    "aiokafka.consumer.consumer.AIOKafkaConsumer.start": "2f1ba70443327538",
     "aiokafka.consumer.fetcher.FetchResult._update_position": "83fb1473bf10027b",
     "aiokafka.consumer.fetcher.FetchResult.getall": "3e717e30de5068d5",
     "aiokafka.consumer.fetcher.PartitionRecords.__next__": "63ac34a08c309098",

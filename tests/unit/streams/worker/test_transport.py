@@ -21,7 +21,13 @@ from faust.types import TP, ConsumerMessage
 
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline, Work
-from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
+from streams.worker.transport import (
+    IdempotentProducer,
+    RunConsumer,
+    RunConsumerThread,
+    RunSchema,
+    RunTransport,
+)
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
 P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
@@ -81,6 +87,23 @@ def message_at(offset: int, tp: TP = P0, generation: int = 0) -> Any:
 def settle(consumer: RunConsumer, *offsets: int) -> None:
     for offset in offsets:
         consumer.settle(message_at(offset, generation=consumer.app.consumer_generation_id))
+
+
+# -- how long a fetch waits for news
+
+
+async def longest_fetch_ms(consumer: Any) -> int:
+    client = consumer._thread._create_worker_consumer(consumer.transport)
+    await client.stop()
+    return int(client._fetch_max_wait_ms)
+
+
+async def test_stock_lets_a_fetch_wait_for_so_long_that_others_wait_for_it(stock: Any) -> None:
+    assert await longest_fetch_ms(stock) == 1500
+
+
+async def test_ours_waits_for_a_twentieth_of_a_second(ours: RunConsumer) -> None:
+    assert await longest_fetch_ms(ours) == 50
 
 
 # -- L4: a hole at the head
