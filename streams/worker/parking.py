@@ -7,7 +7,9 @@ that follows in its partition; the partition is held, so little follows. Nothing
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from functools import partial
+from itertools import chain, repeat
+from typing import Any, Final, TypeVar
 
 import structlog
 from faust.types import TP, Message
@@ -18,7 +20,21 @@ from streams.worker.metrics import WorkerMetrics
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], metrics: WorkerMetrics, place: Any) -> T:
+    """What the registry answers, asked again as long as it is away. place: has the topic and partition that wait."""
+    for pause_s in chain(REGISTRY_PAUSE_S, repeat(REGISTRY_PAUSE_S[-1])):
+        try:
+            return await ask()
+        except RegistryUnavailableError as error:
+            metrics.schema_registry_waits.inc()
+            log.warning("registry.waiting", topic=place.topic, partition=place.partition, error=str(error))
+        await asyncio.sleep(pause_s)
+    raise AssertionError("repeat never ends")
 
 
 class Parking:
@@ -82,18 +98,9 @@ class Parking:
             self._fail(error)
 
     async def _learn(self, message: Message) -> None:
-        """Ask for every schema of a run, as long as the registry is away."""
-        attempt = 0
-        while unknown := _unknown(self._registry, message):
-            try:
-                for data in unknown:
-                    await self._registry.learn(data)
-                return  # what is unknown still, the registry does not have: decoding says so
-            except RegistryUnavailableError as error:
-                self._metrics.schema_registry_waits.inc()
-                log.warning("registry.waiting", topic=message.topic, partition=message.partition, error=str(error))
-                await asyncio.sleep(REGISTRY_PAUSE_S[min(attempt, len(REGISTRY_PAUSE_S) - 1)])
-                attempt += 1
+        """Ask for every schema of a run. What is unknown still, the registry does not have: decoding says so."""
+        for data in _unknown(self._registry, message):
+            await patiently(partial(self._registry.learn, data), self._metrics, message)
 
     def _show(self) -> None:
         self._metrics.waiting_partitions.set(len(self._runs))

@@ -23,7 +23,7 @@ from streams.errors import StreamsError
 from streams.worker.dead_letters import dead_letter, dead_letter_headers
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing, partition_of
-from streams.worker.parking import REGISTRY_PAUSE_S, Parking
+from streams.worker.parking import Parking, patiently
 from streams.worker.pipeline import Pipeline, Work
 
 log = structlog.get_logger()
@@ -135,19 +135,15 @@ class RunAgent:
 
     async def decode(self, record: Any, kind: type[R]) -> R:
         """The record's value. Waits as long as the registry is away. Raises: Permanent when it cannot be decoded."""
-        attempt = 0
-        while True:
+        try:
+            if record.value is None:
+                raise DecodeError("the value is null")
             try:
-                if record.value is None:
-                    raise DecodeError("the value is null")
                 return await self.registry.decode(record.value, kind)
-            except RegistryUnavailableError as error:
-                self.metrics.schema_registry_waits.inc()
-                log.warning("registry.waiting", topic=record.topic, partition=record.partition, error=str(error))
-                await asyncio.sleep(REGISTRY_PAUSE_S[min(attempt, len(REGISTRY_PAUSE_S) - 1)])
-                attempt += 1
-            except DecodeError as error:
-                raise Permanent(error.code, str(error)) from error
+            except RegistryUnavailableError:
+                return await patiently(lambda: self.registry.decode(record.value, kind), self.metrics, record)
+        except DecodeError as error:
+            raise Permanent(error.code, str(error)) from error
 
     def permanent_faults(self) -> AbstractContextManager[None]:
         """Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it."""
