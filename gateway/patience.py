@@ -1,4 +1,4 @@
-"""What uvicorn's HTTP protocol lacks: a deadline for headers, and refusals that cost nothing.
+"""What uvicorn's HTTP protocol lacks: a deadline for headers, refusals that cost nothing, answers in one piece.
 
 Without a deadline a sender of nothing stays for ever. Without cheap refusals a gateway that refuses everything is as
 slow as one that works.
@@ -55,6 +55,8 @@ class PatientProtocol(HttpToolsProtocol):
         if response is None:
             self._have_headers()
             super().on_headers_complete()
+            if self.cycle is not None and self.scope["method"] == "POST" and not self.expect_100_continue:
+                self.cycle.transport = _HeadWithBody(self.transport)  # type: ignore[assignment]  # all a cycle needs
             return
         self._is_refused = True
         self.transport.write(response)
@@ -97,6 +99,24 @@ class PatientProtocol(HttpToolsProtocol):
         if not self._is_refused and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(_ANSWER % (len(_PROBLEM), _PROBLEM))
         self.transport.close()
+
+
+class _HeadWithBody:
+    """The transport of one response to a POST: uvicorn writes head and body apart, which made two system calls."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self.close = transport.close
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """The first is the head, which waits for the body; an empty body is written, too."""
+        if self._head is None:
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
 
 
 def patient_protocol(timeout_s: float, refuse: Refuse | None = None) -> type[Any]:

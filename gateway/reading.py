@@ -6,9 +6,8 @@ path, which keeps unknown fields as JSON text in `extra` and otherwise names eve
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import GenericAlias
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -25,6 +24,7 @@ ABSENT: Any = None  # the default of a field that may be missing; JSON null does
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Identifier = Annotated[str, Meta(min_length=1)]
 
+Convert = Callable[[Any], Any]  # the objects of a field as the model has them -> records
 R = TypeVar("R", bound=Record)
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -53,8 +53,7 @@ class RecordMapping(Generic[R]):
         self._parts = dict(parts)
         self._lists: dict[Any, type[Struct]] = {list[part]: part for part in parts}  # type: ignore[valid-type]
         self._fields = {kind: fields(kind) for kind in (model, *parts)}
-        converted = {field.name: self._record_type(field.type) for field in self._fields[model]}
-        self._converted = {name: kind for name, kind in converted.items() if kind is not None}
+        self._converters = {field.name: self._converter(field) for field in self._fields[model] if self._part(field)}
         self._decoder = msgspec.json.Decoder(model)
 
     def read(self, body: bytes, kind: str, envelope: Envelope) -> R:
@@ -80,18 +79,29 @@ class RecordMapping(Generic[R]):
         """The provider's JSON, rebuilt from the record: equal, as JSON, to what was delivered."""
         return self._rebuild(record, self.model)
 
-    def _record_type(self, model_type: Any) -> Any:
-        """What a field's value has to be converted to; None for a plain value."""
-        if model_type in self._lists:
-            return GenericAlias(list, (self._parts[self._lists[model_type]],))
-        return self._parts.get(model_type)
+    def _part(self, field: FieldInfo) -> type[Struct] | None:
+        """The model of the objects in a field; None for a plain value."""
+        return self._lists.get(field.type, field.type if field.type in self._parts else None)
+
+    def _converter(self, field: FieldInfo) -> Convert:
+        """From the checked objects of a field to records.
+
+        Made of the fields' names, and then a third of the work of msgspec.convert, which checks all once more.
+        """
+        part: Any = self._part(field)
+        inner = {f.name: self._converter(f) for f in self._fields[part] if self._part(f)}
+        values = [
+            f"{name}=m.{name}" if name not in inner else f"{name}={name}(m.{name})" for name in part.__struct_fields__
+        ]
+        record = f"Record({', '.join(values)})"
+        made = f"[{record} for m in v]" if field.type in self._lists else f"[{record} for m in (v,)][0]"
+        return eval(f"lambda v: None if v is None else {made}", {"Record": self._parts[part], **inner})  # type: ignore[no-any-return]
 
     def _read_fast(self, body: bytes) -> dict[str, Any]:
         """The provider's part of the record. Raises msgspec's errors for whatever is not exactly as documented."""
         values = asdict(self._decoder.decode(body))
-        for name, kind in self._converted.items():
-            if values[name] is not None:
-                values[name] = msgspec.convert(values[name], kind, from_attributes=True)
+        for name, convert in self._converters.items():
+            values[name] = convert(values[name])
         return values
 
     def _read_slowly(self, body: bytes) -> dict[str, Any]:
