@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -32,6 +33,7 @@ class Load:
         self._ready: list[GatewayProcess] = list(gateways)
         self._name = name
         self._made = 0
+        self._sent_at: dict[str, float] = {}
         self._is_over = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -48,6 +50,10 @@ class Load:
         """Until so many more are accepted."""
         goal = len(self.accepted) + count
         await wait_until(lambda: len(self.accepted) >= goal, 60, f"{count} more accepted")
+
+    def oldest_s(self) -> float:
+        """For how long the oldest request has had no answer."""
+        return time.monotonic() - min(self._sent_at.values(), default=time.monotonic())
 
     async def _check_on(self) -> None:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
@@ -67,11 +73,14 @@ class Load:
         while event_id not in self.accepted:
             ready = self._ready or self._gateways
             gateway = ready[self._made % len(ready)]
+            self._sent_at[event_id] = time.monotonic()
             try:
                 answer = await http.post(gateway.url + WEBHOOK, content=body, headers=signed(body))
             except httpx2.TransportError as error:
                 self.broken.append(type(error).__name__)
                 continue
+            finally:
+                del self._sent_at[event_id]
             self.answers[answer.status_code] += 1
             if answer.status_code == httpx2.codes.OK:
                 self.accepted.add(event_id)

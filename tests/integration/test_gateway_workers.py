@@ -31,6 +31,7 @@ from tests.unit.gateway.test_metrics import DRIVEN, MORE_OR_LESS
 from tests.waiting import wait_until
 
 WORKERS = 2
+HELD_S = 0.3  # without an answer: it waits for a worker that does not go on
 TOLD_S = 5.0  # within which /readyz tells of an outage and of its end
 OF_ONE_PROCESS = {series.partition("{")[0].removesuffix("_count") for series in (*DRIVEN, *MORE_OR_LESS)}
 OF_THE_PARENT = {
@@ -112,7 +113,10 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
     async with Load([client.gateway], "killed") as load:
         await load.go_on(200)
         await counted()
-        busiest(client.gateway).kill()
+        victim = busiest(client.gateway)
+        victim.suspend()  # so that it has requests when it dies
+        await wait_until(lambda: load.oldest_s() > HELD_S, 10, "the victim to hold requests")
+        victim.kill()
         await wait_until(lambda: client.gateway.lines("worker.died"), 10, "the death to be noticed")
         await counted()
         await load.go_on(200)
