@@ -68,7 +68,7 @@ def serve() -> None:
 def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
     """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
     settings = settings_or_exit(needs_kafka=True)
-    configure_logging()
+    configure_logging(worker=number)
     try:
         uvloop.run(serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
     except SpoolError as error:

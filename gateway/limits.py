@@ -2,10 +2,10 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from ipaddress import ip_address
+from typing import Self
 
 from gateway.deadlines import Deadlines
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
@@ -31,17 +31,9 @@ class InFlight:
         if self.requests >= self.max_requests:
             raise OverLimitError(f"{self.max_requests} requests are in flight")
 
-    @contextmanager
-    def admit(self) -> "Iterator[Admission]":
-        """Hold a place until the block ends. Raises OverLimitError when there is none."""
-        self.require_place()
-        admission = Admission(self)
-        self.requests += 1
-        try:
-            yield admission
-        finally:
-            self.requests -= 1
-            self.bytes -= admission.bytes
+    def admit(self) -> "Admission":
+        """Hold a place until the block ends. Entering raises OverLimitError when there is none."""
+        return Admission(self)
 
 
 class Admission:
@@ -50,6 +42,15 @@ class Admission:
     def __init__(self, in_flight: InFlight) -> None:
         self._in_flight = in_flight
         self.bytes = 0
+
+    def __enter__(self) -> Self:
+        self._in_flight.require_place()
+        self._in_flight.requests += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._in_flight.requests -= 1
+        self._in_flight.bytes -= self.bytes
 
     def take(self, size: int) -> None:
         """Account for bytes about to be held. Raises OverLimitError when there is no room for them."""

@@ -3,22 +3,27 @@
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 
 
-def configure_logging() -> None:
-    """Send structlog and the standard library's logging to stdout as JSON lines."""
-    render = structlog.processors.JSONRenderer(serializer=json_line)
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+def configure_logging(**always: object) -> None:
+    """Send structlog and the standard library's logging to stdout as JSON lines.
+
+    always: what each line tells besides, such as a worker's number.
+    """
+
+    def complete(logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """In place of structlog's three processors, which took a third of a line's time."""
+        event.update(always, level=level, timestamp=datetime.now(UTC))
+        return event
+
+    render = structlog.processors.JSONRenderer(serializer=json_line, default=as_text)
     structlog.configure(
-        processors=[*shared, render],
+        processors=[complete, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),  # a line is one write: workers share the file
         cache_logger_on_first_use=True,
@@ -26,7 +31,7 @@ def configure_logging() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[complete],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 render,
@@ -36,6 +41,11 @@ def configure_logging() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # Its errors reach us as exceptions; the log repeats them at every retry of an outage.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def as_text(value: object) -> str:
+    """What JSON has no form for."""
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def json_line(event: Any, default: Any) -> str:

@@ -7,7 +7,6 @@ path, which keeps unknown fields as JSON text in `extra` and otherwise names eve
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -30,8 +29,7 @@ R = TypeVar("R", bound=Record)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """What the gateway knows of a delivery before it reads it. `received_at` in epoch ms."""
 
     event_id: str

@@ -105,7 +105,6 @@ async def serve_worker(settings: GatewaySettings, place: Place) -> None:
 
     settings: the whole gateway's; this worker takes its share.
     """
-    structlog.contextvars.bind_contextvars(worker=place.number)
     share_values(place.metrics_dir, place.number)
     share, stop = settings.share_of(place.number), _stop_event()
     spool = _spool(share)

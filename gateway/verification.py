@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from msgspec import Struct
+
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case, as ASGI gives them
 Reason = Literal["missing", "repeated", "mismatch", "stale", "no_valid_key"]
 Digest = Callable[[bytes, bytes], bytes | None]  # (body, secret) -> digest, None when the body has none
@@ -46,23 +48,20 @@ class Key:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):  # as cheap to make as a tuple: one is made for every callback
     """The scheme and key that a signature was made with."""
 
     scheme: str
     key_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unverified:
+class Unverified(Struct, frozen=True):
     """Why no scheme and key verified the request."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(Struct, frozen=True):
     """What a scheme sees: `signature_header` in lower case, `now_s` the receiver's clock in epoch seconds."""
 
     body: bytes
