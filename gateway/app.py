@@ -44,7 +44,7 @@ def create_ops_app(gateway: routes.Operated) -> Starlette:
 
 
 class Shortcut:
-    """A POST to one of our paths goes where Starlette's router would bring it, without its layers: 20 of 240 us.
+    """A POST to one of our paths goes where Starlette's router would bring it, without its layers: 15 of 195 us.
 
     What the router knows to refuse, or will know one day, stays with it.
     """

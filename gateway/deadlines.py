@@ -1,4 +1,4 @@
-"""Deadlines for what every callback waits for: the promise of `asyncio.timeout` at a third of its cost.
+"""Deadlines for what every callback waits for: the promise of `asyncio.timeout`, at a third of its cost when many run.
 
 All deadlines of one kind are equally long, so they fall due in the order in which they began, and one timer, set for
 the first of them, serves all: a callback adds an entry and removes it.

@@ -17,7 +17,7 @@ def configure_logging(**always: object) -> None:
     """
 
     def complete(logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        """In place of structlog's three processors, which took a third of a line's time."""
+        """In place of structlog's three processors, which took a fifth of a line's time."""
         event.update(always, level=level, timestamp=datetime.now(UTC))
         return event
 
