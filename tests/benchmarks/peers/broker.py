@@ -9,8 +9,6 @@ from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Producer,
@@ -26,6 +24,7 @@ from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, SIP_LINE_OU
 from streams.admin import apply_topics
 from streams.settings import KafkaSettings, TopicSettings
 from tests.benchmarks.peers.checks import Found
+from tests.benchmarks.peers.groups import Groups
 from tests.benchmarks.peers.job import Input, Trace, Windows, trace_of
 from tests.benchmarks.peers.work import BY_SIP_LINE, BY_WORKFLOW
 from tests.waiting import wait_until_true
@@ -47,12 +46,14 @@ class Broker:
     def __init__(self, bootstrap: str, partitions: int) -> None:
         self.bootstrap = bootstrap
         self.partitions = partitions
+        self.groups = Groups(bootstrap)
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
     def __enter__(self) -> Broker:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.groups.close()
         del self._admin  # there is no close; the last reference ends it
 
     def fresh_topics(self, app_id: str) -> None:
@@ -113,26 +114,10 @@ class Broker:
                 continue
         return found
 
-    def committed(self, group: str) -> Ends:
-        """What a group has committed so far; empty while there is no such group."""
-        future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ASK_S)[
-            group
-        ]
-        try:
-            places = future.result().topic_partitions or []
-        except KafkaException:
-            return {}
-        return {(place.topic, place.partition): int(place.offset) for place in places}
-
-    def members(self, group: str) -> int:
-        """Members of a group that has settled; 0 before."""
-        found = self._admin.describe_consumer_groups([group], request_timeout=ASK_S)[group].result()
-        return len(found.members) if found.state is ConsumerGroupState.STABLE else 0
-
     def is_worked_off(self, group: str, reads: Iterable[str]) -> bool:
         """True when the group has committed the end of each topic, asked in this order: input first."""
         for topic in reads:
-            committed, ends = self.committed(group), self.ends(topic)
+            committed, ends = self.groups.committed(group), self.ends(topic)
             if len(ends) < self.partitions or any(committed.get(place, 0) < end for place, end in ends.items()):
                 return False
         return True
