@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -20,10 +21,11 @@ from streams.outcomes import (
 )
 from streams.times import EventTime, epoch_ms, event_time
 
-# One character: a surrogate pair, or a unit that is no surrogate. Half a pair is no character, and Avro takes none.
+# Characters: surrogate pairs, and units that are no surrogate. Half a pair is no character, and Avro takes none.
 _ESCAPED: Final = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
+    r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})+"
 )
+_REMEMBERED_LENGTH: Final = 2048  # a script's questions come again with every call; what is longer costs memory
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ def readable(text: str | None) -> str | None:
     """Text that the provider escaped twice, as people read it; what is no valid escape stays as it is."""
     if text is None or "\\u" not in text:
         return text
+    return _unescaped(text) if len(text) <= _REMEMBERED_LENGTH else _unescaped.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _unescaped(text: str) -> str:
     return _ESCAPED.sub(_unescape, text)
 
 

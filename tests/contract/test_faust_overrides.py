@@ -53,6 +53,7 @@ OTHERS_PRIVATES = {
     "_value": "a counter of prometheus_client",
     "_exit": "of the module os",
     "_fetch_max_wait_ms": "of AIOKafkaConsumer, which its start reads",
+    "_fetch_min_bytes": "of AIOKafkaConsumer, which its start reads",
 }
 
 LEANED_ON: dict[type[Any], tuple[str, ...]] = {

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.callbacks import read_callback
 from schemas.codec import encode
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
+from streams import fanout
 from streams.errors import InvalidCallbackError
 from streams.fanout import FanOut, check, content_digest, fan_out, readable
 from tests.unit.gateway.samples import EXAMPLE, to_body, with_detail
@@ -47,6 +48,15 @@ def test_the_providers_example_is_one_call_eight_answers_and_two_attempts() -> N
     )
     assert [answer.question_name for answer in fanned.answers] == ["Q0", "Q1", "Q2", "Q3", "Q3N", "Q4", "Q4N", "Q5"]
     assert [answer.position for answer in fanned.answers] == list(range(8))
+
+
+@pytest.mark.parametrize(("length", "is_remembered"), [(10, True), (10_000, False)])
+def test_only_short_text_is_remembered(length: int, is_remembered: bool) -> None:
+    text = r"\u610f" * length
+    fanout._unescaped.cache_clear()
+
+    assert readable(text) == "意" * length
+    assert (fanout._unescaped.cache_info().currsize == 1) == is_remembered
 
 
 def test_the_examples_questions_are_readable() -> None:

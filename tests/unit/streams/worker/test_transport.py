@@ -89,21 +89,21 @@ def settle(consumer: RunConsumer, *offsets: int) -> None:
         consumer.settle(message_at(offset, generation=consumer.app.consumer_generation_id))
 
 
-# -- how long a fetch waits for news
+# -- how long a fetch waits, and for how much
 
 
-async def longest_fetch_ms(consumer: Any) -> int:
+async def fetch_of(consumer: Any) -> tuple[int, int]:
     client = consumer._thread._create_worker_consumer(consumer.transport)
     await client.stop()
-    return int(client._fetch_max_wait_ms)
+    return client._fetch_max_wait_ms, client._fetch_min_bytes
 
 
-async def test_stock_lets_a_fetch_wait_for_so_long_that_others_wait_for_it(stock: Any) -> None:
-    assert await longest_fetch_ms(stock) == 1500
+async def test_stock_takes_any_record_and_waits_so_long_that_other_partitions_wait_for_it(stock: Any) -> None:
+    assert await fetch_of(stock) == (1500, 1)
 
 
-async def test_ours_waits_for_a_twentieth_of_a_second(ours: RunConsumer) -> None:
-    assert await longest_fetch_ms(ours) == 50
+async def test_ours_gathers_records_for_a_tenth_of_a_second(ours: RunConsumer) -> None:
+    assert await fetch_of(ours) == (100, 256 * 1024)
 
 
 # -- L4: a hole at the head
