@@ -111,12 +111,19 @@ class Connection(asyncio.Protocol):
         assert self._transport
         self._transport.close()
 
+    @property
+    def is_closing(self) -> bool:
+        """Closed by either side, or about to be: not to be used again."""
+        return self._transport is None or self._transport.is_closing()
+
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
         end = self._buffer.find(b"\r\n\r\n")
         length = _LENGTH.search(self._buffer, 0, end) if end >= 0 else None
         if length is None or len(self._buffer) < end + 4 + int(length[1]):
             return
+        if b"\r\nconnection: close" in self._buffer[:end].lower():
+            self.close()
         status, self._buffer = self._buffer[9:12].decode(), b""
         number, self.number = self.number, -1
         self._load.is_answered(self, number, status)
@@ -200,7 +207,8 @@ class Load(ABC):
             self._statuses[status] += 1
             self._latencies.append((began, now - began))
             self._last_answer_s = now
-        self.is_free(connection)
+        if not connection.is_closing:
+            self.is_free(connection)
 
     def is_lost(self, connection: Connection) -> None:
         """A request under way on it is broken."""
@@ -318,11 +326,16 @@ class OpenLoop(Load):
     def _dispatch(self, number: int) -> None:
         while self._free:
             connection = self._free.pop()  # the one used last, so that those not needed grow old and are closed
+            if connection.is_closing:
+                continue
             if self.now() - connection.idle_since_s < IDLE_S:
                 self.send(connection, number)
                 return
             connection.close()
         self._waiting.append(number)
+        self._connect_one()
+
+    def _connect_one(self) -> None:
         if self._open < self._spec.connections:
             connecting = asyncio.ensure_future(self.connect())
             self._connecting.add(connecting)
@@ -343,6 +356,8 @@ class OpenLoop(Load):
         super().is_lost(connection)
         if connection in self._free:
             self._free.remove(connection)
+        if self._waiting:
+            self._connect_one()
 
     def is_answered(self, connection: Connection, number: int, status: str) -> None:
         if status == "200":
