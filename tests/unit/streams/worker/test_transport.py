@@ -21,13 +21,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline, Work
-from streams.worker.transport import (
-    IdempotentProducer,
-    RunConsumer,
-    RunConsumerThread,
-    RunSchema,
-    RunTransport,
-)
+from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
 P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
