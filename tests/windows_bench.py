@@ -116,7 +116,7 @@ class WindowsBench:
         message: Any = SimpleNamespace(
             tp=TP(OUTCOMES_BY_WORKFLOW.name, 0), partition=0, offset=self._offset - 1, value=run
         )
-        await self.agent.take(message)
+        await self.agent.take([message])
         await self.agent.drain()
         assert not self.failures, self.failures
 

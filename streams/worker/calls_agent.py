@@ -39,19 +39,19 @@ from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.run_agent import Permanent, RunAgent
-from streams.worker.tables import StateTable, pack_row, unpack_row
+from streams.worker.tables import pack_row, unpack_row
 
 SCANNED_AT_ONCE: Final = 500
 
 
 @dataclass
-class _Run:
+class _Effects:
     """What one run of one partition has come to so far."""
 
     partition: int
+    outputs: list[Outgoing]
     states: dict[str, CallState] = field(default_factory=dict)
     changed: dict[str, CallState] = field(default_factory=dict)
-    outputs: list[Outgoing] = field(default_factory=list)
 
 
 class CallsAgent(RunAgent):
@@ -59,53 +59,47 @@ class CallsAgent(RunAgent):
 
     stage: ClassVar[str] = "call"
 
-    def __init__(self, *, table: StateTable, zone: ZoneInfo, **shared: Any) -> None:
+    def __init__(self, *, zone: ZoneInfo, **shared: Any) -> None:
         super().__init__(**shared)
-        self._table = table
         self._zone = zone
         self._newest: dict[int, int] = {}
 
-    async def take(self, message: Message) -> None:
-        """Work one run off, up to handing it to the pipeline."""
-        run = _Run(message.partition)
-        async for record in self.records_of(message):
-            await self._take_record(run, record)
-        rows = {call_id.encode(): _row(state) for call_id, state in run.changed.items()}
-        work = Work(
-            rows=self._table.put(run.partition, rows) if rows else [],
-            outputs=run.outputs,
-            stored=self._table.stored,
-            settled=lambda: self.settle(message),
-        )
-        await self.submit(work)
+    async def take_run(self, run: Message, work: Work) -> None:
+        """Add the rows and outputs of one run to a unit of work."""
+        effects = _Effects(run.partition, work.outputs)
+        async for record in self.records_of(run):
+            await self._take_record(effects, record)
+        if effects.changed:
+            rows = {call_id.encode(): _row(state) for call_id, state in effects.changed.items()}
+            work.rows.extend(self.table.put(run.partition, rows))
 
     async def forget(self, partition: int, keep_ms: int) -> None:
         """Drop the rows of calls last received long before the partition's newest."""
         newest, old = self._newest.get(partition, 0), []
-        for number, (key, value) in enumerate(self._table.store.scan(partition), start=1):
+        for number, (key, value) in enumerate(self.table.store.scan(partition), start=1):
             if msgpack.decode(unpack_row(value), type=CallState).received_at < newest - keep_ms:
                 old.append(key)
             if number % SCANNED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         async with self.busy:
             for some in (old[i : i + SCANNED_AT_ONCE] for i in range(0, len(old), SCANNED_AT_ONCE)):
-                await self.submit(Work(rows=self._table.put(partition, dict.fromkeys(some))))
+                await self.submit(Work(rows=self.table.put(partition, dict.fromkeys(some))))
 
-    async def _take_record(self, run: _Run, record: Any) -> None:
+    async def _take_record(self, effects: _Effects, record: Any) -> None:
         try:
             callback = await self.decode(record, Callback)
-            run.outputs.extend(self._rekeyed(callback, record))
+            effects.outputs.extend(self._rekeyed(callback, record))
             with self.permanent_faults():
                 detail = check(callback)
             if detail is not None:
-                self._take_detail(run, record, callback, detail)
+                self._take_detail(effects, record, callback, detail)
             else:
                 self.count("empty")
         except Permanent as fault:
-            run.outputs.append(self.dead_letter(record, fault))
+            effects.outputs.append(self.dead_letter(record, fault))
 
-    def _take_detail(self, run: _Run, record: Any, callback: Callback, detail: CallDetail) -> None:
-        state = self._state(run, detail.call_id)
+    def _take_detail(self, effects: _Effects, record: Any, callback: Callback, detail: CallDetail) -> None:
+        state = self._state(effects, detail.call_id)
         position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         with self.permanent_faults():
@@ -118,16 +112,16 @@ class CallsAgent(RunAgent):
             self.count("duplicate")
         else:
             remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
-            self._newest[run.partition] = max(self._newest.get(run.partition, 0), callback.received_at)
+            self._newest[effects.partition] = max(self._newest.get(effects.partition, 0), callback.received_at)
             self._observe(callback, fanned)
-        run.changed[detail.call_id] = state
-        run.outputs.extend(outputs)
+        effects.changed[detail.call_id] = state
+        effects.outputs.extend(outputs)
 
-    def _state(self, run: _Run, call_id: str) -> CallState:
-        if call_id not in run.states:
-            stored = self._table.store.read(run.partition, call_id.encode())
-            run.states[call_id] = msgpack.decode(unpack_row(stored), type=CallState) if stored else CallState()
-        return run.states[call_id]
+    def _state(self, effects: _Effects, call_id: str) -> CallState:
+        if call_id not in effects.states:
+            stored = self.table.store.read(effects.partition, call_id.encode())
+            effects.states[call_id] = msgpack.decode(unpack_row(stored), type=CallState) if stored else CallState()
+        return effects.states[call_id]
 
     def _observe(self, callback: Callback, fanned: FanOut) -> None:
         self.count("ok")

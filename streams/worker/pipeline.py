@@ -1,4 +1,4 @@
-"""The order in which the effects of a run become durable, which is what the worker's promises stand on.
+"""The order in which the effects of runs become durable, which is what the worker's promises stand on.
 
 For each unit of work, in turn:  rows -> outputs -> cleared rows -> settled (offset may be committed)
 
@@ -30,7 +30,7 @@ class Work:
     outputs: list[Outgoing] = field(default_factory=list)
     clear: Callable[[], list[Outgoing]] = list
     stored: Callable[[int, int, int], None] = lambda partition, first_offset, last_offset: None
-    settled: Callable[[], None] = lambda: None
+    settled: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Pipeline:
@@ -105,7 +105,8 @@ class _Lane:
             work, outputs = await self._outputs_out.get()
             await _delivered(outputs)
             await _stored(await self._outbox.hand_over(work.clear()), work)
-            work.settled()
+            for settle in work.settled:
+                settle()
             self._slots.release()
             self._pending -= 1
             if not self._pending:

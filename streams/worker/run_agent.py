@@ -6,8 +6,9 @@ becomes a dead letter, and when neither works the process ends without a commit.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing, partition_of
 from streams.worker.parking import Parking, patiently
 from streams.worker.pipeline import Pipeline, Work
+from streams.worker.tables import StateTable
 
 log = structlog.get_logger()
 
@@ -54,6 +56,7 @@ class RunAgent:
     def __init__(
         self,
         *,
+        table: StateTable,
         registry: Registry,
         partitions: Mapping[str, int],
         pipeline: Pipeline,
@@ -63,34 +66,38 @@ class RunAgent:
         hold: Callable[[TP], None],
         release: Callable[[TP], Awaitable[None]],
     ) -> None:
+        self.table = table
         self.registry = registry
         self.metrics = metrics
-        self.settle = settle
+        self._settle = settle
         self._partitions = partitions
         self._pipeline = pipeline
         self._fail = fail
         self._taken: dict[TP, int] = {}
+        self._resets = 0
         # Looked up once: finding a metric by its labels costs more than counting in it.
         self._counters: dict[str, Counter] = {}
         self._age = metrics.age.labels(self.stage)
         self._faults = _PermanentFaults(self.stage)
         # One at a time: what is computed first must also be submitted first.
         self.busy = asyncio.Lock()
-        self._parking = Parking(registry, metrics, self._guarded, hold, release, fail)
+        self._parking = Parking(registry, metrics, lambda run: self._guarded([run]), hold, release, fail)
 
     async def body(self, stream: Any) -> None:
         """The Faust agent's body."""
         async for event in stream.noack().events():
-            await self._guarded(event.message, is_new=True)
+            await self._guarded(event.message.value, is_new=True)
 
-    async def _guarded(self, message: Message, *, is_new: bool = False) -> None:
-        """Work one run off, or put it aside. Never raises: what goes wrong ends the process."""
+    async def _guarded(self, runs: Sequence[Message], *, is_new: bool = False) -> None:
+        """Work runs off as one, or put them aside. Never raises: what goes wrong ends the process."""
         try:
             async with self.busy:
                 if is_new:
-                    self._follow(message)
-                if not (is_new and self._parking.take_over(message)):
-                    await self.take(message)
+                    for run in runs:
+                        self._follow(run)
+                    runs = [run for run in runs if not self._parking.take_over(run)]
+                if runs:
+                    await self.take(runs)
         except Exception as error:
             self._fail(error)
             await asyncio.Event().wait()  # never go on to the next run: the process is ending
@@ -102,8 +109,18 @@ class RunAgent:
             raise LostRunError(f"{message.tp} goes on after offset {after}, but {taken} was taken last")
         self._taken[message.tp] = message.offset
 
-    async def take(self, message: Message) -> None:
-        """Work one run off, up to handing it to the pipeline."""
+    async def take(self, runs: Sequence[Message]) -> None:
+        """Work runs off as one unit, up to handing it over: they share batches, which cost more than a few calls do."""
+        work, resets = Work(stored=self.table.stored), self._resets
+        for run in runs:
+            await self.take_run(run, work)
+            if self._resets != resets:
+                return  # revoked meanwhile: all of it will be read again, perhaps by another worker
+            work.settled.append(partial(self._settle, run))
+        await self.submit(work)
+
+    async def take_run(self, run: Message, work: Work) -> None:
+        """Add the rows and outputs of one run to a unit of work."""
         raise NotImplementedError
 
     async def submit(self, work: Work) -> None:
@@ -117,6 +134,7 @@ class RunAgent:
 
     async def reset(self) -> None:
         """Drop what is on its way; its runs will be read again."""
+        self._resets += 1
         await self._parking.reset()
         self._taken.clear()
         await self._pipeline.reset()

@@ -2,7 +2,7 @@
 
 tests/contract fences the overridden methods by the hash of their source: when Faust changes, look here first.
 
-- Runs: stock Faust makes four tasks per record; here one event carries all fetched records of a partition.
+- Runs: stock Faust makes four tasks per record; here one event carries all that a fetch brought of a topic.
 - Commits: stock Faust acknowledges what raised, what was skipped in a rebalance, and across a hole at the head of a
   partition; it moves its books when the broker refused. Here only `settle` counts, through an OffsetTracker.
 - Producer: stock Faust's is not idempotent outside its unsound exactly-once mode.
@@ -141,26 +141,35 @@ class RunConsumer(driver.Consumer):
         return bool(self.app.tables.actives_ready) and not self._is_seeking
 
     async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
+        """Deliver a topic's runs in one event; a changelog's each in its own, as Faust's recovery takes them."""
         generation = self.app.consumer_generation_id
+        by_topic: dict[str, list[ConsumerMessage]] = {}
+
+        def is_over() -> bool:
+            return not self.flow_active or self.app.consumer_generation_id != generation
+
         for tp, batch in records.items():
             if active is not None and tp not in active:
                 continue
-            message = await self._message(tp, batch)
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            if message is not None:
-                await self._deliver(tp, message)
-
-    async def _message(self, tp: TP, batch: list[Any]) -> ConsumerMessage | None:
-        if self._is_changelog_tp(tp):
-            read = self._read_offset[tp]
-            run: Run | None = Run(record for record in batch if read is None or record.offset >= read)
-        else:
             run = await self._run(tp, batch)
-        return self._to_run(tp, run) if run else None
+            if is_over():
+                return
+            if run and self._is_changelog_tp(tp):
+                message = self._message_of(tp, run[-1], run)
+                await self._deliver(message, [message])
+            elif run:
+                by_topic.setdefault(tp.topic, []).append(self._message_of(tp, run[-1], run))
+        for runs in by_topic.values():
+            if is_over():
+                return
+            last: Any = cast(Run, runs[0].value)[-1]
+            await self._deliver(self._message_of(runs[0].tp, last, runs), runs)
 
     async def _run(self, tp: TP, batch: list[Any]) -> Run | None:
         """What of the batch is next; None when nothing is, or when a hole before it is being fetched again."""
+        if self._is_changelog_tp(tp):
+            read = self._read_offset[tp]
+            return Run(record for record in batch if read is None or record.offset >= read)
         next_offset = self._next.get(tp)
         if next_offset is None or not self._is_open():
             return None
@@ -172,8 +181,7 @@ class RunConsumer(driver.Consumer):
         run.after = self.offsets.delivered(tp)
         return run or None
 
-    def _to_run(self, tp: TP, run: Run) -> ConsumerMessage:
-        last = run[-1]
+    def _message_of(self, tp: TP, last: Any, value: Run | list[ConsumerMessage]) -> ConsumerMessage:
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -182,7 +190,7 @@ class RunConsumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            cast(Any, run),  # Faust types a value as bytes and passes it through
+            cast(Any, value),  # Faust types a value as bytes and passes it through
             None,
             None,
             None,
@@ -190,13 +198,14 @@ class RunConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    async def _deliver(self, tp: TP, message: ConsumerMessage) -> None:
-        if not self._is_changelog_tp(tp):
-            self.offsets.deliver(tp, message.offset)
-            self._next[tp] = message.offset + 1
+    async def _deliver(self, event: ConsumerMessage, runs: list[ConsumerMessage]) -> None:
+        for run in runs:
+            if not self._is_changelog_tp(run.tp):
+                self.offsets.deliver(run.tp, run.offset)
+                self._next[run.tp] = run.offset + 1
         # A rebalance must be able to interrupt a delivery that waits for room in the agent's queue.
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
-        self._read_offset[tp] = message.offset
+        await self.wait_first(self.callback(event), self.suspend_flow.wait())
+        self._read_offset.update({run.tp: run.offset for run in runs})
 
     def settle(self, message: Message) -> None:
         """All outputs of the run are acknowledged. One of an earlier generation is ignored: it will be read again."""

@@ -16,7 +16,7 @@ from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.run_agent import Permanent, RunAgent
-from streams.worker.tables import StateTable, pack_row, unpack_row
+from streams.worker.tables import pack_row, unpack_row
 
 _KEY: Final = b"k"
 _PANE: Final = b"p"
@@ -29,11 +29,8 @@ class WindowsAgent(RunAgent):
 
     stage: ClassVar[str] = "table"
 
-    def __init__(
-        self, *, table: StateTable, dimension: str, results: Topic, settings: WindowSettings, **shared: Any
-    ) -> None:
+    def __init__(self, *, dimension: str, results: Topic, settings: WindowSettings, **shared: Any) -> None:
         super().__init__(**shared)
-        self._table = table
         self._dimension = dimension
         self._results = results
         self._settings = settings
@@ -44,7 +41,7 @@ class WindowsAgent(RunAgent):
         self._windows = {}
         for partition in sorted(partitions):
             windows = self._windows[partition] = Windows(self._dimension, self._settings)
-            for number, (key, value) in enumerate(self._table.store.scan(partition)):
+            for number, (key, value) in enumerate(self.table.store.scan(partition)):
                 _load_row(windows, key, unpack_row(value))
                 if number % 1000 == 0:
                     await asyncio.sleep(0)
@@ -57,20 +54,17 @@ class WindowsAgent(RunAgent):
             idle = windows.expire(windows.newest_received_at() - keep_ms) if windows else []
             if idle:
                 rows = {_KEY + value.encode(): None for value in idle}
-                await self.submit(Work(rows=self._table.put(partition, rows)))
+                await self.submit(Work(rows=self.table.put(partition, rows)))
 
-    async def take(self, message: Message) -> None:
-        """Work one run off, up to handing it to the pipeline."""
-        windows = self._windows[message.partition]
-        outputs: list[Outgoing] = []
-        async for record in self.records_of(message):
-            outputs.extend(await self._take_record(windows, record))
-        work = Work(stored=self._table.stored, settled=lambda: self.settle(message))
+    async def take_run(self, run: Message, work: Work) -> None:
+        """Add the rows and outputs of one run to a unit of work."""
+        windows = self._windows[run.partition]
+        async for record in self.records_of(run):
+            work.outputs.extend(await self._take_record(windows, record))
         keys, panes = windows.take_changes()
-        work.rows = self._table.put(message.partition, {**_key_rows(keys), **_pane_rows(panes)})
-        work.outputs = [*outputs, *(self._result(windows.result(pane_id)) for pane_id in panes)]
+        work.rows.extend(self.table.put(run.partition, {**_key_rows(keys), **_pane_rows(panes)}))
+        work.outputs.extend(self._result(windows.result(pane_id)) for pane_id in panes)
         self._show_size()
-        await self.submit(work)
 
     async def close_due(self, partition: int, received_until: int) -> None:
         """Publish the final results of windows whose grace is over, then clear their rows.
@@ -88,14 +82,14 @@ class WindowsAgent(RunAgent):
                 for pane_id in due:
                     windows.forget(pane_id)
                 self._show_size()
-                return self._table.put(partition, dict.fromkeys(map(_pane_key, due)))
+                return self.table.put(partition, dict.fromkeys(map(_pane_key, due)))
 
             await self.submit(
                 Work(
-                    rows=self._table.put(partition, _key_rows(keys)),
+                    rows=self.table.put(partition, _key_rows(keys)),
                     outputs=[self._result(windows.final(pane_id)) for pane_id in due],
                     clear=clear,
-                    stored=self._table.stored,
+                    stored=self.table.stored,
                 )
             )
 
@@ -117,7 +111,7 @@ class WindowsAgent(RunAgent):
 
     def _late(self, change: OutcomeChange, record: Any) -> list[Outgoing]:
         """The call, for the late topic. Only the workflow's side carries it, so a call is there once."""
-        self.metrics.late.labels(self._table.name).inc()
+        self.metrics.late.labels(self.table.name).inc()
         if change.call is None:
             return []
         trace = trace_id_of(record.headers, change.record_id)
@@ -131,7 +125,7 @@ class WindowsAgent(RunAgent):
         return self.outgoing(self._results, key.encode(), self.registry.encode(self._results, outcomes), headers)
 
     def _show_size(self) -> None:
-        self.metrics.table_keys.labels(self._table.name).set(sum(len(windows) for windows in self._windows.values()))
+        self.metrics.table_keys.labels(self.table.name).set(sum(len(windows) for windows in self._windows.values()))
 
 
 def _position(topic: str | None, partition: int | None, offset: int | None) -> Position:

@@ -147,7 +147,7 @@ def callbacks(first: int = 0) -> Any:
 
 async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:
     """What the agent submits for the second run, and how many calls of functions, C's included, that took."""
-    await agent.take(first)  # fills every cache
+    await agent.take([first])  # fills every cache
     calls = [0]
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -156,7 +156,7 @@ async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:
 
     sys.setprofile(count)
     try:
-        await agent.take(second)
+        await agent.take([second])
     finally:
         sys.setprofile(None)
     return agent._pipeline.works[-1], calls[0]
@@ -208,7 +208,7 @@ async def test_each_record_is_encoded_once_and_never_by_fastavro(shared: Any, mo
     monkeypatch.setattr(codec, "encode", counting)
     monkeypatch.setattr(codec, "encode_by_fastavro", pytest.fail)
     monkeypatch.setattr(codec, "decode_by_fastavro", pytest.fail)
-    await calls_agent(shared).take(message)
+    await calls_agent(shared).take([message])
 
     assert {name: number / CALLBACKS_IN_RUN for name, number in encoded.items()} == {
         "Call": 1,

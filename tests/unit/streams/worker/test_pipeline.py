@@ -32,7 +32,7 @@ class Bench:
             outputs=[outgoing("results", name.encode())],
             clear=clear,  # type: ignore[arg-type]  # Outgoing, seen through object
             stored=lambda partition, first, last: self.diary.append(f"stored {partition}:{first}-{last}"),
-            settled=lambda: self.diary.append(f"settled {name}"),
+            settled=[lambda: self.diary.append(f"settled {name}")],
         )
 
     def topics(self) -> list[str]:
@@ -101,7 +101,7 @@ async def test_a_unit_whose_outputs_came_first_waits_for_the_one_before(bench: B
 
 async def test_a_unit_without_effects_is_settled_in_its_turn(bench: Bench) -> None:
     await bench.pipeline.submit(bench.work("a"))
-    await bench.pipeline.submit(Work(settled=lambda: bench.diary.append("settled empty")))
+    await bench.pipeline.submit(Work(settled=[lambda: bench.diary.append("settled empty")]))
     await turn()
     assert bench.diary == []
 

@@ -264,7 +264,7 @@ async def test_ours_settles_no_run_whose_output_was_refused(ours: RunConsumer) -
     failures: list[BaseException] = []
     pipeline = Pipeline(Outbox(lambda: producer), failures.append)
     ours.offsets.deliver(P0, 10)
-    await pipeline.submit(Work(outputs=[outgoing("calls", b"v")], settled=lambda: settle(ours, 10)))
+    await pipeline.submit(Work(outputs=[outgoing("calls", b"v")], settled=[lambda: settle(ours, 10)]))
     await turn()
     producer.refuse("calls", KafkaError("refused"))
     await turn()
@@ -299,7 +299,7 @@ async def test_ours_settles_no_run_whose_row_is_on_its_way(ours: RunConsumer) ->
     pipeline = Pipeline(Outbox(lambda: producer), failures.append)
     ours.offsets.deliver(P0, 10)
     row = outgoing(CHANGELOG.topic, b"row")
-    await pipeline.submit(Work(rows=[row], settled=lambda: settle(ours, 10)))
+    await pipeline.submit(Work(rows=[row], settled=[lambda: settle(ours, 10)]))
     await turn()
     assert ours._new_offset(P0) is None
 
@@ -458,9 +458,11 @@ async def opened(consumer: Any, committed: dict[TP, int], beginnings: dict[TP, i
     async def seek_to_committed() -> Mapping[TP, int]:
         return committed
 
-    async def callback(message: Any) -> None:
-        delivered.append(Delivered(message.tp, [record.offset for record in message.value], message.value.after))
+    async def callback(event: Any) -> None:
+        for run in event.value:
+            delivered.append(Delivered(run.tp, [record.offset for record in run.value], run.value.after))
 
+    consumer.assignment = lambda: {*committed, *(beginnings or {})}
     consumer.seek_to_committed = seek_to_committed
     consumer.callback = callback
     consumer._thread = _Thread([], beginnings or {})
@@ -480,6 +482,21 @@ async def test_all_fetched_records_of_a_partition_are_one_run(ours: RunConsumer)
     await ours._deliver_all({**batch(5, 6, 7), **batch(7, tp=P1)}, {P0, P1})
 
     assert delivered == [(P0, [5, 6, 7], None), (P1, [7], None)]
+
+
+async def test_runs_of_a_topic_come_in_one_event_and_those_of_another_in_its_own(ours: Any) -> None:
+    other = TP("outcomes", 0)
+    await opened(ours, {P0: 5, P1: 7, other: 2})
+    events: list[list[TP]] = []
+
+    async def callback(event: Any) -> None:
+        events.append([run.tp for run in event.value])
+
+    ours.callback = callback
+    await ours._deliver_all({**batch(5, 6), **batch(2, tp=other), **batch(7, tp=P1)}, {P0, P1, other})
+
+    assert events == [[P0, P1], [other]]
+    assert [ours.offsets.delivered(tp) for tp in (P0, P1, other)] == [6, 7, 2]
 
 
 async def test_a_run_names_the_offset_delivered_before_it(ours: RunConsumer) -> None:
@@ -561,15 +578,16 @@ async def test_runs_of_partitions_that_are_not_active_are_left_alone(ours: RunCo
 
 
 async def test_delivery_stops_when_the_group_has_changed(ours: Any) -> None:
-    delivered = await opened(ours, {P0: 5, P1: 7})
+    other = TP("outcomes", 0)
+    delivered = await opened(ours, {P0: 5, P1: 7, other: 2})
     deliver = ours.callback
 
-    async def callback(message: Any) -> None:
-        await deliver(message)
+    async def callback(event: Any) -> None:
+        await deliver(event)
         ours.app.consumer_generation_id = 99
 
     ours.callback = callback
-    await ours._deliver_all({**batch(5), **batch(7, tp=P1)}, {P0, P1})
+    await ours._deliver_all({**batch(5), **batch(2, tp=other)}, {P0, other})
 
     assert [run.tp for run in delivered] == [P0]
 
