@@ -1,4 +1,4 @@
-"""How fast the gateway takes callbacks, beside bare Starlette and a naive FastAPI; and how latency grows with load.
+"""How fast the gateway takes callbacks, beside bare and lean Starlette and naive FastAPI; how latency grows with load.
 
     python -m tests.benchmarks.gateway [--repetitions 5] [--seconds 4] [--out FILE.json] [--plot FILE.svg]
     python -m tests.benchmarks.gateway --only throughput | --only sweep
@@ -28,7 +28,7 @@ from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Measured, Server, run_load, running_servers
 from tests.benchmarks.load import Latency, Spec
 
-SYSTEMS = ("bare", OURS, "naive", "naive-avro")
+SYSTEMS = ("bare", "lean", OURS, "naive", "naive-avro")
 SWEPT: tuple[Shape, ...] = ("1kB", "20kB")
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1)
 CONNECTIONS = 64
