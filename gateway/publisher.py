@@ -28,7 +28,7 @@ from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
-LINGER_MS = 5
+LINGER_MS = 2
 BATCH_BYTES = 64 * 1024
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage

@@ -126,7 +126,8 @@ class Connection(asyncio.Protocol):
             self.close()
         status, self._buffer = self._buffer[9:12].decode(), b""
         number, self.number = self.number, -1
-        self._load.is_answered(self, number, status)
+        if number >= 0:  # else a farewell to a connection on which nothing was asked: 408, then it closes
+            self._load.is_answered(self, number, status)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.is_lost(self)

@@ -96,7 +96,10 @@ def latency_verdict(points: Sequence[tuple[float, float]]) -> Verdict:
 async def sample_for_ever(system: WholeSystem, every_s: float, samples: list[Sample]) -> None:
     started = time.monotonic()
     while True:
-        samples.append(Sample(time.monotonic() - started, system.rss_mib(), await system.lag()))
+        sample = Sample(time.monotonic() - started, system.rss_mib(), await system.lag())
+        samples.append(sample)
+        memory = "  ".join(f"{role} {mib:,.0f}" for role, mib in sample.rss_mib.items())
+        print(f"  {sample.at_s / 60:5.1f} min: lag {sample.lag:,}  MiB {memory}", flush=True)
         await asyncio.sleep(every_s)
 
 

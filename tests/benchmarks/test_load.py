@@ -68,3 +68,14 @@ def test_nothing_is_sent_on_a_connection_that_was_closed_while_it_was_free() -> 
 
     assert list(load._waiting) == [0]
     assert not load._free
+
+
+def test_a_farewell_on_a_connection_where_nothing_was_asked_is_no_answer() -> None:
+    load = OpenLoop(Spec(1, "1kB", "idle", seconds=1, rate=10, connections=0))
+    idle, transport = Connection(load), Mock(spec=asyncio.Transport)
+    idle.connection_made(transport)
+
+    idle.data_received(ANSWER)
+
+    assert (load._answered, load._statuses.total()) == (0, 0)
+    transport.close.assert_called_once()

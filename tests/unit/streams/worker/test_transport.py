@@ -96,8 +96,8 @@ async def test_stock_takes_any_record_and_waits_so_long_that_other_partitions_wa
     assert await fetch_of(stock) == (1500, 1)
 
 
-async def test_ours_gathers_records_for_a_tenth_of_a_second(ours: RunConsumer) -> None:
-    assert await fetch_of(ours) == (100, 256 * 1024)
+async def test_ours_gathers_records_for_a_twentieth_of_a_second(ours: RunConsumer) -> None:
+    assert await fetch_of(ours) == (50, 256 * 1024)
 
 
 # -- L4: a hole at the head
