@@ -144,27 +144,17 @@ class RunConsumer(driver.Consumer):
     async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
         """Deliver a topic's runs in one event; a changelog's each in its own, as Faust's recovery takes them."""
         generation = self.app.consumer_generation_id
-        by_topic: dict[str, list[ConsumerMessage]] = {}
-
-        def is_over() -> bool:
-            return not self.flow_active or self.app.consumer_generation_id != generation
-
+        events: dict[TP | str, list[ConsumerMessage]] = {}
         for tp, batch in records.items():
             if active is not None and tp not in active:
                 continue
-            run = await self._run(tp, batch)
-            if is_over():
+            if run := await self._run(tp, batch):
+                event = tp if self._is_changelog_tp(tp) else tp.topic
+                events.setdefault(event, []).append(self._message_of(tp, run[-1], run))
+        for runs in events.values():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if run and self._is_changelog_tp(tp):
-                message = self._message_of(tp, run[-1], run)
-                await self._deliver(message, [message])
-            elif run:
-                by_topic.setdefault(tp.topic, []).append(self._message_of(tp, run[-1], run))
-        for runs in by_topic.values():
-            if is_over():
-                return
-            last: Any = cast(Run, runs[0].value)[-1]
-            await self._deliver(self._message_of(runs[0].tp, last, runs), runs)
+            await self._deliver(runs)
 
     async def _run(self, tp: TP, batch: list[Any]) -> Run | None:
         """What of the batch is next; None when nothing is, or when a hole before it is being fetched again."""
@@ -199,9 +189,13 @@ class RunConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    async def _deliver(self, event: ConsumerMessage, runs: list[ConsumerMessage]) -> None:
-        for run in runs:
-            if not self._is_changelog_tp(run.tp):
+    async def _deliver(self, runs: list[ConsumerMessage]) -> None:
+        tp, last = runs[0].tp, cast(Run, runs[0].value)[-1]
+        if self._is_changelog_tp(tp):
+            event = runs[0]
+        else:
+            event = self._message_of(tp, last, runs)
+            for run in runs:
                 self.offsets.deliver(run.tp, run.offset)
                 self._next[run.tp] = run.offset + 1
         # A rebalance must be able to interrupt a delivery that waits for room in the agent's queue.

@@ -493,10 +493,13 @@ async def test_runs_of_a_topic_come_in_one_event_and_those_of_another_in_its_own
         events.append([run.tp for run in event.value])
 
     ours.callback = callback
-    await ours._deliver_all({**batch(5, 6), **batch(2, tp=other), **batch(7, tp=P1)}, {P0, P1, other})
-
+    fetched = {**batch(5, 6), **batch(2, tp=other), **batch(7, tp=P1)}
+    await ours._deliver_all(fetched, {P0, P1, other})
     assert events == [[P0, P1], [other]]
     assert [ours.offsets.delivered(tp) for tp in (P0, P1, other)] == [6, 7, 2]
+
+    await ours._deliver_all(fetched, {P0, P1, other})
+    assert events == [[P0, P1], [other]], "fetched again, as after a seek, but not delivered again"
 
 
 async def test_a_run_names_the_offset_delivered_before_it(ours: RunConsumer) -> None:
@@ -567,6 +570,7 @@ async def test_changelog_records_are_delivered_from_the_offset_read(ours: Any) -
     await ours._deliver_all(batch(5, 6, 7, tp=CHANGELOG), None)
 
     assert offsets == [6, 7]
+    assert ours._read_offset[CHANGELOG] == 7
 
 
 async def test_runs_of_partitions_that_are_not_active_are_left_alone(ours: RunConsumer) -> None:
