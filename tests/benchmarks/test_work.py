@@ -43,6 +43,7 @@ from tests.topics import callback_of
 
 CALLBACKS_IN_RUN = 250
 ANSWERS_EACH = 8
+PARTITIONS, FEW = 4, 12
 RECEIVED_AT = 1_710_163_600_000
 ZSTD = 4
 WINDOWS = WindowSettings(300_000, 3_600_000)
@@ -137,9 +138,9 @@ def run_of(topic: Topic, values: list[tuple[bytes, bytes]], first: int = 0) -> A
     return SimpleNamespace(partition=0, offset=records[-1].offset, value=records)
 
 
-def callbacks(first: int = 0) -> Any:
+def callbacks(first: int = 0, count: int = CALLBACKS_IN_RUN) -> Any:
     """A run of callbacks."""
-    numbers = range(first, first + CALLBACKS_IN_RUN)
+    numbers = range(first, first + count)
     some = [callback_of(one(number, ANSWERS_EACH), RECEIVED_AT) for number in numbers]
     schema_id = TOPICS.index(CALLBACKS) + 1
     return run_of(CALLBACKS, [(one.details[0].call_id.encode(), codec.encode(schema_id, one)) for one in some], first)
@@ -228,3 +229,24 @@ async def test_a_callback_is_so_many_bytes_on_the_wire_in_so_many_batches(shared
 
     assert sum(broker.sizes) / CALLBACKS_IN_RUN <= MAX_WIRE_BYTES_PER_CALLBACK
     assert len(broker.sizes) * 1000 / CALLBACKS_IN_RUN <= MAX_BATCHES_PER_THOUSAND
+
+
+async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(shared: Any) -> None:
+    """At a few calls each, batches are what costs: four partitions' runs come to a third of what they would apart."""
+    shared["partitions"] = {topic.name: PARTITIONS for topic in TOPICS}
+    runs = [callbacks(partition * FEW, FEW) for partition in range(PARTITIONS)]
+    for partition, run in enumerate(runs):
+        run.partition = partition
+    agent, together, apart = calls_agent(shared), Broker(), Broker()
+
+    await agent.take(runs)
+    for run in runs:
+        await agent.take([run])
+    first, *others = agent._pipeline.works  # type: ignore[attr-defined]  # a Pipe
+    await Outbox(lambda: together).hand_over([*first.rows, *first.outputs])
+    for work in others:
+        await Outbox(lambda: apart).hand_over([*work.rows, *work.outputs])
+
+    keyed_as_read, keyed_anew = 4, 2  # rows, calls, answers and attempts; changes by workflow and by SIP line
+    assert len(together.sizes) <= PARTITIONS * (keyed_as_read + keyed_anew)
+    assert len(together.sizes) * 3 < len(apart.sizes)
