@@ -47,7 +47,7 @@ class Broker:
         self.bootstrap = bootstrap
         self.partitions = partitions
         self.groups = Groups(bootstrap)
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+        self._admin = self._new_admin()
 
     def __enter__(self) -> Broker:
         return self
@@ -68,6 +68,10 @@ class Broker:
         between = [NewTopic(name, self.partitions, 1) for name in (BY_WORKFLOW, BY_SIP_LINE)]
         for future in self._admin.create_topics(between).values():
             future.result()
+        self._admin = self._new_admin()  # librdkafka remembers how many partitions a topic of that name had
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
 
     def fill(self, inputs: Iterable[Input]) -> None:
         """Write the input, in order, and wait until all of it is acknowledged."""
