@@ -46,7 +46,7 @@ SCANNED_AT_ONCE: Final = 500
 
 @dataclass
 class _Effects:
-    """What one run of one partition has come to so far."""
+    """What one run of one partition has come to so far. `outputs` are the unit of work's, those of other runs too."""
 
     partition: int
     outputs: list[Outgoing]

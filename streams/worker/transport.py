@@ -190,11 +190,9 @@ class RunConsumer(driver.Consumer):
         )
 
     async def _deliver(self, runs: list[ConsumerMessage]) -> None:
-        tp, last = runs[0].tp, cast(Run, runs[0].value)[-1]
-        if self._is_changelog_tp(tp):
-            event = runs[0]
-        else:
-            event = self._message_of(tp, last, runs)
+        event = runs[0]
+        if not self._is_changelog_tp(event.tp):
+            event = self._message_of(event.tp, cast(Run, event.value)[-1], runs)
             for run in runs:
                 self.offsets.deliver(run.tp, run.offset)
                 self._next[run.tp] = run.offset + 1

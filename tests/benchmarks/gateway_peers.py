@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -31,8 +31,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from gateway.app import Shortcut
 from gateway.kinds import CALL_COMPLETION
-from gateway.patience import patient_protocol
+from gateway.patience import PatientProtocol
 from gateway.publisher import BATCH_BYTES, LINGER_MS
 from gateway.reading import Envelope
 from schemas import codec
@@ -41,7 +42,6 @@ from tests.unit.gateway.samples import KEY, WEBHOOK
 
 _SIGN_HEADER = HEADER.lower().encode()
 _ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-HEADERS_TIMEOUT_S = 10.0
 
 
 class Question(BaseModel):
@@ -122,16 +122,7 @@ def bare() -> Starlette:
 
 def naive(topic: str, encode: Callable[[Delivery], bytes]) -> FastAPI:
     producers: list[Any] = []
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        producer = AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"], acks="all")
-        await producer.start()
-        producers.append(producer)
-        yield
-        await producer.stop()
-
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=_with_producer(producers))
 
     async def receive(delivery: Delivery) -> dict[str, str]:
         key = delivery.details[0].call_id.encode()
@@ -143,17 +134,10 @@ def naive(topic: str, encode: Callable[[Delivery], bytes]) -> FastAPI:
     return app
 
 
-class Lean:
-    """An ASGI application without Starlette's layers, as the gateway's hot path is one."""
+def lean(topic: str) -> Shortcut:
+    producers: list[Any] = []
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
-        self._producer: Any = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._start_and_stop(receive, send)
-            return
+    async def webhook(scope: Scope, receive: Receive, send: Send) -> None:
         body, is_more = b"", True
         while is_more:
             message = await receive()
@@ -161,32 +145,34 @@ class Lean:
             is_more = message["more_body"]
         is_signed = hmac.compare_digest(hmac.digest(KEY.secret, body, "sha256").hex().encode(), _sign_of(scope))
         if is_signed:
-            await self._publish(body)
+            await publish(body)
         await send({"type": "http.response.start", "status": 200 if is_signed else 401, "headers": _ANSWER_HEADERS})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    async def _publish(self, body: bytes) -> None:
+    async def publish(body: bytes) -> None:
         event_id = sha256(body).hexdigest()
         envelope = Envelope(event_id, time.time_ns() // 1_000_000, "hmac-sha256", KEY.id)
         record = CALL_COMPLETION.read(body, envelope)
         key, headers = CALL_COMPLETION.key_and_headers(record, envelope, event_id[:32])
-        await self._producer.send_and_wait(self._topic, codec.encode(1, record), key=key.encode(), headers=headers)
+        await producers[0].send_and_wait(topic, codec.encode(1, record), key=key.encode(), headers=headers)
 
-    async def _start_and_stop(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
-            acks="all",
-            enable_idempotence=True,
-            compression_type="zstd",
-            linger_ms=LINGER_MS,
-            max_batch_size=BATCH_BYTES,
-        )
-        await self._producer.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._producer.stop()
-        await send({"type": "lifespan.shutdown.complete"})
+    as_ours = {"enable_idempotence": True, "compression_type": "zstd"}
+    sizes = {"linger_ms": LINGER_MS, "max_batch_size": BATCH_BYTES}
+    return Shortcut({WEBHOOK: webhook}, Starlette(lifespan=_with_producer(producers, **as_ours, **sizes)))
+
+
+def _with_producer(producers: list[Any], **settings: Any) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """A lifespan in which a producer stands in the list."""
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        producer = AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"], acks="all", **settings)
+        await producer.start()
+        producers.append(producer)
+        yield
+        await producer.stop()
+
+    return lifespan
 
 
 def _sign_of(scope: Scope) -> bytes:
@@ -210,7 +196,7 @@ def as_avro(delivery: Delivery) -> bytes:
 
 APPS: dict[str, Callable[[str], Any]] = {
     "bare": lambda topic: bare(),
-    "lean": Lean,
+    "lean": lean,
     "naive": lambda topic: naive(topic, as_json),
     "naive-avro": lambda topic: naive(topic, as_avro),
 }
@@ -218,7 +204,7 @@ APPS: dict[str, Callable[[str], Any]] = {
 
 def main() -> None:
     name, port, topic = sys.argv[1:]
-    http: Any = patient_protocol(HEADERS_TIMEOUT_S) if name == "lean" else "auto"  # ours writes an answer at once
+    http: Any = PatientProtocol if name == "lean" else "auto"  # ours writes an answer at once
     uvicorn.run(APPS[name](topic), port=int(port), access_log=False, log_level="warning", loop="uvloop", http=http)
 
 
