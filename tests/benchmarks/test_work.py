@@ -239,12 +239,15 @@ async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(s
         run.partition = partition
     agent, together, apart = calls_agent(shared), Broker(), Broker()
 
+    works: list[Work] = agent._pipeline.works  # type: ignore[attr-defined]  # a Pipe
+
     await agent.take(runs)
+    [work] = works
+    assert len(work.outputs) == RECORDS_PER_CALLBACK * PARTITIONS * FEW
+    await Outbox(lambda: together).hand_over([*work.rows, *work.outputs])
     for run in runs:
         await agent.take([run])
-    first, *others = agent._pipeline.works  # type: ignore[attr-defined]  # a Pipe
-    await Outbox(lambda: together).hand_over([*first.rows, *first.outputs])
-    for work in others:
+    for work in works[1:]:
         await Outbox(lambda: apart).hand_over([*work.rows, *work.outputs])
 
     keyed_as_read, keyed_anew = 4, 2  # rows, calls, answers and attempts; changes by workflow and by SIP line
