@@ -217,6 +217,14 @@ class Spool:
         path = self.directory / FILE_NAME
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         for table in _TABLES:
@@ -227,7 +235,6 @@ class Spool:
             for parent in self.directory.resolve().parents[:2]:
                 _sync_directory(parent)
         self._count(connection)
-        return connection
 
     def _count(self, connection: sqlite3.Connection) -> None:
         """What an earlier process left."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway.errors import SpoolError, SpoolFullError
@@ -151,11 +152,13 @@ async def test_a_directory_that_another_process_has_open_is_refused(tmp_path: Pa
         pass
 
 
-async def test_a_file_that_is_no_spool_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_spool_is_refused_left_alone_and_closed(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"precious" * 1000)
-    with pytest.raises(SpoolError, match="not a database"):
+    with pytest.raises(SpoolError, match="not a database") as refused:
         await Spool(tmp_path, MIB).open()
 
+    assert refused.traceback  # as long as it is there, so is what its frames hold
+    assert [file.path for file in psutil.Process().open_files() if FILE_NAME in file.path] == []
     assert (tmp_path / FILE_NAME).read_bytes() == b"precious" * 1000
 
 
