@@ -21,7 +21,7 @@ from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.registry import LocalRegistry
-from tests.benchmarks.load import Result, Spec
+from tests.benchmarks.load_spec import Result, Spec
 from tests.integration.gateway_harness import environment, running_gateway
 from tests.waiting import wait_until
 

@@ -21,7 +21,7 @@ import msgspec
 from tests.benchmarks import machine
 from tests.benchmarks.bodies import Requests
 from tests.benchmarks.gateway_servers import generated
-from tests.benchmarks.load import Latency, Spec, latency_of
+from tests.benchmarks.load_spec import Latency, Spec, latency_of
 from tests.benchmarks.whole_system import (
     CONNECTIONS,
     OUT_S,

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import re
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -23,114 +22,19 @@ from array import array
 from collections import Counter, deque
 from pathlib import Path
 from random import Random
-from typing import cast
 
 import msgspec
 import psutil
 import uvloop
 
-from tests.benchmarks.bodies import Requests, Shape
+from tests.benchmarks.bodies import Requests
+from tests.benchmarks.load_connection import Connection
+from tests.benchmarks.load_spec import Latency, Result, Spec, latency_of, quantile
 
 TICK_S = 0.001
 DRAIN_S = 15.0  # what is unanswered so long after the last was due is counted as such
 IDLE_S = 3.0  # uvicorn closes after 5
 BUILT_AHEAD_S = 1.0
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-
-
-class Spec(msgspec.Struct, forbid_unknown_fields=True):
-    """One run. seconds: measured, after the warm-up; at_most: requests of a closed loop, which ends with them.
-
-    is_live: each call ends when its request is due, and requests are built a second ahead; for long runs.
-    answers: file for the CLOCK_MONOTONIC nanoseconds of each 200 by number, 0 without one, as native 64-bit integers.
-    slice_s: also tell latencies by so many seconds.
-    """
-
-    port: int
-    shape: Shape
-    prefix: str
-    seconds: float
-    warm_up_s: float = 1.0
-    rate: float | None = None
-    connections: int = 64
-    at_most: int = 100_000
-    is_live: bool = False
-    answers: str | None = None
-    slice_s: float | None = None
-
-
-class Latency(msgspec.Struct):
-    """Milliseconds, of `count` answers."""
-
-    count: int
-    p50: float
-    p99: float
-    p999: float
-    worst: float
-
-
-class Result(msgspec.Struct):
-    """What came of a run. Counts and latencies are of requests due (closed loop: answered) after the warm-up.
-
-    total: 200s from the very first request on. sender_late_ms: p99 from due to written, for want of a free connection
-    or of time; cores: what the generator used of the machine.
-    """
-
-    seconds: float
-    statuses: dict[str, int]
-    per_s: float
-    latency: Latency
-    slices: list[Latency]
-    total: int
-    unanswered: int
-    broken: int
-    sender_late_ms: float
-    cores: float
-
-
-class Connection(asyncio.Protocol):
-    """One request at a time."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._buffer = b""
-        self.number = -1
-        self.idle_since_s = 0.0
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are, without saying so
-        self._load.is_free(self)
-
-    def send(self, number: int, request: bytes) -> None:
-        assert self._transport
-        self.number = number
-        self._transport.write(request)
-
-    def close(self) -> None:
-        assert self._transport
-        self._transport.close()
-
-    @property
-    def is_closing(self) -> bool:
-        """Closed by either side, or about to be: not to be used again."""
-        return self._transport is None or self._transport.is_closing()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        end = self._buffer.find(b"\r\n\r\n")
-        length = _LENGTH.search(self._buffer, 0, end) if end >= 0 else None
-        if length is None or len(self._buffer) < end + 4 + int(length[1]):
-            return
-        if b"\r\nconnection: close" in self._buffer[:end].lower():
-            self.close()
-        status, self._buffer = self._buffer[9:12].decode(), b""
-        number, self.number = self.number, -1
-        if number >= 0:  # else a farewell to a connection on which nothing was asked: 408, then it closes
-            self._load.is_answered(self, number, status)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._load.is_lost(self)
 
 
 class Load(ABC):
@@ -373,18 +277,6 @@ class OpenLoop(Load):
 
     def expected(self) -> int:
         return len(self._due)
-
-
-def latency_of(seconds: list[float]) -> Latency:
-    """The quantiles of some latencies."""
-    ordered = sorted(seconds)
-    p50, p99, p999, worst = (round(quantile(ordered, q) * 1000, 2) for q in (0.5, 0.99, 0.999, 1.0))
-    return Latency(len(ordered), p50, p99, p999, worst)
-
-
-def quantile(ordered: list[float], q: float) -> float:
-    """The smallest value that at least q of all do not exceed; 0 without any."""
-    return ordered[min(len(ordered) - 1, max(0, -int(-q * len(ordered) // 1) - 1))] if ordered else 0.0
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ import msgspec
 
 from tests.benchmarks import machine
 from tests.benchmarks.gateway_servers import generated
-from tests.benchmarks.load import Result, Spec
+from tests.benchmarks.load_spec import Result, Spec
 from tests.benchmarks.whole_system import CONNECTIONS, WholeSystem, saturation, whole_system
 
 SHARE = 0.4

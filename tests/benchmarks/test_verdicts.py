@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.load import latency_of, quantile
+from tests.benchmarks.load_spec import latency_of, quantile
 from tests.benchmarks.soak import lag_verdict, latency_verdict, memory_verdict
 
 

@@ -20,7 +20,7 @@ from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Server, generated
-from tests.benchmarks.load import Spec
+from tests.benchmarks.load_spec import Spec
 from tests.integration.gateway_harness import running_gateway
 from tests.integration.monitor_harness import MonitorProcess, running_monitor
 from tests.waiting import wait_until
