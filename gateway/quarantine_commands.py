@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from gateway.console import EX_TEMPFAIL, fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
+from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import KINDS, TOPICS
-from gateway.publisher import KafkaPublisher
 from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
 from gateway.settings import GatewaySettings
 from gateway.topic_reader import TopicReader

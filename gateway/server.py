@@ -19,10 +19,11 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
+from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import TOPICS
 from gateway.leftovers import leftover_spools, take_over
 from gateway.patience import Refuse, patient_protocol
-from gateway.publisher import KafkaPublisher, Publisher
+from gateway.publisher import Publisher
 from gateway.settings import GatewaySettings
 from gateway.shared_metrics import share_values
 from gateway.shedding import Shedding

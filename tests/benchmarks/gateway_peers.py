@@ -32,9 +32,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import Shortcut
+from gateway.kafka_publisher import BATCH_BYTES, LINGER_MS
 from gateway.kinds import CALL_COMPLETION
 from gateway.patience import PatientProtocol
-from gateway.publisher import BATCH_BYTES, LINGER_MS
 from gateway.reading import Envelope
 from schemas import codec
 from tests.benchmarks.bodies import HEADER

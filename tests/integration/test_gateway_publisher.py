@@ -11,8 +11,9 @@ from aiokafka.errors import ProducerFenced
 
 from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError
+from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import TOPICS as GATEWAY_TOPICS
-from gateway.publisher import KafkaPublisher, KafkaState, Publisher
+from gateway.publisher import KafkaState, Publisher
 from schemas.headers import headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE

@@ -14,8 +14,8 @@ import structlog
 from gateway.app import create_app
 from gateway.errors import PublishError
 from gateway.gateway import Gateway
+from gateway.kafka_publisher import EXAMINED_PER_S, KafkaPublisher
 from gateway.kinds import TOPICS
-from gateway.publisher import EXAMINED_PER_S, KafkaPublisher
 from gateway.server import _listen, _server
 from gateway.shedding import Shedding
 from tests.fakes import FakePublisher

@@ -1,0 +1,270 @@
+"""Records to Kafka, acknowledged by all in-sync replicas or refused within a deadline. The only writer to Kafka here.
+
+aiokafka#1101: `send_and_wait` and `stop` can wait for ever while Kafka is down, and its time-outs do not bound the
+caller. So every publish has its own deadline, stopping has its own bound, and a supervisor replaces the producer
+whenever the broker stops answering or the producer is fenced. A publish that timed out may still land; its event_id
+is the same on the retry, which makes that harmless.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from gateway.deadlines import Deadlines
+from gateway.errors import PublishError, RecordTooLargeError
+from gateway.limits import TokenBucket
+from gateway.publisher import KafkaState, Position
+from gateway.settings import GatewaySettings
+from gateway.spool import SpoolState
+from schemas.errors import SchemaError
+from schemas.headers import Headers
+from schemas.records import Record
+from schemas.registry import Registry
+from schemas.topics import MAX_RECORD_BYTES, Topic
+
+LINGER_MS = 2
+BATCH_BYTES = 64 * 1024
+PROBE_INTERVAL_S = 1.0
+PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
+CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
+STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
+RETRY_INTERVAL_S = 0.5
+DOUBT_S = 10.0  # not ready so long after a publish in vain, when no record is left to tell how it goes
+UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
+EXAMINED_PER_S = 100.0  # requests, while publishing is in vain: duplicates and forgeries are still told apart
+STOP_TIMEOUT_S = 2.0  # for each of three steps
+
+log = structlog.get_logger()
+
+
+class KafkaPublisher:
+    """A Publisher on aiokafka. One per process and event loop."""
+
+    def __init__(self, settings: GatewaySettings, topics: Sequence[Topic]) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._deadlines = Deadlines(settings.publish_timeout_s)
+        self._producer: AIOKafkaProducer | None = None
+        self._registry: Registry | None = None
+        self._kafka_fault = "Kafka: not connected yet"
+        self._schema_fault = "schema registry: schemas not registered yet"
+        self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
+        self._doubtful_until = 0.0
+        self._doubt_reason = UNACKNOWLEDGED
+        self._last_ack_at = 0.0
+        self._batch_bytes = BATCH_BYTES
+        self._examined = TokenBucket(EXAMINED_PER_S, time.monotonic())
+        self._is_broken = asyncio.Event()
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._endless: list[asyncio.Future[None]] = []
+
+    async def start(self) -> None:
+        self._registry = Registry(self._settings.schema_registry_url or "")
+        self._endless = [self._spawn(self._register_schemas(self._registry)), self._spawn(self._supervise())]
+
+    async def stop(self) -> None:
+        self._kafka_fault = "Kafka: stopped"
+        for endless in self._endless:
+            endless.cancel()
+        while self._tasks:  # the supervisor's last act is to have its producer closed
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._registry is not None:
+            await self._registry.aclose()
+
+    def admit(self) -> None:
+        """While nothing is acknowledged EXAMINED_PER_S go on, which also tell when it is again; the rest is refused."""
+        faults = self.faults()
+        if not faults:
+            return
+        if self._examined.wait_s(time.monotonic()) > 0:
+            raise PublishError("; ".join(faults))
+        self._examined.take()
+
+    def faults(self) -> list[str]:
+        unacknowledged = self._doubt_reason if self._is_unacknowledged() else ""
+        return [fault for fault in (self._kafka_fault or unacknowledged, self._schema_fault) if fault]
+
+    def kafka_state(self) -> KafkaState:
+        oldest = next(iter(self._unacknowledged.values()), None)
+        return KafkaState(not self._kafka_fault, 0.0 if oldest is None else time.monotonic() - oldest)
+
+    def spool_state(self) -> SpoolState | None:
+        return None
+
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+        producer, registry = self._producer, self._registry
+        if producer is None or registry is None or self._schema_fault:
+            raise PublishError("; ".join(self.faults()))
+        value, batch_bytes, started = registry.encode(topic, record), self._batch_bytes, time.monotonic()
+        sent: asyncio.Future[Any] | None = None
+        try:
+            with self._deadlines.one():
+                sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
+                self._unacknowledged[sent] = started
+                sent.add_done_callback(partial(self._note_result, producer))
+                stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
+        except TimeoutError as error:
+            self._doubt(started, UNACKNOWLEDGED)
+            if self._last_ack_at < started and sent is not None and not sent.done():
+                self._overdue.add(sent)
+            raise PublishError(f"no acknowledgement within {self._settings.publish_timeout_s:g} s") from error
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            if len(value) <= min(batch_bytes, MAX_RECORD_BYTES):
+                self._send_smaller_batches(batch_bytes)
+                raise PublishError("Kafka refused a batch as too large") from error
+            raise RecordTooLargeError(f"{len(value)} bytes are too many for {topic.name}") from error
+        except KafkaError as error:
+            self._note_error(producer, error)
+            self._doubt(started, f"Kafka: it refuses records, {type(error).__name__}")
+            raise PublishError(f"Kafka refused: {type(error).__name__}") from error
+        return Position(topic.name, stored.partition, stored.offset)
+
+    def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
+        """What became of a record that was given to the producer, also when nobody waits for it any more."""
+        self._unacknowledged.pop(sent, None)
+        error = None if sent.cancelled() else sent.exception()
+        if error is None:
+            self._last_ack_at, self._doubtful_until = time.monotonic(), 0.0
+            self._overdue.clear()
+        else:
+            self._note_error(producer, error)
+
+    def _note_error(self, producer: AIOKafkaProducer, error: BaseException) -> None:
+        """A producer that is fenced, or has a gap in its sequence, never recovers by itself: have it replaced."""
+        if producer is self._producer and not getattr(error, "retriable", False):
+            self._is_broken.set()
+
+    def _doubt(self, started: float, why: str) -> None:
+        """Kafka may answer and yet acknowledge nothing, as without enough in-sync replicas: then we are not ready."""
+        if self._last_ack_at < started:
+            self._doubtful_until, self._doubt_reason = time.monotonic() + DOUBT_S, why
+
+    def _is_unacknowledged(self) -> bool:
+        """Whether nothing was acknowledged since a record that should have been."""
+        return bool(self._overdue) or time.monotonic() < self._doubtful_until
+
+    def _send_smaller_batches(self, refused_bytes: int) -> None:
+        """A topic whose limit is below our batches refuses small records with their neighbours: part them."""
+        if self._batch_bytes == refused_bytes:
+            self._batch_bytes = max(1, refused_bytes // 4)
+            log.error("kafka.batch_too_large", batch_bytes=refused_bytes, next_batch_bytes=self._batch_bytes)
+
+    async def _register_schemas(self, registry: Registry) -> None:
+        while self._schema_fault:
+            try:
+                await registry.register(self._topics)
+                self._schema_fault = ""
+                log.info("schemas.registered", topics=[topic.name for topic in self._topics])
+            except SchemaError as error:
+                self._schema_fault = f"schema registry: {error}"
+                log.warning("schemas.not_registered", reason=str(error))
+                await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _supervise(self) -> None:
+        """Keep a working producer: connect, watch, replace, for as long as the process lives."""
+        while True:
+            producer = await self._connect()
+            if producer is None:
+                await asyncio.sleep(RETRY_INTERVAL_S)
+                continue
+            self._producer, self._kafka_fault = producer, ""
+            for unanswered in (self._overdue, self._unacknowledged):
+                unanswered.clear()  # they were the producer's before: this one will not tell
+            log.info("kafka.connected")
+            try:
+                self._kafka_fault = await self._watch(producer)
+            finally:
+                self._producer = None
+                self._spawn(_close(producer))
+            log.error("kafka.lost", reason=self._kafka_fault)
+
+    async def _connect(self) -> AIOKafkaProducer | None:
+        """A started producer that sees our topics, or None with the reason in `faults()`."""
+        producer = self._new_producer()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await producer.start()
+            fault = await self._probe(producer)
+        except (TimeoutError, KafkaError, OSError) as error:
+            fault = f"Kafka: cannot connect, {type(error).__name__}"
+        except BaseException:
+            self._spawn(_close(producer))
+            raise
+        if not fault:
+            return producer
+        if fault != self._kafka_fault:
+            log.error("kafka.unavailable", reason=fault)
+        self._kafka_fault = fault
+        self._spawn(_close(producer))
+        return None
+
+    async def _watch(self, producer: AIOKafkaProducer) -> str:
+        """Returns why the producer has to be replaced, once it has to."""
+        self._is_broken.clear()
+        self._last_ack_at = stuck_since = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_INTERVAL_S):
+                    await self._is_broken.wait()
+                return "Kafka: the producer failed"
+            fault = await self._probe(producer)
+            if fault:
+                return fault
+            stuck_since = stuck_since if self._is_unacknowledged() else time.monotonic()
+            if time.monotonic() - stuck_since > STUCK_S:
+                return UNACKNOWLEDGED
+
+    async def _probe(self, producer: AIOKafkaProducer) -> str:
+        """Refresh the metadata; returns what is wrong, or nothing. Asks for all topics, which creates none."""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                is_fresh = await producer.client.force_metadata_update()
+        except TimeoutError:
+            is_fresh = False
+        if not is_fresh:
+            return "Kafka: the broker does not answer"
+        missing = [t.name for t in self._topics if not producer.client.cluster.partitions_for_topic(t.name)]
+        return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`" if missing else ""
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        settings = self._settings
+        password = settings.kafka_sasl_password
+        return AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            client_id="airudder-gateway",
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+            linger_ms=LINGER_MS,
+            max_batch_size=self._batch_bytes,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=int(PROBE_TIMEOUT_S * 1000),
+            security_protocol=settings.kafka_security_protocol,
+            ssl_context=settings.ssl_context(),
+            sasl_mechanism=settings.kafka_sasl_mechanism,
+            sasl_plain_username=settings.kafka_sasl_username,
+            sasl_plain_password=password.get_secret_value() if password else None,
+        )
+
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Flush and close; after the bound, end the producer's own tasks, which would retry for ever (aiokafka#1101)."""
+    steps: list[Callable[[], Awaitable[None]]] = [producer.stop, producer._sender.close, producer.client.close]
+    for step in steps:
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await step()
