@@ -48,12 +48,13 @@ class Throughput(msgspec.Struct):
 
 
 class Point(msgspec.Struct):
-    """One open loop against the gateway: callbacks a second asked for and answered 200."""
+    """One open loop against the gateway: callbacks a second asked for and answered 200, and CPU in us for each."""
 
     shape: Shape
     share: float
     asked_per_s: float
     per_s: float
+    cpu_us: float
     latency: Latency
     statuses: dict[str, int]
     unanswered: int
@@ -97,10 +98,10 @@ async def sweep(server: Server, shapes: Sequence[Shape], seconds: float) -> list
         for share in SHARES:
             rate = saturation * share
             spec = Spec(server.port, shape, f"w{shape}{share}", seconds, rate=rate, connections=SWEEP_CONNECTIONS)
-            r = (await run_load(server, spec)).result
-            found.append(
-                Point(shape, share, rate, r.per_s, r.latency, r.statuses, r.unanswered + r.broken, r.sender_late_ms)
-            )
+            measured = await run_load(server, spec)
+            r, lost = measured.result, measured.result.unanswered + measured.result.broken
+            cpu_us, late_ms = measured.cpu_us, r.sender_late_ms
+            found.append(Point(shape, share, rate, r.per_s, cpu_us, r.latency, r.statuses, lost, late_ms))
             print(_point_line(found[-1]), flush=True)
     return found
 
@@ -117,6 +118,7 @@ def _point_line(point: Point) -> str:
     odd = {status: count for status, count in point.statuses.items() if status != "200"}
     return (
         f"  {point.shape:>4}  {point.share:4.0%}  asked {point.asked_per_s:7,.0f} /s  got {point.per_s:7,.0f} /s"
+        f"  {point.cpu_us:6,.0f} us CPU each"
         f"  p50 {point.latency.p50:8.1f}  p99 {point.latency.p99:8.1f}  p99.9 {point.latency.p999:8.1f} ms"
         f"  (n={point.latency.count}, sender late p99 {point.sender_late_ms:.1f} ms)  {odd or ''}"
         + (f"  {point.unanswered} unanswered" if point.unanswered else "")
