@@ -99,9 +99,20 @@ async def sweep(server: Server, shapes: Sequence[Shape], seconds: float) -> list
             rate = saturation * share
             spec = Spec(server.port, shape, f"w{shape}{share}", seconds, rate=rate, connections=SWEEP_CONNECTIONS)
             measured = await run_load(server, spec)
-            r, lost = measured.result, measured.result.unanswered + measured.result.broken
-            cpu_us, late_ms = measured.cpu_us, r.sender_late_ms
-            found.append(Point(shape, share, rate, r.per_s, cpu_us, r.latency, r.statuses, lost, late_ms))
+            result = measured.result
+            found.append(
+                Point(
+                    shape=shape,
+                    share=share,
+                    asked_per_s=rate,
+                    per_s=result.per_s,
+                    cpu_us=measured.cpu_us,
+                    latency=result.latency,
+                    statuses=result.statuses,
+                    unanswered=result.unanswered + result.broken,
+                    sender_late_ms=result.sender_late_ms,
+                )
+            )
             print(_point_line(found[-1]), flush=True)
     return found
 

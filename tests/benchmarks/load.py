@@ -17,7 +17,7 @@ import gc
 import json
 import sys
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from array import array
 from collections import Counter, deque
 from pathlib import Path
@@ -28,7 +28,7 @@ import psutil
 import uvloop
 
 from tests.benchmarks.bodies import Requests
-from tests.benchmarks.load_connection import Connection
+from tests.benchmarks.load_connection import Connection, Sender
 from tests.benchmarks.load_spec import Latency, Result, Spec, latency_of, quantile
 
 TICK_S = 0.001
@@ -37,7 +37,7 @@ IDLE_S = 3.0  # uvicorn closes after 5
 BUILT_AHEAD_S = 1.0
 
 
-class Load(ABC):
+class Load(Sender):
     """One run of a Spec: what closed and open loop share. Times are seconds from the start."""
 
     def __init__(self, spec: Spec) -> None:
@@ -77,10 +77,6 @@ class Load(ABC):
     @abstractmethod
     async def send_all(self) -> None:
         """Returns when all that were sent are answered, or time is up."""
-
-    @abstractmethod
-    def is_free(self, connection: Connection) -> None:
-        """A connection is there to send on."""
 
     @abstractmethod
     def began(self, number: int) -> float:

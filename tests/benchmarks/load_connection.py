@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Protocol, cast
+from abc import ABC, abstractmethod
+from typing import cast
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class Sender(Protocol):
+class Sender(ABC):
     """Who has requests to send, and hears what becomes of them."""
 
+    @abstractmethod
     def is_free(self, connection: Connection) -> None:
         """A connection is there to send on."""
 
+    @abstractmethod
     def is_answered(self, connection: Connection, number: int, status: str) -> None:
         """The request of that number has its answer."""
 
+    @abstractmethod
     def is_lost(self, connection: Connection) -> None:
         """The connection is gone, and a request under way on it is broken."""
 
