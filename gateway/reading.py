@@ -7,7 +7,8 @@ path, which keeps unknown fields as JSON text in `extra` and otherwise names eve
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from types import NoneType
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -91,6 +92,13 @@ class RecordMapping(Generic[R]):
         values = [
             f"{name}=m.{name}" if name not in inner else f"{name}={name}(m.{name})" for name in part.__struct_fields__
         ]
+        nulls = [
+            f"**({{'{f.encode_name}': 'null'}} if m.{f.name} is None else {{}})"
+            for f in self._fields[part]
+            if NoneType in get_args(f.type)
+        ]
+        if nulls:
+            values.append(f"extra={{{', '.join(nulls)}}}")
         record = f"Record({', '.join(values)})"
         made = f"[{record} for m in v]" if field.type in self._lists else f"[{record} for m in (v,)][0]"
         return eval(f"lambda v: None if v is None else {made}", {"Record": self._parts[part], **inner})  # type: ignore[no-any-return]
@@ -119,7 +127,7 @@ class RecordMapping(Generic[R]):
                 value = [self._rebuild(item, self._lists[field.type]) for item in value]
             elif value is not None and field.type in self._parts:
                 value = self._rebuild(value, field.type)
-            if field.required or value is not None:
+            if value is not None:  # else it was not sent, or `extra` has what was
                 sent[field.encode_name] = value
         extra: dict[str, str] = getattr(record, "extra")  # noqa: B009  # every record with a model has it
         return {**sent, **{name: json.loads(text) for name, text in extra.items()}}
@@ -178,7 +186,7 @@ class _Reader:
         return {**values, "extra": extra}
 
     def _read_field(self, raw: Raw, field: FieldInfo, path: str, values: dict[str, Any], extra: dict[str, str]) -> None:
-        if not field.required and _text(raw) == "null":
+        if (not field.required or NoneType in get_args(field.type)) and _text(raw) == "null":
             extra[field.encode_name] = "null"
         elif field.type in self._lists:
             values[field.name] = self._read_list(raw, self._lists[field.type], path)

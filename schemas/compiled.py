@@ -123,8 +123,11 @@ class _WriterSource(_Source):
         return simple[schema]
 
     def _nullable(self, schema: Any, value: str) -> str:
-        if self.resolve(schema) == "string":
+        kind = self.resolve(schema)
+        if kind == "string":
             return f"nullable_string[{value}]"
+        if kind == "long":
+            return f"(nullable_small[n] if type(n := {value}) is int and 0 <= n < {SMALL} else nullable_long(n))"
         return f"(b'\\0' if (u := {value}) is None else b'\\2' + {self._value(schema, 'u', True)})"
 
     def _complex(self, schema: Any, value: str, is_strict: bool) -> str:
@@ -250,6 +253,10 @@ def _long(number: int) -> bytes:
     return _LONGS[number]
 
 
+def _nullable_long(number: int | None) -> bytes:
+    return b"\0" if number is None else b"\2" + _long(number)
+
+
 def _strict_boolean(value: bool) -> bytes:
     if type(value) is not bool:
         raise TypeError
@@ -322,11 +329,14 @@ def _length(data: bytes, place: int) -> tuple[int, int]:
 
 
 _SMALL: Final = tuple(map(_varint, range(SMALL)))
+_NULLABLE_SMALL: Final = tuple(b"\2" + small for small in _SMALL)
 _BOOLEAN: Final = {True: b"\1", False: b"\0"}
 _RUNTIME: Final = {
     "join": b"".join,
     "small": _SMALL,
     "long": _long,
+    "nullable_small": _NULLABLE_SMALL,
+    "nullable_long": _nullable_long,
     "strict_int": _strict_int,
     "strict_long": _long,
     "string": _Strings(b""),

@@ -32,7 +32,7 @@ class Record(Struct, frozen=True, gc=False):
 class QuestionAnswer(Record, frozen=True, kw_only=True):
     """One question of the robot's script and what came of it, as sent."""
 
-    question_name: str
+    question_name: str | None = None
     answer: str | None = None
     answer_text: str | None = None
     status: str | None = None
@@ -62,55 +62,59 @@ class RedialCall(Record, frozen=True, kw_only=True):
 class CallDetail(Record, frozen=True, kw_only=True):
     """One call: one entry of details[], as sent."""
 
-    id: int
-    callee: str
-    result: str
-    result_label: str
-    duration: int
-    hangup_type: str
+    id: int | None = None
+    callee: str | None = None
+    result: str | None = None
+    result_label: str | None = None
+    duration: int | None = None
+    hangup_type: str | None = None
     ring_type: str | None = None
-    question_answer: list[QuestionAnswer]
+    question_answer: list[QuestionAnswer] | None = None
     ner_slots: dict[str, str] | None = None
-    robot_hash: str
-    call_id: str
-    call_times: int
-    call_start_time: str
-    call_end_time: str
-    ring_time: int
-    talk_round: int
+    robot_hash: str | None = None
+    call_id: str | None = None
+    call_times: int | None = None
+    call_start_time: str | None = None
+    call_end_time: str | None = None
+    ring_time: int | None = None
+    talk_round: int | None = None
     redial_calls: list[RedialCall] | None = None
     intention_description: str | None = None
     event_label: dict[str, str] | None = None
     caller_number: str | None = None
-    case_id: str
-    variables: dict[str, str]
+    case_id: str | None = None
+    variables: dict[str, str] | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
 
 class Callback(Record, frozen=True, kw_only=True):
-    """One delivery from AiRudder, verified and uninterpreted. Lossless."""
+    """One delivery from AiRudder, verified and uninterpreted. Lossless.
+
+    Any provider field may be None: it was not sent, or `extra` has what was. The gateway lets no delivery in without a
+    workflow_id, and no detail without a call_id.
+    """
 
     event_id: str
     received_at: int
     kind: str
     signature_scheme: str
     signature_key_id: str | None = None
-    workflow_id: str
-    workflow_name: str
-    nodetask_id: str
-    nodetask_name: str
-    task_id: str
-    task_name: str
-    status: str
-    created_at: str
-    repeat_interval: int
-    repeat_number: int
-    robot_hash: str
-    robot_method: str
-    sip_line: str
-    schedule_start_time: str
-    schedule_end_time: str
-    details: list[CallDetail]
+    workflow_id: str | None = None
+    workflow_name: str | None = None
+    nodetask_id: str | None = None
+    nodetask_name: str | None = None
+    task_id: str | None = None
+    task_name: str | None = None
+    status: str | None = None
+    created_at: str | None = None
+    repeat_interval: int | None = None
+    repeat_number: int | None = None
+    robot_hash: str | None = None
+    robot_method: str | None = None
+    sip_line: str | None = None
+    schedule_start_time: str | None = None
+    schedule_end_time: str | None = None
+    details: list[CallDetail] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
     detail_offset: int = 0
 
@@ -118,7 +122,7 @@ class Callback(Record, frozen=True, kw_only=True):
 class WorkflowAction(Record, frozen=True, kw_only=True):
     """One node of the workflow, as sent."""
 
-    nodetask_id: str
+    nodetask_id: str | None = None
     nodetask_name: str | None = None
     node_type: str | None = None
     task_id: str | None = None
@@ -134,10 +138,10 @@ class WorkflowStatusChange(Record, frozen=True, kw_only=True):
     kind: str
     signature_scheme: str
     signature_key_id: str | None = None
-    workflow_id: str
-    workflow_name: str
-    status: str
-    actions: list[WorkflowAction]
+    workflow_id: str | None = None
+    workflow_name: str | None = None
+    status: str | None = None
+    actions: list[WorkflowAction] | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -167,19 +171,19 @@ class ChatbotSessionEnd(Record, frozen=True, kw_only=True):
     kind: str
     signature_scheme: str
     signature_key_id: str | None = None
-    workflow_id: str
+    workflow_id: str | None = None
     workflow_name: str | None = None
     nodetask_id: str | None = None
     nodetask_name: str | None = None
     waba_task_id: str | None = None
     wfdetail_uuid: str | None = None
-    timestamp: int
+    timestamp: int | None = None
     channel: str | None = None
     channel_id: str | None = None
     callee: str | None = None
-    call_id: str
+    call_id: str | None = None
     robot_id: str | None = None
-    status: str
+    status: str | None = None
     session_start_time: str | None = None
     session_end_time: str | None = None
     session_end_reason: str | None = None

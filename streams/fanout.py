@@ -42,10 +42,12 @@ class FanOut:
 def check(callback: Callback) -> CallDetail | None:
     """The detail that this record stands for, its first; None for a delivery without details.
 
-    Raises: InvalidCallbackError when it has no call_id, which the gateway promises.
+    Raises: InvalidCallbackError when it has no call_id or no workflow_id, which the gateway promises.
     """
     if not callback.details:
         return None
+    if callback.workflow_id is None:
+        raise InvalidCallbackError("workflow_id is null")
     if not callback.details[0].call_id:
         raise InvalidCallbackError("details[0].call_id is empty")
     return callback.details[0]
@@ -115,38 +117,38 @@ def _call(
     answer_count: int,
 ) -> Call:
     return Call(
-        record_id=record_id("call", callback, detail.call_id, revision),
+        record_id=record_id("call", callback, detail.call_id or "", revision),
         event_id=callback.event_id,
-        call_id=detail.call_id,
+        call_id=detail.call_id or "",
         revision=revision,
-        workflow_id=callback.workflow_id,
-        workflow_name=callback.workflow_name,
-        nodetask_id=callback.nodetask_id,
-        nodetask_name=callback.nodetask_name,
-        task_id=callback.task_id,
-        task_name=callback.task_name,
-        sip_line=callback.sip_line,
-        detail_id=detail.id,
-        case_id=detail.case_id,
-        callee=detail.callee,
+        workflow_id=callback.workflow_id or "",
+        workflow_name=callback.workflow_name or "",
+        nodetask_id=callback.nodetask_id or "",
+        nodetask_name=callback.nodetask_name or "",
+        task_id=callback.task_id or "",
+        task_name=callback.task_name or "",
+        sip_line=callback.sip_line or "",
+        detail_id=detail.id or 0,
+        case_id=detail.case_id or "",
+        callee=detail.callee or "",
         caller_number=detail.caller_number,
-        result=detail.result,
-        result_label=detail.result_label,
-        hangup_type=detail.hangup_type,
+        result=detail.result or "",
+        result_label=detail.result_label or "",
+        hangup_type=detail.hangup_type or "",
         ring_type=detail.ring_type,
         disposition=attempts[-1].disposition,
-        duration_s=detail.duration,
-        ring_time_s=detail.ring_time,
-        talk_round=detail.talk_round,
-        call_times=detail.call_times,
+        duration_s=detail.duration or 0,
+        ring_time_s=detail.ring_time or 0,
+        talk_round=detail.talk_round or 0,
+        call_times=detail.call_times or 0,
         started_at=epoch_ms(detail.call_start_time, zone),
         ended_at=ended_at,
         received_at=callback.received_at,
-        robot_hash=detail.robot_hash,
+        robot_hash=detail.robot_hash or "",
         intention_description=detail.intention_description,
         ner_slots=detail.ner_slots or {},
         event_labels=detail.event_label or {},
-        variables=detail.variables,
+        variables=detail.variables or {},
         answer_count=answer_count,
         attempt_count=len(attempts),
     )
@@ -155,16 +157,16 @@ def _call(
 def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: int) -> list[Answer]:
     return [
         Answer(
-            record_id=record_id("answer", callback, detail.call_id, revision, position),
+            record_id=record_id("answer", callback, detail.call_id or "", revision, position),
             event_id=callback.event_id,
-            call_id=detail.call_id,
+            call_id=detail.call_id or "",
             revision=revision,
             position=position,
-            workflow_id=callback.workflow_id,
-            sip_line=callback.sip_line,
-            case_id=detail.case_id,
-            callee=detail.callee,
-            question_name=question.question_name,
+            workflow_id=callback.workflow_id or "",
+            sip_line=callback.sip_line or "",
+            case_id=detail.case_id or "",
+            callee=detail.callee or "",
+            question_name=question.question_name or "",
             question_content=readable(question.question_content),
             question_type=question.question_type,
             status=question.status,
@@ -176,7 +178,7 @@ def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: in
             whether_answer=question.whether_answer,
             call_ended_at=ended_at,
         )
-        for position, question in enumerate(detail.question_answer)
+        for position, question in enumerate(detail.question_answer or ())
     ]
 
 
@@ -195,15 +197,15 @@ def _redial(
     callback: Callback, detail: CallDetail, revision: int, number: int, started_at: int | None, redial: RedialCall
 ) -> CallAttempt:
     return CallAttempt(
-        record_id=record_id("attempt", callback, detail.call_id, revision, number),
+        record_id=record_id("attempt", callback, detail.call_id or "", revision, number),
         event_id=callback.event_id,
-        final_call_id=detail.call_id,
+        final_call_id=detail.call_id or "",
         call_id=redial.call_id or "",
         attempt_number=number,
         is_final=False,
-        workflow_id=callback.workflow_id,
-        sip_line=callback.sip_line,
-        callee=redial.callee_number or detail.callee,
+        workflow_id=callback.workflow_id or "",
+        sip_line=callback.sip_line or "",
+        callee=redial.callee_number or detail.callee or "",
         caller_number=redial.caller_number,
         ring_type=redial.ring_type,
         ring_time_s=redial.ring_time,
@@ -217,15 +219,15 @@ def _redial(
 
 def _final_attempt(callback: Callback, detail: CallDetail, revision: int, number: int, zone: ZoneInfo) -> CallAttempt:
     return CallAttempt(
-        record_id=record_id("attempt", callback, detail.call_id, revision, number),
+        record_id=record_id("attempt", callback, detail.call_id or "", revision, number),
         event_id=callback.event_id,
-        final_call_id=detail.call_id,
-        call_id=detail.call_id,
+        final_call_id=detail.call_id or "",
+        call_id=detail.call_id or "",
         attempt_number=number,
         is_final=True,
-        workflow_id=callback.workflow_id,
-        sip_line=callback.sip_line,
-        callee=detail.callee,
+        workflow_id=callback.workflow_id or "",
+        sip_line=callback.sip_line or "",
+        callee=detail.callee or "",
         caller_number=detail.caller_number,
         ring_type=detail.ring_type,
         ring_time_s=detail.ring_time,
@@ -257,9 +259,9 @@ def _outcome(call: Call, detail: CallDetail, attempts: list[CallAttempt]) -> Cal
         call_times_conflict=call.call_times != len(attempts),
         questions=[
             QuestionState(
-                question_name=question.question_name,
+                question_name=question.question_name or "",
                 state=question_state(question.status, question.whether_answer),
             )
-            for question in detail.question_answer
+            for question in detail.question_answer or ()
         ],
     )

@@ -136,7 +136,7 @@ class Recount:
                 match record:
                     case Callback():
                         for detail in record.details:
-                            self._moving |= self._ledger.keys_of_call(detail.call_id)
+                            self._moving |= self._ledger.keys_of_call(detail.call_id or "")
                     case OutcomeChange():
                         for outcome in filter(None, (record.removed, record.added)):
                             self._moving.update(self._ledger.keys_of(outcome))

@@ -94,7 +94,7 @@ class CallbackWriter:
         callbacks, sent = [], []
         for delivery in deliveries:
             callback = callback_of(delivery, received_at)
-            key = callback.details[0].call_id if callback.details else callback.event_id
+            key = (callback.details[0].call_id if callback.details else None) or callback.event_id
             headers = headers_for(
                 "Callback", callback.event_id, "/airudder/gateway", received_at, callback.event_id[:32]
             )

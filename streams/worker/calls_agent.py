@@ -99,7 +99,7 @@ class CallsAgent(RunAgent):
             effects.outputs.append(self.dead_letter(record, fault))
 
     def _take_detail(self, effects: _Effects, record: Any, callback: Callback, detail: CallDetail) -> None:
-        state = self._state(effects, detail.call_id)
+        state = self._state(effects, detail.call_id or "")
         position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         with self.permanent_faults():
@@ -114,7 +114,7 @@ class CallsAgent(RunAgent):
             remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
             self._newest[effects.partition] = max(self._newest.get(effects.partition, 0), callback.received_at)
             self._observe(callback, fanned)
-        effects.changed[detail.call_id] = state
+        effects.changed[detail.call_id or ""] = state
         effects.outputs.extend(outputs)
 
     def _state(self, effects: _Effects, call_id: str) -> CallState:
@@ -207,7 +207,9 @@ class CallsAgent(RunAgent):
             alone = structs.replace(callback, details=[detail], detail_offset=offset)
             detail_id = id_of(REKEYED_DETAILS.name, callback.event_id, str(offset))
             outputs.append(
-                self._output(REKEYED_DETAILS, detail.call_id, alone, detail_id, callback.received_at, trace, synthetic)
+                self._output(
+                    REKEYED_DETAILS, detail.call_id or "", alone, detail_id, callback.received_at, trace, synthetic
+                )
             )
         return outputs
 

@@ -143,7 +143,9 @@ def callbacks(first: int = 0, count: int = CALLBACKS_IN_RUN) -> Any:
     numbers = range(first, first + count)
     some = [callback_of(one(number, ANSWERS_EACH), RECEIVED_AT) for number in numbers]
     schema_id = TOPICS.index(CALLBACKS) + 1
-    return run_of(CALLBACKS, [(one.details[0].call_id.encode(), codec.encode(schema_id, one)) for one in some], first)
+    return run_of(
+        CALLBACKS, [((one.details[0].call_id or "").encode(), codec.encode(schema_id, one)) for one in some], first
+    )
 
 
 async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:

@@ -134,7 +134,7 @@ async def write_under(system: WorkerSystem, schema_id: int, told: dict[str, Any]
         await producer.send_and_wait(
             CALLBACKS.name,
             wire[:1] + schema_id.to_bytes(4) + wire[5:],
-            key=callback.details[0].call_id.encode(),
+            key=(callback.details[0].call_id or "").encode(),
             headers=headers,
         )
 

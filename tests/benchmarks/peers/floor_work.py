@@ -68,7 +68,7 @@ class FloorWork:
         ):
             change = OutcomeChange(
                 record_id=fanned.record_id,
-                call_id=fanned.callback.details[0].call_id,
+                call_id=fanned.callback.details[0].call_id or "",
                 source_topic=CALLBACKS.name,
                 source_partition=partition,
                 source_offset=offset,

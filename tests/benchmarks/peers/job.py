@@ -89,7 +89,7 @@ class Job:
 
     def _add(self, sent: dict[str, Any], received_at_s: int, ids: SchemaIds) -> None:
         callback = callback_of(sent, received_at_s * 1000)
-        key = callback.details[0].call_id.encode()
+        key = (callback.details[0].call_id or "").encode()
         headers = headers_for(
             "Callback", callback.event_id, "/airudder/gateway", callback.received_at, callback.event_id[:32]
         )

@@ -312,6 +312,7 @@ EVERY_RECORD: tuple[Record, ...] = (
             extra={"score": "0.5"},
         ),
         detail(ring_type=None, question_answer=[QuestionAnswer(question_name="Q1", extra={"x": "null"})]),
+        CallDetail(call_id="call-3", question_answer=[QuestionAnswer()], extra={"duration": '"30"', "Variables": "[]"}),
         extra={"new_field": '{"deep": [1, null]}'},
         detail_offset=3,
     ),

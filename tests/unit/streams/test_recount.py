@@ -47,13 +47,13 @@ class History:
 
     def _tell(self, callback: Callback) -> None:
         [one] = callback.details
-        known = self._latest.get(one.call_id)
+        known = self._latest.get(one.call_id or "")
         fanned = fan_out(callback, one, known.call.revision + 1 if known else 1, UTC)
         for dimension in (WORKFLOW, SIP_LINE):
             effects = self._apply(dimension, known.outcome if known else None, fanned)
             if dimension == WORKFLOW and effects[-1] is Effect.LATE:
                 self.late.append(fanned)
-        self._latest[one.call_id] = fanned
+        self._latest[one.call_id or ""] = fanned
         self.fanned.append(fanned)
 
     def _apply(self, dimension: str, old: CallOutcome | None, fanned: FanOut) -> list[Effect]:
