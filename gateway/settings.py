@@ -21,7 +21,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OWN_PREFIXES = ("GATEWAY_", "AIRUDDER_")
 NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 WORKER_DIR = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
-SHARED_COUNTS = ("max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
+SHARED_COUNTS = ("max_connections", "max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
 SHARED_RATES = ("rate_global_per_s", "rate_source_per_s")
 
 _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
@@ -123,6 +123,7 @@ class GatewaySettings(BaseModel):
     max_body_bytes: Annotated[int, Field(ge=1, le=2 * 1024 * 1024)] = _env("GATEWAY_MAX_BODY_BYTES", 1024 * 1024)
     body_timeout_s: Seconds = _env("GATEWAY_BODY_TIMEOUT_S", 10.0)
     publish_timeout_s: Seconds = _env("GATEWAY_PUBLISH_TIMEOUT_S", 3.0)
+    max_connections: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_CONNECTIONS", 10_000)
     max_in_flight_requests: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_REQUESTS", 500)
     max_in_flight_bytes: Annotated[int, Field(ge=1)] = _env("GATEWAY_MAX_IN_FLIGHT_BYTES", 128 * 1024 * 1024)
     rate_global_per_s: Rate = _env("GATEWAY_RATE_GLOBAL_PER_S", 0.0)
