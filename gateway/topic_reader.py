@@ -13,6 +13,7 @@ from gateway.settings import GatewaySettings
 from schemas.topics import Topic
 
 ANSWER_TIMEOUT_S = 30.0
+POLL_MS = 500
 CLOCKS_DIFFER_MS = 3600 * 1000  # how far a broker's clock may be behind a gateway's
 
 
@@ -43,6 +44,7 @@ class TopicReader:
             client_id="airudder-gateway-tools",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             security_protocol=settings.kafka_security_protocol,
             ssl_context=settings.ssl_context(),
             sasl_mechanism=settings.kafka_sasl_mechanism,
@@ -101,8 +103,12 @@ class TopicReader:
         return ends
 
     async def _next(self, partition: TopicPartition, ends: dict[TopicPartition, int]) -> StoredRecord | None:
+        """The next record; None when none follows, whatever offsets markers and aborted records still have."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            if await self._consumer.position(partition) >= ends[partition]:
-                return None
-            record = await self._consumer.getone(partition)
-        return StoredRecord(record.timestamp, record.partition, record.offset, record.value or b"", record.headers)
+            while await self._consumer.position(partition) < ends[partition]:
+                fetched = await self._consumer.getmany(partition, timeout_ms=POLL_MS, max_records=1)
+                for record in fetched.get(partition, ()):
+                    return StoredRecord(
+                        record.timestamp, record.partition, record.offset, record.value or b"", record.headers
+                    )
+        return None

@@ -53,7 +53,7 @@ class TopicReader:
         return dict(await self._consumer.beginning_offsets(await self.partitions(*topics)))
 
     async def ends(self, *topics: Topic) -> dict[TopicPartition, int]:
-        """Where each partition ends now: one after its last record."""
+        """Where each partition ends now, as far as it can be read: an open transaction holds back what follows it."""
         return dict(await self._consumer.end_offsets(await self.partitions(*topics)))
 
     async def committed(self, *topics: Topic) -> dict[TopicPartition, int]:
@@ -82,18 +82,19 @@ class TopicReader:
         self._consumer.assign(list(due))
         for tp in due:
             self._consumer.seek(tp, starts[tp])
-        heard_at = time.monotonic()
+        heard_at, reached = time.monotonic(), dict(starts)
         while due:
             batches = await self._consumer.getmany(*due, timeout_ms=POLL_MS, max_records=MAX_POLL_RECORDS)
             for tp, records in batches.items():
                 for record in records:
                     if record.offset < ends[tp]:
                         yield record
-            now = time.monotonic()
-            heard_at = now if batches else heard_at
+            now, positions = time.monotonic(), {tp: await self._consumer.position(tp) for tp in due}
+            if positions != reached:  # which aborted records move as well
+                heard_at, reached = now, positions
             if now - heard_at > STALLED_S:
                 raise BrokerUnavailableError(f"Kafka sent nothing for {STALLED_S:.0f} s")
-            due = {tp for tp in due if await self._consumer.position(tp) < ends[tp]}
+            due = {tp for tp, position in positions.items() if position < ends[tp]}
 
 
 @contextmanager
@@ -117,6 +118,7 @@ async def open_reader(kafka: KafkaSettings, group: str | None = None) -> AsyncIt
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         fetch_max_wait_ms=FETCH_WAIT_MS,
     )
     try:

@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
@@ -47,6 +48,8 @@ BEAT_S: Final = 0.5
 PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
+# Transactions are open for some seconds, as a rule; what is held back for longer somebody should hear of.
+HELD_MS: Final = 5_000
 COLLECT_AFTER: Final = 50_000  # containers made and not yet freed
 
 
@@ -75,6 +78,7 @@ class Worker:
         self._registry = registry
         self.app = build_faust_app(settings)
         self._tables: list[StateTable] = []
+        self._told_held: set[TopicPartition] = set()
         self.agents = self._bind_agents()
         self.horizon = HorizonPoller(
             settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
@@ -207,10 +211,26 @@ class Worker:
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("horizon.unknown", error=type(error).__name__)
             return
+        self._tell_held()
         for tp, received_until in reached.items():
             agent = self.agents[tp.topic]
             if isinstance(agent, WindowsAgent) and tp.partition in self._assigned(tp.topic):
                 await agent.close_due(tp.partition, received_until)
+
+    def _tell_held(self) -> None:
+        """Tell of partitions that cannot be read on: no fault of the worker's, but no window gets final meanwhile."""
+        now_ms = RunAgent.now_ms()
+        held = {tp for tp, since_ms in self.horizon.held_since.items() if now_ms - since_ms >= HELD_MS}
+        self.metrics.held_partitions.set(len(held))
+        for topic, partition in sorted(held - self._told_held):
+            log.warning(
+                "partition.held",
+                topic=topic,
+                partition=partition,
+                detail="a transaction of another producer is open: what follows it cannot be read, and windows stay "
+                "open; end it there, or by kafka-transactions.sh abort",
+            )
+        self._told_held = held
 
     async def _sweep(self) -> None:
         for topic, agent in self.agents.items():

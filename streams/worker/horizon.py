@@ -2,7 +2,8 @@
 
 A window may close when no call for it can still be on its way. Wall clock cannot tell that: a backlog may be waiting.
 So the end offsets of each topic are noted now and then; once the group has committed past them, all that was there at
-that time is done. The mark then moves on to the topics that the outputs went to, and so through the chain:
+that time is done. The ends are those of the log: what lies behind the start of an open transaction cannot be read yet,
+but it has been received. The mark then moves on to the topics that the outputs went to, and so through the chain:
 
     callbacks -> re-keyed details -> changes of a partition's windows
 
@@ -94,21 +95,29 @@ class HorizonPoller:
         self._partitions = [tp for name in watched for tp in _all_of(name, partitions)]
         self._admin: Any = None
         self._consumer: Any = None
+        self._committed_only: Any = None
         self.lags: dict[TopicPartition, int] = {}
-        """Records not yet committed by partition, of all workers; empty while the broker does not tell."""
+        """Offsets that could be read and are not yet committed, by partition, of all workers; empty while the broker
+        does not tell."""
+        self.held_since: dict[TopicPartition, int] = {}
+        """Partitions with records that cannot be read, because a transaction before them is open; seen so first when,
+        epoch ms."""
 
     async def _connect(self) -> None:
+        arguments = {**self._kafka.client_arguments(), "enable_auto_commit": False}
         self._admin = AIOKafkaAdminClient(**self._kafka.client_arguments())
-        self._consumer = AIOKafkaConsumer(**self._kafka.client_arguments(), enable_auto_commit=False)
-        await self._admin.start()
-        await self._consumer.start()
+        self._consumer = AIOKafkaConsumer(**arguments)
+        self._committed_only = AIOKafkaConsumer(**arguments, isolation_level="read_committed")
+        for client in (self._admin, self._consumer, self._committed_only):
+            await client.start()
 
     async def stop(self) -> None:
         """Disconnect. Repeat: safe."""
-        consumer, admin = self._consumer, self._admin
-        self._admin = self._consumer = None
-        if consumer is not None:
-            await consumer.stop()
+        consumers, admin = (self._consumer, self._committed_only), self._admin
+        self._admin = self._consumer = self._committed_only = None
+        for consumer in consumers:
+            if consumer is not None:
+                await consumer.stop()
         if admin is not None:
             await admin.close()
 
@@ -130,7 +139,9 @@ class HorizonPoller:
         begins = await self._consumer.beginning_offsets(self._partitions)
         committed = {tp: max(found[tp].offset if tp in found else 0, begin) for tp, begin in begins.items()}
         ends = await self._consumer.end_offsets(self._partitions)
-        self.lags = {tp: end - committed[tp] for tp, end in ends.items()}
+        readable = await self._committed_only.end_offsets(self._partitions)
+        self.lags = {tp: end - committed[tp] for tp, end in readable.items()}
+        self.held_since = {tp: self.held_since.get(tp, now_ms) for tp, end in ends.items() if readable[tp] < end}
         return self._horizon.update(now_ms, committed, ends)
 
 

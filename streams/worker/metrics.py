@@ -45,4 +45,9 @@ class WorkerMetrics:
             "Partitions that wait for a schema the registry has not told yet",
             registry=self.registry,
         )
+        self.held_partitions = Gauge(
+            "stream_held_partitions",
+            "Partitions whose records cannot be read because a transaction before them is open",
+            registry=self.registry,
+        )
         self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)

@@ -12,26 +12,20 @@ tests/contract fences the overridden methods by the hash of their source: when F
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service
 
+from streams.worker.fetching import Fetched, RunConsumerThread
 from streams.worker.offsets import OffsetTracker
 
 POLL_TIMEOUT_S: Final = 1.0
 DRAIN_TIMEOUT_S: Final = 10.0
 CLOSED_PAUSE_S: Final = 0.02
-# A fetch waits so long for so much. Each event costs some milliseconds besides its records, so few large ones are both
-# cheaper and, on a busy machine, sooner done: half as long was no sooner. A partition whose records were still in hand
-# when a fetch went out is not in it and waits until it is back: stock Faust's 1.5 s were seen in every tenth call at
-# 200 a second.
-FETCH_WAIT_MS: Final = 50
-FETCH_MIN_BYTES: Final = 256 * 1024
 
 
 class RunSchema(Schema):  # type: ignore[type-arg]  # not subscriptable when it runs
@@ -46,39 +40,15 @@ class RunSchema(Schema):  # type: ignore[type-arg]  # not subscriptable when it 
         return decode
 
 
-class RunConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that owns the aiokafka consumer."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        """The consumer, with fetches of our own sizes: Faust offers no settings for them."""
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        consumer._fetch_min_bytes = FETCH_MIN_BYTES
-        return consumer
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit. False when the broker refused or is away: the offsets stay due and go out with the next commit.
-
-        Stock Faust crashes the app on every error but one.
-        """
-        consumer = self._ensure_consumer()
-        due = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
-        try:
-            await consumer.commit(due)
-        except KafkaError as error:
-            self.log.warning("commit refused, will be tried again: %s", type(error).__name__)
-            return False
-        self.tp_last_committed_at.update(dict.fromkeys(offsets, monotonic()))
-        return True
-
-
 class Run(list[Any]):
     """Records of one partition, in order, without a hole. `after`: the offset delivered before; None after a seek.
 
     An agent that took another offset last has lost a run on the way, and must not go on.
+    `end`: no other record lies before this offset, though markers of transactions and what was aborted may.
     """
 
     after: int | None = None
+    end: int = 0
 
 
 class RunConsumer(driver.Consumer):
@@ -112,7 +82,7 @@ class RunConsumer(driver.Consumer):
                 if records is None or self.should_stop:
                     continue
                 if self.flow_active:
-                    await self._deliver_all(records, active)
+                    await self._deliver_all(cast(Mapping[TP, Fetched], records), active)
                 else:
                     await self._seek_back()
         except asyncio.CancelledError:
@@ -141,44 +111,54 @@ class RunConsumer(driver.Consumer):
     def _is_open(self) -> bool:
         return bool(self.app.tables.actives_ready) and not self._is_seeking
 
-    async def _deliver_all(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> None:
+    async def _deliver_all(self, records: Mapping[TP, Fetched], active: set[TP] | None) -> None:
         """Deliver a topic's runs in one event; a changelog's each in its own, as Faust's recovery takes them."""
         generation = self.app.consumer_generation_id
         events: dict[TP | str, list[ConsumerMessage]] = {}
-        for tp, batch in records.items():
+        for tp, fetched in records.items():
             if active is not None and tp not in active:
                 continue
-            if run := await self._run(tp, batch):
-                event = tp if self._is_changelog_tp(tp) else tp.topic
-                events.setdefault(event, []).append(self._message_of(tp, run[-1], run))
+            if self._is_changelog_tp(tp):
+                if fetched.start < fetched.end:
+                    events[tp] = [self._changelog_message(tp, fetched)]
+            elif run := await self._run(tp, fetched):
+                events.setdefault(tp.topic, []).append(self._message_of(tp, run[-1], run[-1].offset, run))
         for runs in events.values():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             await self._deliver(runs)
 
-    async def _run(self, tp: TP, batch: list[Any]) -> Run | None:
-        """What of the batch is next; None when nothing is, or when a hole before it is being fetched again."""
-        if self._is_changelog_tp(tp):
-            read = self._read_offset[tp]
-            return Run(record for record in batch if read is None or record.offset >= read)
+    def _changelog_message(self, tp: TP, fetched: Fetched) -> ConsumerMessage:
+        """Rows to restore, if any, named by the last offset that they cover: recovery waits for the log's last."""
+        read = self._read_offset[tp]
+        run = Run(record for record in fetched if read is None or record.offset >= read)
+        return self._message_of(tp, run[-1] if run else None, fetched.end - 1, run)
+
+    async def _run(self, tp: TP, fetched: Fetched) -> Run | None:
+        """What of a fetch is next; None when nothing is, or when a hole before it is being fetched again."""
         next_offset = self._next.get(tp)
         if next_offset is None or not self._is_open():
             return None
-        run = Run(record for record in batch if record.offset >= next_offset)
-        if run and run[0].offset > next_offset and self._holes.get(tp) != next_offset:
+        if fetched.start > next_offset and self._holes.get(tp) != next_offset:
             self._holes[tp] = next_offset  # a hole that is there the second time is the log's own
             await self._thread.seek_wait({tp: next_offset})
             return None
-        run.after = self.offsets.delivered(tp)
-        return run or None
+        run = Run(record for record in fetched if record.offset >= next_offset)
+        run.after, run.end = self.offsets.delivered(tp), max(fetched.end, next_offset)
+        if run:
+            return run
+        if run.end > next_offset:  # no record lies so far, which must be committed: it looks like work otherwise
+            self._next[tp] = run.end
+            self.offsets.step_over(tp, run.end)
+        return None
 
-    def _message_of(self, tp: TP, last: Any, value: Run | list[ConsumerMessage]) -> ConsumerMessage:
+    def _message_of(self, tp: TP, last: Any, offset: int, value: Run | list[ConsumerMessage]) -> ConsumerMessage:
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000,
-            last.timestamp_type,
+            offset,
+            last.timestamp / 1000 if last else 0.0,
+            last.timestamp_type if last else 0,
             [],
             None,
             cast(Any, value),  # Faust types a value as bytes and passes it through
@@ -192,10 +172,11 @@ class RunConsumer(driver.Consumer):
     async def _deliver(self, runs: list[ConsumerMessage]) -> None:
         event = runs[0]
         if not self._is_changelog_tp(event.tp):
-            event = self._message_of(event.tp, cast(Run, event.value)[-1], runs)
+            event = self._message_of(event.tp, cast(Run, event.value)[-1], event.offset, runs)
             for run in runs:
-                self.offsets.deliver(run.tp, run.offset)
-                self._next[run.tp] = run.offset + 1
+                end = cast(Run, run.value).end
+                self.offsets.deliver(run.tp, run.offset, end)
+                self._next[run.tp] = end
         # A rebalance must be able to interrupt a delivery that waits for room in the agent's queue.
         await self.wait_first(self.callback(event), self.suspend_flow.wait())
         self._read_offset.update({run.tp: run.offset for run in runs})

@@ -43,7 +43,7 @@ from mode import Service
 import streams.worker
 
 UPSTREAM = ("faust", "mode", "aiokafka")
-SUBCLASSING = ("transport", "tables", "faust_app")
+SUBCLASSING = ("transport", "fetching", "tables", "faust_app")
 """The modules whose classes may derive from Faust's."""
 
 LOOKED_UP_IN: tuple[type[Any], ...] = (App, driver.Consumer, driver.Producer, Service, Collection, Store)
@@ -54,6 +54,8 @@ OTHERS_PRIVATES = {
     "_exit": "of the module os",
     "_fetch_max_wait_ms": "of AIOKafkaConsumer, which its start reads",
     "_fetch_min_bytes": "of AIOKafkaConsumer, which its start reads",
+    "_isolation_level": "of AIOKafkaConsumer, which its start reads",
+    "_subscription": "of AIOKafkaConsumer, which keeps the positions",
 }
 
 LEANED_ON: dict[type[Any], tuple[str, ...]] = {

@@ -53,6 +53,23 @@ def test_offsets_that_no_run_has_are_stepped_over() -> None:
     assert offsets.committable("p") == 901
 
 
+def test_what_has_no_record_behind_a_run_waits_for_the_run() -> None:
+    offsets = tracker(5)
+    offsets.step_over("p", 8)
+    assert offsets.committable("p") is None
+
+    offsets.settle("p", 5)
+    assert offsets.committable("p") == 8
+
+
+def test_what_has_no_record_is_committable_when_no_run_is_open_and_never_goes_back() -> None:
+    offsets = tracker()
+    offsets.step_over("p", 8)
+    offsets.step_over("p", 6)
+
+    assert (offsets.committable("p"), offsets.delivered("p")) == (8, None)
+
+
 def test_partitions_do_not_wait_for_each_other() -> None:
     offsets = tracker(5)
     offsets.deliver("q", 7)

@@ -19,9 +19,10 @@ from faust.transport.conductor import ConductorCompiler
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.worker.fetching import Fetched, RunConsumerThread
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline, Work
-from streams.worker.transport import IdempotentProducer, RunConsumer, RunConsumerThread, RunSchema, RunTransport
+from streams.worker.transport import IdempotentProducer, RunConsumer, RunSchema, RunTransport
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
 P0, P1, CHANGELOG = TP("callbacks", 0), TP("callbacks", 1), TP("app-calls-changelog", 0)
@@ -98,6 +99,17 @@ async def test_stock_takes_any_record_and_waits_so_long_that_other_partitions_wa
 
 async def test_ours_gathers_records_for_a_twentieth_of_a_second(ours: RunConsumer) -> None:
     assert await fetch_of(ours) == (50, 256 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("transport", "expected"), [(driver.Transport, "read_uncommitted"), (RunTransport, "read_committed")]
+)
+async def test_stock_reads_what_was_aborted_and_ours_does_not(transport: type[Any], expected: str) -> None:
+    with consumer_of(transport) as consumer:
+        client = consumer._thread._create_worker_consumer(consumer.transport)
+        await client.stop()
+
+    assert client._isolation_level == expected
 
 
 # -- L4: a hole at the head
@@ -472,8 +484,12 @@ async def opened(consumer: Any, committed: dict[TP, int], beginnings: dict[TP, i
     return delivered
 
 
-def batch(*offsets: int, tp: TP = P0) -> dict[TP, list[Any]]:
-    return {tp: [Record(offset, tp.topic, tp.partition) for offset in offsets]}
+def batch(*offsets: int, tp: TP = P0, start: int | None = None, end: int | None = None) -> dict[TP, Fetched]:
+    """What a fetch brought; from its first record to behind its last when nothing else is said."""
+    records = [Record(offset, tp.topic, tp.partition) for offset in offsets]
+    return {
+        tp: Fetched(records, offsets[0] if start is None else start, end if end is not None else records[-1].offset + 1)
+    }
 
 
 async def test_all_fetched_records_of_a_partition_are_one_run(ours: RunConsumer) -> None:
@@ -537,6 +553,58 @@ async def test_a_hole_that_is_still_there_the_second_time_is_stepped_over(ours: 
     assert len(ours._thread.sought) == 1
 
 
+async def test_a_hole_that_the_fetch_itself_covers_is_the_logs_own(ours: Any) -> None:
+    """As one between two transactions: nothing is fetched twice for it."""
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(8, 9, start=5), {P0})
+
+    assert ([run.offsets for run in delivered], ours._thread.sought) == ([[8, 9]], [])
+
+
+async def test_a_marker_behind_the_last_record_is_committed_with_it(ours: RunConsumer) -> None:
+    await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(5, 6, end=8), {P0})
+    assert ours._new_offset(P0) is None
+
+    settle(ours, 6)
+    assert ours._new_offset(P0) == 8
+
+
+async def test_a_marker_that_comes_after_its_records_is_committed_with_them(ours: RunConsumer) -> None:
+    await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(5, 6), {P0})
+    await ours._deliver_all(batch(start=7, end=8), {P0})
+    assert ours._new_offset(P0) is None
+
+    settle(ours, 6)
+    assert ours._new_offset(P0) == 8
+
+
+async def test_a_partition_of_nothing_but_aborted_records_is_committed_to_its_end(ours: Any) -> None:
+    delivered = await opened(ours, {P0: 5}, beginnings={P1: 0})
+    await ours._deliver_all(batch(tp=P1, start=0, end=40), {P1})
+    assert (delivered, ours._new_offset(P1)) == ([], 40)
+
+    await ours._deliver_all(batch(40, tp=P1), {P1})
+    assert (delivered, ours._new_offset(P1)) == ([(P1, [40], None)], 40)
+
+
+async def test_what_was_dropped_is_not_taken_for_a_stretch_without_records(ours: Any) -> None:
+    await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(start=8, end=9), {P0})
+    assert (ours._thread.sought, ours._new_offset(P0)) == ([{P0: 5}], None)
+
+    await ours._deliver_all(batch(5, 6, 7, end=9), {P0})
+    assert ours.offsets.delivered(P0) == 7
+
+
+async def test_a_log_that_begins_again_is_not_committed_backwards(ours: RunConsumer) -> None:
+    delivered = await opened(ours, {P0: 5, P1: 7})
+    await ours._deliver_all(batch(start=5, end=0), {P0})
+
+    assert (delivered, ours._new_offset(P0)) == ([], None)
+
+
 async def test_nothing_is_delivered_until_tables_are_recovered(ours: Any) -> None:
     delivered = await opened(ours, {P0: 5, P1: 7})
     ours.app.tables.actives_ready = False
@@ -571,6 +639,24 @@ async def test_changelog_records_are_delivered_from_the_offset_read(ours: Any) -
 
     assert offsets == [6, 7]
     assert ours._read_offset[CHANGELOG] == 7
+
+
+async def test_a_changelog_is_restored_up_to_its_end_also_when_no_row_is_there(ours: Any) -> None:
+    """Recovery ends when the last offset has come; a marker or an empty batch brings no record that has it."""
+    await opened(ours, {P0: 5, P1: 7})
+    ours._is_changelog_tp = lambda tp: tp == CHANGELOG
+    ours._read_offset[CHANGELOG] = 6
+    restored: list[tuple[int, int]] = []
+
+    async def callback(message: Any) -> None:
+        restored.append((message.offset, len(message.value)))
+
+    ours.callback = callback
+    await ours._deliver_all(batch(6, tp=CHANGELOG, end=8), None)
+    await ours._deliver_all(batch(tp=CHANGELOG, start=8, end=10), None)
+    await ours._deliver_all(batch(tp=CHANGELOG, start=10, end=10), None)
+
+    assert restored == [(7, 1), (9, 0)]
 
 
 async def test_runs_of_partitions_that_are_not_active_are_left_alone(ours: RunConsumer) -> None:
