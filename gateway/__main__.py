@@ -3,21 +3,22 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx2
 import msgspec
+import structlog
 import typer
 import uvloop
 
 from gateway import quarantine_commands
 from gateway.client import Sender
 from gateway.console import fail, settings_or_exit
-from gateway.errors import SpoolError
-from gateway.logs import configure_logging
+from gateway.errors import SpoolError, SpoolInUseError
 from gateway.routes import WEBHOOK_PATH
 from gateway.server import Place
 from gateway.server import serve as serve_forever
@@ -27,6 +28,9 @@ from gateway.simulate import Simulation
 from gateway.traffic import Traffic
 from gateway.verification import matching_schemes
 from gateway.workers import WorkersError
+from schemas import exits
+from schemas.listening import PortError
+from schemas.logs import configure_logging
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,29 +54,40 @@ def serve() -> None:
     """Serve the webhook on GATEWAY_HOST:GATEWAY_PORT, health and metrics on GATEWAY_OPS_PORT, until SIGTERM.
 
     Starts and answers 503 while Kafka or the registry is away, and recovers by itself. Exit codes: 0 after an orderly
-    stop, 78 for bad settings (each named on stderr), 1 when a port is taken or the spool cannot be used.
+    stop, 78 for bad settings (each named on stderr), 3 when a port cannot be listened on, 4 when another process has
+    the spool, 6 when its directory cannot be used.
     """
     settings = settings_or_exit(needs_kafka=True)
-    configure_logging()
-    try:
-        uvloop.run(serve_forever(settings))
-    except SpoolError as error:
-        fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
-    except WorkersError as error:
-        fail(str(error), error.exit_code)
-    except OSError as error:
-        fail(f"cannot listen on {settings.host}:{settings.port} or :{settings.ops_port}: {error.strerror}")
+    configure_logging(quiet=("aiokafka",))
+    _end(lambda: serve_forever(settings))
 
 
 @app.command(hidden=True)
 def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
     """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
     settings = settings_or_exit(needs_kafka=True)
-    configure_logging(worker=number)
+    configure_logging(quiet=("aiokafka",), worker=number)
+    _end(lambda: serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
+
+
+def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Serve to the end. What stops it is one line of log and an exit code, never a traceback for what was foreseen."""
+    log = structlog.get_logger()
     try:
-        uvloop.run(serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
+        uvloop.run(serving())
+    except PortError as error:
+        log.critical("gateway.refused", reason=str(error), exit_code=exits.PORT_TAKEN)
+        sys.exit(exits.PORT_TAKEN)
     except SpoolError as error:
-        fail(f"cannot use GATEWAY_SPOOL_DIR: {error}")
+        code = exits.DATA_IN_USE if isinstance(error, SpoolInUseError) else exits.DISK
+        log.critical("gateway.refused", reason=f"cannot use GATEWAY_SPOOL_DIR: {error}", exit_code=code)
+        sys.exit(code)
+    except WorkersError as error:
+        log.critical("gateway.refused", reason=str(error), exit_code=error.exit_code)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        log.critical("gateway.failed", reason=type(error).__name__, exit_code=exits.INTERNAL, exc_info=error)
+        sys.exit(exits.INTERNAL)
 
 
 @app.command()

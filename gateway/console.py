@@ -7,9 +7,7 @@ from typing import NoReturn
 import typer
 
 from gateway.settings import GatewaySettings, SettingsError
-
-EX_TEMPFAIL = 75  # sysexits.h: try again later
-EX_CONFIG = 78  # sysexits.h: something was found in an unconfigured or misconfigured state
+from schemas import exits
 
 
 def settings_or_exit(*, needs_kafka: bool = False) -> GatewaySettings:
@@ -19,10 +17,10 @@ def settings_or_exit(*, needs_kafka: bool = False) -> GatewaySettings:
     except SettingsError as error:
         for line in ("These settings are wrong:", *(f"  {fault}" for fault in error.faults)):
             typer.echo(line, err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(exits.SETTINGS)
 
 
-def fail(message: str, code: int = 1) -> NoReturn:
+def fail(message: str, code: int = exits.NO) -> NoReturn:
     """Say why on stderr and exit."""
     typer.echo(message, err=True)
     sys.exit(code)

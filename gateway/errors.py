@@ -12,6 +12,7 @@ GatewayError
 +-- PublishError             retriable: 503, Kafka or the registry is away
 |   +-- SpoolError           retriable: 503, the disk refused
 |       +-- SpoolFullError   retriable: 503, GATEWAY_SPOOL_MAX_BYTES are in use
+|       +-- SpoolInUseError  permanent: another process has the directory open
 +-- ClientGoneError          permanent: the sender hung up; nobody reads the answer
 """
 
@@ -143,6 +144,12 @@ class SpoolFullError(SpoolError):
 
     code = "spool_full"
     retry_after_s = 10
+
+
+class SpoolInUseError(SpoolError):
+    """Another process has the spool's directory open."""
+
+    code = "spool_in_use"
 
 
 class ClientGoneError(GatewayError):

@@ -15,13 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gateway.console import EX_TEMPFAIL, fail, settings_or_exit
+from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
 from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import KINDS, TOPICS
 from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
 from gateway.settings import GatewaySettings
 from gateway.topic_reader import TopicReader
+from schemas import exits
 from schemas.errors import SchemaError
 from schemas.headers import rfc3339
 from schemas.registry import Registry
@@ -139,7 +140,7 @@ def replay(
     """Publish the requests that verify and read now, each event once, with their first received_at.
 
     What is in its topic already is left out, so an interrupted replay is simply run again. Exit codes: 0 when every
-    request that passes is in its topic, 75 when Kafka failed on the way (run it again), 78 for bad settings.
+    request that passes is in its topic, 69 when Kafka failed on the way (run it again), 78 for bad settings.
     """
     settings = settings_or_exit(needs_kafka=True)
     wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
@@ -210,7 +211,7 @@ def _progress(console: Console) -> Progress:
 def _with_tools(
     settings: GatewaySettings, run: Callable[[Tools], Awaitable[T]], on_progress: Callable[[], None] = lambda: None
 ) -> T:
-    """Run with an open reader; Kafka's and the registry's failures end the command with exit code 75."""
+    """Run with an open reader; Kafka's and the registry's failures end the command with exit code 69."""
 
     async def session() -> T:
         registry = Registry(settings.schema_registry_url or "")
@@ -227,7 +228,7 @@ def _with_tools(
     try:
         return asyncio.run(session())
     except (GatewayError, SchemaError) as error:
-        fail(str(error), EX_TEMPFAIL)
+        fail(str(error), exits.UNAVAILABLE)
 
 
 @asynccontextmanager

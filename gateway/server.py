@@ -30,9 +30,9 @@ from gateway.shedding import Shedding
 from gateway.spool import Spool
 from gateway.spooling import SpoolingPublisher
 from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
+from schemas.listening import BACKLOG, listen
 
 FIRST_KAFKA_S = 5.0
-BACKLOG = 8192  # connections not yet accepted; the system may allow fewer: over them one waits for 1, 3, 7, 15 s
 KEEP_ALIVE_S = 75  # longer than balancers keep an idle connection, 60 s: who closes first cuts the other's next request
 COLLECT_AFTER = 10_000  # containers made and not yet freed: a few hundred callbacks
 CLOSE_S = 15.0  # for a worker to flush, close and end, each step of which has its bound
@@ -60,9 +60,12 @@ class Place(NamedTuple):
 async def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then stop: not ready, finish what is in flight, flush, close.
 
-    Raises: OSError when a port cannot be bound, SpoolError, WorkersError.
+    Raises: PortError when one cannot be bound, SpoolError, WorkersError.
     """
-    with _listen(settings.host, settings.port) as hook_socket, _listen(settings.host, settings.ops_port) as ops_socket:
+    with (
+        listen(settings.host, settings.port, "GATEWAY_HOST", "GATEWAY_PORT") as hook_socket,
+        listen(settings.host, settings.ops_port, "GATEWAY_HOST", "GATEWAY_OPS_PORT") as ops_socket,
+    ):
         _log_start(settings, hook_socket, ops_socket)
         if settings.workers > 1:
             await _serve_by_workers(settings, hook_socket, ops_socket)
@@ -226,11 +229,6 @@ def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float, refuse: Refu
             timeout_graceful_shutdown=timeout_s,
         )
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def _stop_event() -> asyncio.Event:

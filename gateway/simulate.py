@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ from gateway.settings import GatewaySettings
 from gateway.traffic import Traffic
 
 MAX_OUTSTANDING = 200  # calls waiting for their acceptance; more wait to be made
-FINISH_S = 10.0  # how long calls already sent may take to be accepted after the stop
+FINISH_S = 1.0  # how long calls already sent may take to be accepted after the stop
 REPEAT_SHARE = 0.01  # the provider sends some deliveries twice
 
 
@@ -25,6 +25,7 @@ class Simulation:
         self.accepted: set[str] = set()
         self.refused: list[str] = []
         self.retries: Counter[str] = Counter()
+        self.unfinished = 0
         self._timezone = settings.timezone
         self._sender = Sender(settings, url)
         self._random = random
@@ -40,8 +41,7 @@ class Simulation:
         loop = asyncio.get_running_loop()
         due = loop.time()
         made = 0
-        while not stop.is_set() and (count is None or made < count):
-            await self._room.acquire()
+        while (count is None or made < count) and await _unless_stopped(stop, self._room.acquire()):
             self._send_one()
             made += 1
             if made % max(1, round(rate * 30)) == 0:
@@ -55,7 +55,8 @@ class Simulation:
         """One line: what was accepted so far, and how often a call had to be sent again."""
         again = ", ".join(f"{count} x {reason}" for reason, count in self.retries.most_common()) or "none"
         refused = f", {len(self.refused)} refused for good ({self.refused[0]})" if self.refused else ""
-        return f"accepted {len(self.accepted)} distinct calls (sent again: {again}{refused})"
+        left = f", {self.unfinished} given up at the stop" if self.unfinished else ""
+        return f"accepted {len(self.accepted)} distinct calls (sent again: {again}{refused}{left})"
 
     def _send_one(self) -> None:
         delivery = self._traffic.delivery(datetime.now(self._timezone))
@@ -78,12 +79,22 @@ class Simulation:
     async def _finish(self, stop: asyncio.Event) -> None:
         """Wait for every call made to be accepted; once stopped, no longer than FINISH_S."""
         finishing: asyncio.Future[Any] = asyncio.gather(*self._outstanding)
-        stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait())
-        await asyncio.wait({finishing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({finishing}, timeout=FINISH_S)
+        if not await _unless_stopped(stop, asyncio.shield(finishing)):
+            await asyncio.wait({finishing}, timeout=FINISH_S)
+        self.unfinished = len(self._outstanding)
         finishing.cancel()
-        stopped.cancel()
-        await asyncio.gather(stopped, finishing, return_exceptions=True)
+        await asyncio.gather(finishing, return_exceptions=True)
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Awaitable[Any]) -> bool:
+    """Wait for the work or for the stop; False when the stop came first, and the work is cancelled then."""
+    working, stopped = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    is_stopped = stop.is_set()
+    for task in (working, stopped):
+        task.cancel()
+    await asyncio.gather(working, stopped, return_exceptions=True)
+    return not is_stopped
 
 
 async def _wait(stop: asyncio.Event, delay_s: float) -> None:

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.errors import SpoolError, SpoolFullError
+from gateway.errors import SpoolError, SpoolFullError, SpoolInUseError
+from schemas.disk_faults import in_words
 from schemas.headers import Headers
 
 FILE_NAME = "spool.sqlite"
@@ -105,9 +106,13 @@ class Spool:
         self._loop = asyncio.get_running_loop()
         try:
             connection = await asyncio.to_thread(self._connect)
+        except SpoolInUseError:
+            self._unlock()
+            raise
         except (OSError, sqlite3.Error) as error:
             self._unlock()
-            raise SpoolError(f"{self.directory}: {error}") from error
+            reason = in_words(error) if isinstance(error, OSError) else error
+            raise SpoolError(f"{self.directory}: {reason}") from error
         self._thread = threading.Thread(target=self._write, args=(connection,), name="spool", daemon=True)
         self._thread.start()
 
@@ -212,8 +217,10 @@ class Spool:
         self._lock_fd = os.open(self.directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OSError("another process has this spool open; give each gateway its own") from error
+        except BlockingIOError as error:
+            raise SpoolInUseError(
+                f"{self.directory}: another process has this spool open; give each gateway its own"
+            ) from error
         path = self.directory / FILE_NAME
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)

@@ -5,10 +5,14 @@ StreamsError
 +-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
 +-- BrokerUnavailableError   retriable: Kafka did not answer
++-- DataDirInUseError        fatal: another process holds the data directory; exit code 4
++-- DiskError                fatal: the data directory cannot be used; exit code 6
 """
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+from schemas import exits
 
 
 class StreamsError(Exception):
@@ -16,7 +20,7 @@ class StreamsError(Exception):
 
     code: ClassVar[str] = "streams"
     retriable: ClassVar[bool] = False
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = exits.INTERNAL
 
 
 class InvalidCallbackError(StreamsError):
@@ -29,7 +33,7 @@ class SettingsError(StreamsError):
     """Settings that cannot work; the message names every fault at once."""
 
     code = "settings"
-    exit_code = 78  # EX_CONFIG
+    exit_code = exits.SETTINGS
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -40,7 +44,7 @@ class TopicsError(StreamsError):
     """Topics that are missing or not as declared; the message names each."""
 
     code = "topics"
-    exit_code = 69  # EX_UNAVAILABLE
+    exit_code = exits.UNAVAILABLE
 
 
 class BrokerUnavailableError(StreamsError):
@@ -48,4 +52,18 @@ class BrokerUnavailableError(StreamsError):
 
     code = "broker_unavailable"
     retriable = True
-    exit_code = 69
+    exit_code = exits.UNAVAILABLE
+
+
+class DataDirInUseError(StreamsError):
+    """Another process holds the data directory."""
+
+    code = "data_dir_in_use"
+    exit_code = exits.DATA_IN_USE
+
+
+class DiskError(StreamsError):
+    """The data directory cannot be made, read or written."""
+
+    code = "disk"
+    exit_code = exits.DISK

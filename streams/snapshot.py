@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas import exits
 from schemas.errors import RegistryError
 from schemas.topics import MAX_KEPT_BYTES, Topic
 from streams.errors import BrokerUnavailableError, StreamsError, TopicsError
@@ -31,7 +32,7 @@ class RegistryAwayError(StreamsError):
 
     code: ClassVar[str] = "registry_unavailable"
     retriable: ClassVar[bool] = True
-    exit_code: ClassVar[int] = 69
+    exit_code: ClassVar[int] = exits.UNAVAILABLE
 
 
 class TopicReader:

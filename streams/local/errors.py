@@ -1,7 +1,7 @@
 """What can stop `streams up`, each with the exit code a script can tell it by.
 
-    LocalError                      1
-    ├── NotReadyError               1   a service or role did not become ready in time, or died while starting
+    LocalError                     70
+    ├── NotReadyError              69   a service or role did not become ready in time, or died while starting
     ├── PortTakenError              3   another program listens on the port that was asked for
     ├── DataDirInUseError           4   another `streams up` holds the same data directory
     ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
@@ -15,60 +15,56 @@ Every message says what to do next.
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import ClassVar
 
-EXIT_USAGE = 2
-"""A role was given arguments it does not know (click's and typer's code)."""
+from schemas import exits
+from schemas.disk_faults import in_words
 
-EXIT_CONFIG = 78
-"""A setting was refused (sysexits.h, EX_CONFIG)."""
+EXIT_USAGE = exits.USAGE
+EXIT_CONFIG = exits.SETTINGS
+EXIT_INTERRUPTED = exits.INTERRUPTED
 
-EXIT_INTERRUPTED = 130
-"""Ctrl-C before anything was started."""
-
-DATA_REMEDY = "Free some space, or name another directory with --data-dir."
-
-DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+DATA_REMEDY = "Free some space or give the right, or name another directory with --data-dir."
 
 
 class LocalError(Exception):
     """Base of all; its text is shown to the person at the console as it is."""
 
     code: ClassVar[str] = "local"
-    exit_code: int = 1
+    exit_code: int = exits.INTERNAL
     retriable: ClassVar[bool] = False
 
 
 class NotReadyError(LocalError):
     code = "not-ready"
+    exit_code = exits.UNAVAILABLE
 
 
 class PortTakenError(LocalError):
     code = "port-taken"
-    exit_code = 3
+    exit_code = exits.PORT_TAKEN
 
 
 class DataDirInUseError(LocalError):
     code = "data-dir-in-use"
-    exit_code = 4
+    exit_code = exits.DATA_IN_USE
 
 
 class DownloadError(LocalError):
     code = "download"
-    exit_code = 5
+    exit_code = exits.DOWNLOAD
     retriable = True
 
 
 class DiskError(LocalError):
     code = "disk"
-    exit_code = 6
+    exit_code = exits.DISK
 
 
 class JavaMissingError(LocalError):
     code = "java-missing"
-    exit_code = 7
+    exit_code = exits.JAVA
 
 
 class RefusedError(LocalError):
@@ -81,5 +77,4 @@ class RefusedError(LocalError):
 
 def disk_error(error: OSError, directory: Path, remedy: str) -> DiskError:
     """The failure to write below `directory`, in words that name the directory, the cause and the remedy."""
-    cause = "the disk is full" if error.errno in DISK_FULL_ERRNOS else (error.strerror or str(error))
-    return DiskError(f"cannot write to {directory}: {cause}. {remedy}")
+    return DiskError(f"cannot write to {directory}: {in_words(error)}. {remedy}")

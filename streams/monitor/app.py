@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,16 +17,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from schemas import exits
+from schemas.listening import PortError, listen
+from schemas.logs import configure_logging
 from streams.errors import SettingsError
 from streams.monitor import routes
-from streams.monitor.logs import configure_logs
 from streams.monitor.monitor import Monitor
 from streams.monitor.problems import EXCEPTION_HANDLERS
 from streams.monitor.settings import MonitorSettings
 
 SHUTDOWN_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1000
-EXIT_FAILURE = 1
 
 log = structlog.get_logger("monitor")
 
@@ -64,11 +66,21 @@ def create_app(settings: MonitorSettings) -> Starlette:
 
 def serve(settings: MonitorSettings) -> int:
     """Serve until SIGTERM or Ctrl-C, then stop within seconds; the process's exit code."""
-    log.info("monitor_starts", settings=repr(settings))
+    try:
+        with listen(settings.host, settings.port, "MONITOR_HOST", "MONITOR_PORT") as bound:
+            log.info("monitor.listening", port=bound.getsockname()[1], settings=repr(settings))
+            return _serve_on(bound, settings)
+    except PortError as error:
+        log.critical("monitor.refused", reason=str(error), exit_code=exits.PORT_TAKEN)
+        return exits.PORT_TAKEN
+    except Exception as error:
+        log.critical("monitor.failed", reason=type(error).__name__, exit_code=exits.INTERNAL, exc_info=error)
+        return exits.INTERNAL
+
+
+def _serve_on(bound: socket.socket, settings: MonitorSettings) -> int:
     config = uvicorn.Config(
         create_app(settings),
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -81,8 +93,8 @@ def serve(settings: MonitorSettings) -> int:
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop_signal, _already_stopped)
     server = uvicorn.Server(config)
-    server.run()
-    return 0 if server.started else EXIT_FAILURE  # for a port that is taken uvicorn itself ends the process, with 3
+    server.run(sockets=[bound])
+    return 0 if server.started else exits.INTERNAL
 
 
 def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
@@ -99,7 +111,7 @@ def _check_certificates(settings: MonitorSettings) -> None:
 
 def main() -> int:
     """`python -m streams monitor`: settings from the environment, then serve. 78 when the settings are refused."""
-    configure_logs()
+    configure_logging(quiet=("aiokafka",))
     try:
         settings = MonitorSettings.from_env(os.environ)
         _check_certificates(settings)

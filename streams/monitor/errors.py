@@ -10,6 +10,7 @@ StreamsError
     └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
 """
 
+from schemas import exits
 from streams.errors import StreamsError
 
 
@@ -24,7 +25,7 @@ class KafkaUnavailableError(MonitorError):
 
     code = "kafka_unavailable"
     retriable = True
-    exit_code = 69  # EX_UNAVAILABLE
+    exit_code = exits.UNAVAILABLE
 
 
 class TopicsMissingError(MonitorError):
@@ -32,6 +33,7 @@ class TopicsMissingError(MonitorError):
 
     code = "topics_missing"
     retriable = True
+    exit_code = exits.UNAVAILABLE
 
 
 class NotReadyError(MonitorError):

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from schemas import exits
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,
@@ -40,7 +41,7 @@ from streams.worker.windows_agent import WindowsAgent
 
 log = structlog.get_logger()
 
-EXIT_FAILED: Final = 70  # EX_SOFTWARE: stopped without a commit, so that nothing is lost; start again
+EXIT_FAILED: Final = exits.INTERNAL  # stopped without a commit, so that nothing is lost; start again
 RESTORED_RUNS: Final = 2  # written together on recovery; 1 means something else to Faust
 STOP_TIMEOUT_S: Final = 20.0
 SWEEP_INTERVAL_S: Final = 3600.0
@@ -70,10 +71,17 @@ class WorkerPausedError(StreamsError):
 class Worker:
     """Everything one worker process holds. Build it, `run` it once."""
 
-    def __init__(self, settings: WorkerSettings, partitions: dict[str, int], registry: Registry) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        partitions: dict[str, int],
+        registry: Registry,
+        state: WorkerState,
+        metrics: WorkerMetrics,
+    ) -> None:
         self.settings = settings
-        self.state = WorkerState()
-        self.metrics = WorkerMetrics()
+        self.state = state
+        self.metrics = metrics
         self._partitions = partitions
         self._registry = registry
         self.app = build_faust_app(settings)
@@ -88,7 +96,9 @@ class Worker:
 
     def fail(self, error: BaseException) -> None:
         """End the process now, without another commit: whatever was not settled will be read again."""
-        log.critical("worker.failed", error=type(error).__name__, detail=str(error), exc_info=error)
+        log.critical(
+            "worker.failed", error=type(error).__name__, reason=str(error), exit_code=EXIT_FAILED, exc_info=error
+        )
         os._exit(EXIT_FAILED)
 
     async def drain(self, timeout_s: float) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import fcntl
-import logging
 import os
 import signal
 import sys
@@ -12,20 +11,25 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 import structlog
 import uvloop
 
+from schemas import exits
+from schemas.disk_faults import in_words
 from schemas.errors import RegistryUnavailableError
+from schemas.listening import PortError, listen
+from schemas.logs import configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
 from streams.admin import check_topics
-from streams.errors import SettingsError, StreamsError
+from streams.errors import DataDirInUseError, DiskError, StreamsError
 from streams.settings import WorkerSettings
 from streams.snapshot import RegistryAwayError
 from streams.worker.app import Worker
-from streams.worker.ops import OpsServer, create_ops_app
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.ops import OpsServer, WorkerState, create_ops_app
 
 log = structlog.get_logger()
 
@@ -35,15 +39,21 @@ RETRY_PAUSE_S: Final = 1.0
 
 def main(environ: Mapping[str, str]) -> int:
     """Run a worker until SIGTERM or SIGINT. Returns the exit code; errors name the remedy on stderr."""
-    _configure_logging()
+    configure_logging()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         settings = WorkerSettings.from_env(environ)
         with only_worker_of(settings.data_dir):
             uvloop.run(_run(settings))
     except StreamsError as error:
-        log.critical("worker.refused", error=error.code, detail=str(error))
+        log.critical("worker.refused", error=error.code, reason=str(error), exit_code=error.exit_code)
         return error.exit_code
+    except PortError as error:
+        log.critical("worker.refused", error="port_taken", reason=str(error), exit_code=exits.PORT_TAKEN)
+        return exits.PORT_TAKEN
+    except Exception as error:
+        log.critical("worker.failed", error=type(error).__name__, exit_code=exits.INTERNAL, exc_info=error)
+        return exits.INTERNAL
     return 0
 
 
@@ -66,22 +76,21 @@ def _keeps_python(thread: threading.Thread) -> bool:
 
 
 async def _run(settings: WorkerSettings) -> None:
-    registry = Registry(settings.registry_url)
-    try:
-        partitions = await _wait_for_topics(settings)
-        await _register(registry)
-        worker = Worker(settings, partitions, registry)
-        server = OpsServer(create_ops_app(worker.state, worker.metrics.registry), settings.ops_host, settings.ops_port)
-        server.start()
+    state, metrics = WorkerState(), WorkerMetrics()
+    with (
+        listen(settings.ops_host, settings.ops_port, "STREAMS_OPS_HOST", "STREAMS_OPS_PORT") as bound,
+        OpsServer(create_ops_app(state, metrics.registry), bound),
+    ):
+        registry = Registry(settings.registry_url)
         try:
-            await worker.run()
+            partitions = await _wait_for_topics(settings, state)
+            await _register(registry, state)
+            await Worker(settings, partitions, registry, state, metrics).run()
         finally:
-            server.stop()
-    finally:
-        await registry.aclose()
+            await registry.aclose()
 
 
-async def _wait_for_topics(settings: WorkerSettings) -> dict[str, int]:
+async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict[str, int]:
     """Partitions by topic. A broker that is still starting is waited for, within a bound; a missing topic is not."""
     until = time.monotonic() + START_DEADLINE_S
     while True:
@@ -90,11 +99,12 @@ async def _wait_for_topics(settings: WorkerSettings) -> dict[str, int]:
         except StreamsError as error:
             if not error.retriable or time.monotonic() > until:
                 raise
-            log.warning("broker.waiting", detail=str(error))
+            state.wait_for(str(error))
+            log.warning("broker.waiting", reason=str(error))
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
-async def _register(registry: Registry) -> None:
+async def _register(registry: Registry, state: WorkerState) -> None:
     until = time.monotonic() + START_DEADLINE_S
     while True:
         try:
@@ -102,35 +112,32 @@ async def _register(registry: Registry) -> None:
         except RegistryUnavailableError as error:
             if time.monotonic() > until:
                 raise RegistryAwayError(str(error)) from error
-            log.warning("registry.waiting", detail=str(error))
+            state.wait_for(str(error))
+            log.warning("registry.waiting", reason=str(error))
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
 @contextmanager
 def only_worker_of(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory. Raises: SettingsError when another worker has it; RocksDB cannot be shared."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("w") as handle:
+    """Hold the data directory: RocksDB cannot be shared. Raises: DataDirInUseError, DiskError."""
+    with _open_lock(data_dir) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SettingsError([f"STREAMS_DATA_DIR {data_dir} is in use: give each worker its own"]) from error
+        except BlockingIOError as error:
+            raise DataDirInUseError(
+                f"STREAMS_DATA_DIR {data_dir} is in use by another worker: give each worker its own"
+            ) from error
+        handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
         yield
 
 
-def _configure_logging() -> None:
-    """structlog as JSON lines; the libraries' loggers from WARNING on, so that they build nothing for debug."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for name in ("faust", "mode", "aiokafka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
+def _open_lock(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "lock").open("a")
+    except OSError as error:
+        raise DiskError(
+            f"STREAMS_DATA_DIR {data_dir} cannot be used: {in_words(error)}; mend that, or set another directory"
+        ) from error

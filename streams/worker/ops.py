@@ -1,9 +1,10 @@
 """The worker's own port: /livez, /readyz, /metrics, served from a thread, so that it answers while the loop hangs."""
 
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
@@ -28,6 +29,11 @@ class WorkerState:
     progress: int = 0
     is_busy: bool = True
     loop_turned_at: float = field(default_factory=time.monotonic)
+
+    def wait_for(self, reason: str) -> None:
+        """The start has to wait, for what `reason` says."""
+        self.reason_not_ready = f"starting: {reason}"
+        self.loop_turned_at = time.monotonic()
 
     def turn(self, progress: int, *, is_busy: bool) -> None:
         """The loop is alive, and has come this far."""
@@ -63,18 +69,21 @@ def _health(reason: str) -> Response:
 
 
 class OpsServer:
-    """Serves in a daemon thread. uvicorn leaves signals alone outside the main thread."""
+    """Serves a socket that listens already, in a daemon thread. uvicorn leaves signals alone outside the main thread.
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+    uvicorn ends its thread, and nothing else, when it cannot bind: so binding is not left to it.
+    """
+
+    def __init__(self, app: Starlette, bound: socket.socket) -> None:
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="ops", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([bound],), name="ops", daemon=True)
 
-    def start(self) -> None:
-        """Start serving; returns at once."""
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
-        """Stop within a few seconds. Repeat: safe."""
+    def __exit__(self, *error: object) -> None:
+        """Stop within a few seconds."""
         self._server.should_exit = True
         self._thread.join(timeout=5)

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.verification import Key, sign
+from schemas import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.integration.gateway_harness import (
@@ -326,7 +327,7 @@ async def test_a_worker_that_cannot_start_ends_the_gateway_with_its_reason(
     finally:
         gateway.kill()
 
-    assert exit_code == 1
+    assert exit_code == exits.DISK
     assert "cannot use GATEWAY_SPOOL_DIR" in gateway.log_path.read_text()
 
 

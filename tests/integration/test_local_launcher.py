@@ -172,7 +172,7 @@ def test_a_role_that_refuses_its_settings_stops_all_with_its_exit_code(
     assert f"    stub {up.pids('monitor')[-1]} on " in up.output
 
 
-@pytest.mark.parametrize(("topics", "exit_code"), [("78", 78), ("1", 1)])
+@pytest.mark.parametrize(("topics", "exit_code"), [("78", 78), ("69", 69)])
 def test_nothing_is_served_when_the_topics_cannot_be_applied(start_up: StartUp, topics: str, exit_code: int) -> None:
     up = start_up(f"topics={topics}")
 

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.__main__ import app
-from gateway.console import EX_CONFIG
 from gateway.settings import OWN_PREFIXES
+from schemas import exits
 from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
@@ -25,7 +25,7 @@ def run(*arguments: str, **environ: str) -> Result:
 def test_bad_settings_are_all_named_on_stderr_with_exit_code_78(command: str) -> None:
     result = run(command, GATEWAY_PORT="x", GATEWAY_TYPO="1", AIRUDDER_SIGNING_KEYS="s3cret")
 
-    assert result.exit_code == EX_CONFIG == 78
+    assert result.exit_code == exits.SETTINGS == 78
     for name in ("GATEWAY_PORT", "GATEWAY_TYPO", "AIRUDDER_SIGNING_KEYS", *KAFKA):
         assert f"{name}:" in result.stderr
     assert "s3cret" not in result.output

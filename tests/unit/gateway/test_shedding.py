@@ -16,8 +16,9 @@ from gateway.errors import PublishError
 from gateway.gateway import Gateway
 from gateway.kafka_publisher import EXAMINED_PER_S, KafkaPublisher
 from gateway.kinds import TOPICS
-from gateway.server import _listen, _server
+from gateway.server import _server
 from gateway.shedding import Shedding
+from schemas.listening import listen
 from tests.fakes import FakePublisher
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
 from tests.waiting import wait_until
@@ -67,7 +68,7 @@ class Door:
     def __init__(self, **changes: Any) -> None:
         self.publisher = FakePublisher()
         self.gateway = Gateway(settings(**changes), self.publisher)
-        self.socket = _listen("127.0.0.1", 0)
+        self.socket = listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_PORT")
         shedding = Shedding(self.gateway)
         self.server = _server(create_app(self.gateway), 1, HEADERS_TIMEOUT_S, shedding.refusal)
 

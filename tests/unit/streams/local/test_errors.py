@@ -10,7 +10,7 @@ def test_a_script_can_tell_the_kinds_apart_by_exit_code() -> None:
     codes = {kind.__name__: kind.exit_code for kind in LocalError.__subclasses__() if kind is not RefusedError}
 
     assert codes == {
-        "NotReadyError": 1,
+        "NotReadyError": 69,
         "PortTakenError": 3,
         "DataDirInUseError": 4,
         "DownloadError": 5,

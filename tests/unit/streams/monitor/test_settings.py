@@ -82,7 +82,7 @@ def test_a_refused_setting_ends_the_command_with_code_78(
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(app, "configure_logs", lambda: None)
+    monkeypatch.setattr(app, "configure_logging", lambda **_: None)
 
     assert app.main() == 78
     assert list(environ)[-1][:9] in capsys.readouterr().err

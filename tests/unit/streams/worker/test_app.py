@@ -13,6 +13,8 @@ from schemas.registry import Registry
 from schemas.topics import BY_NAME
 from streams.settings import WorkerSettings
 from streams.worker.app import COLLECT_AFTER, Worker
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.ops import WorkerState
 
 
 @pytest.fixture
@@ -26,7 +28,9 @@ def _same_gc_after() -> Iterator[None]:
 @pytest.mark.usefixtures("_same_gc_after")
 async def test_once_started_it_looks_for_cycles_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = Registry("http://127.0.0.1:1")
-    worker = Worker(WorkerSettings(data_dir=tmp_path), dict.fromkeys(BY_NAME, 1), registry)
+    worker = Worker(
+        WorkerSettings(data_dir=tmp_path), dict.fromkeys(BY_NAME, 1), registry, WorkerState(), WorkerMetrics()
+    )
     monkeypatch.setattr(worker.app, "start", AsyncMock())
     monkeypatch.setattr(worker, "watch", AsyncMock())
 

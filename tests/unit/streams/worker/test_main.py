@@ -10,6 +10,7 @@ from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, WorkerSettings
 from streams.snapshot import RegistryAwayError
 from streams.worker import main
+from streams.worker.ops import WorkerState
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ async def test_without_a_broker_it_ends_with_69(nobody: str) -> None:
     settings = WorkerSettings(kafka=KafkaSettings(bootstrap_servers=nobody))
 
     with pytest.raises(BrokerUnavailableError) as raised:
-        await main._wait_for_topics(settings)
+        await main._wait_for_topics(settings, WorkerState())
     assert raised.value.exit_code == 69
 
 
@@ -36,6 +37,6 @@ async def test_without_a_registry_it_ends_with_69(nobody: str) -> None:
     registry = Registry(f"http://{nobody}")
 
     with pytest.raises(RegistryAwayError) as raised:
-        await main._register(registry)
+        await main._register(registry, WorkerState())
     assert raised.value.exit_code == 69
     await registry.aclose()

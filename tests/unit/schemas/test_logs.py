@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway.logs import as_text, json_line
+from schemas.logs import as_text, json_line
 
 TELLING = """
 import logging, structlog
-from gateway.logs import configure_logging
+from schemas.logs import configure_logging
 configure_logging(worker=2)
 structlog.get_logger().warning("told", n=1)
 structlog.get_logger().info("told", n=2, text="\\udcff")
@@ -50,8 +50,39 @@ def test_every_line_tells_its_event_level_time_and_what_is_always_told() -> None
     assert lines == [
         {"event": "told", "n": 1, "worker": 2},
         {"event": "told", "n": 2, "text": "\udcff", "worker": 2},
-        {"event": "told", "worker": 2},
+        {"event": "told", "worker": 2, "logger": "library"},
     ]
+
+
+FAILING = """
+import logging, warnings, structlog
+from schemas.logs import configure_logging
+configure_logging(quiet=("noisy",))
+logging.getLogger("uvicorn.error").error("[Errno %d] address in use: %r", 98, ("127.0.0.1", 8080))
+logging.getLogger("noisy.client").error("again")
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.getLogger("asyncio").exception("Task exception was never retrieved")
+    structlog.get_logger().critical("failed", exc_info=True)
+warnings.warn("soon gone", DeprecationWarning)
+"""
+
+
+def test_a_librarys_line_is_whole_with_its_arguments_and_its_traceback() -> None:
+    told = subprocess.run([sys.executable, "-W", "always", "-c", FAILING], capture_output=True, check=True)
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+
+    assert told.stderr == b""
+    assert [line["event"].split(": ")[0] for line in lines[:3]] == [
+        "[Errno 98] address in use",
+        "Task exception was never retrieved",
+        "failed",
+    ]
+    assert lines[0]["event"] == "[Errno 98] address in use: ('127.0.0.1', 8080)"
+    assert [line["exception"].splitlines()[-1] for line in lines[1:3]] == ["ZeroDivisionError: division by zero"] * 2
+    assert (lines[3]["logger"], lines[3]["level"]) == ("py.warnings", "warning")
+    assert "soon gone" in lines[3]["event"]
 
 
 def test_an_instant_is_told_in_the_same_form_by_both_ways_to_json() -> None:

@@ -1,4 +1,8 @@
-"""One JSON object a line on stdout, ours and the libraries' alike."""
+"""How every role logs: one JSON object a line on stdout, ours and the libraries' alike.
+
+Each line has `timestamp`, `level` and `event`; `reason` says why, `logger` whose line it is when it is not ours, and
+`exception` holds a traceback. Never a secret, a phone number or a transcript.
+"""
 
 import json
 import logging
@@ -8,18 +12,20 @@ from typing import Any
 
 import msgspec
 import structlog
+from structlog.processors import format_exc_info
 
 
-def configure_logging(**always: object) -> None:
+def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines.
 
+    quiet: libraries whose errors reach us as exceptions, and whose log would repeat them at every retry of an outage.
     always: what each line tells besides, such as a worker's number.
     """
 
     def complete(logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """In place of structlog's three processors, which took a fifth of a line's time."""
         event.update(always, level=level, timestamp=datetime.now(UTC))
-        return event
+        return format_exc_info(logger, level, event) if "exc_info" in event else event
 
     render = structlog.processors.JSONRenderer(serializer=json_line, default=as_text)
     structlog.configure(
@@ -32,15 +38,19 @@ def configure_logging(**always: object) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[complete],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                render,
-            ],
+            processors=[_name_library, structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+            keep_exc_info=False,
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # Its errors reach us as exceptions; the log repeats them at every retry of an outage.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.captureWarnings(True)
+    for name in quiet:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _name_library(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["logger"] = event["_record"].name
+    return event
 
 
 def as_text(value: object) -> str:
