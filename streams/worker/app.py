@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import signal
 import time
 from typing import Any, Final
 
@@ -247,11 +246,9 @@ class Worker:
             for partition in self._assigned(topic):
                 await agent.forget(partition, self.settings.dedup_days * DAY_MS)
 
-    async def run(self) -> None:
-        """Run until SIGTERM or SIGINT, or until Faust crashes, which is raised. Stops within STOP_TIMEOUT_S."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`, or until Faust crashes, which is raised. Stops within STOP_TIMEOUT_S."""
+        self.state.reason_not_ready = "recovering"
         watchdog = Watchdog(self.state, lambda reason: os._exit(EXIT_FAILED))
         watchdog.start()
         running = (stop.wait(), self._crashed(), self._show_life(), self._notice_pauses(), self._work())

@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn, TextIO
+from typing import Any, Final, NoReturn, TextIO, TypeVar
 
 import structlog
 import uvloop
@@ -35,6 +35,9 @@ log = structlog.get_logger()
 
 START_DEADLINE_S: Final = 60.0
 RETRY_PAUSE_S: Final = 1.0
+STOP_STARTING_S: Final = 5.0
+
+T = TypeVar("T")
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -81,13 +84,39 @@ async def _run(settings: WorkerSettings) -> None:
         listen(settings.ops_host, settings.ops_port, "STREAMS_OPS_HOST", "STREAMS_OPS_PORT") as bound,
         OpsServer(create_ops_app(state, metrics.registry), bound),
     ):
-        registry = Registry(settings.registry_url)
+        registry, stop = Registry(settings.registry_url), _stop_event()
         try:
-            partitions = await _wait_for_topics(settings, state)
-            await _register(registry, state)
-            await Worker(settings, partitions, registry, state, metrics).run()
+            partitions = await _unless_stopped(stop, _prepare(settings, registry, state))
+            if partitions is not None:
+                await Worker(settings, partitions, registry, state, metrics).run(stop)
         finally:
             await registry.aclose()
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work gives; None when the stop comes first."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.wait({working}, timeout=STOP_STARTING_S)
+    return None
+
+
+async def _prepare(settings: WorkerSettings, registry: Registry, state: WorkerState) -> dict[str, int]:
+    """What must be there before anything is read: topics, then schemas. Returns partitions by topic."""
+    partitions = await _wait_for_topics(settings, state)
+    await _register(registry, state)
+    return partitions
 
 
 async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict[str, int]:

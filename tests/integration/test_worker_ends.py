@@ -78,7 +78,7 @@ async def test_a_recovery_that_hangs_ends_the_worker_within_its_bound_and_names_
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 300)
     assert first.terminate() == 0
     worker = system.launch_worker("w2")
-    await wait_until(lambda: worker.health("readyz"), 60, "the worker's port is open")
+    await wait_until(lambda: is_recovering(worker), 60, "the worker has seen its topics")
 
     kafka.freeze()
     try:
@@ -197,7 +197,7 @@ async def test_told_to_stop_while_the_broker_is_away_it_ends_in_time(system: Wor
 
 async def test_told_to_stop_while_it_starts_it_ends_in_time(system: WorkerSystem, kafka: LocalKafka) -> None:
     worker = system.launch_worker()
-    await wait_until(lambda: worker.health("readyz"), 60, "the worker's port is open")
+    await wait_until(lambda: is_recovering(worker), 60, "the worker has seen its topics")
     kafka.freeze()
     try:
         began = time.monotonic()
@@ -207,6 +207,10 @@ async def test_told_to_stop_while_it_starts_it_ends_in_time(system: WorkerSystem
 
     assert time.monotonic() - began < STOP_TIMEOUT_S + 5
     assert code in (0, 70)
+
+
+async def is_recovering(worker: WorkerProcess) -> bool:
+    return "recovering" in await worker.health("readyz")
 
 
 async def is_held(system: WorkerSystem, worker: WorkerProcess) -> bool:
