@@ -335,6 +335,7 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
     never_rang_conflicts: int
     call_times_conflicts: int
     by_workflow: dict[str, LineWorkflowOutcomes]
+    overflow: dict[str, int] = field(default_factory=dict)
 
 
 class QuestionState(Record, frozen=True, kw_only=True):
@@ -396,6 +397,13 @@ class QuarantinedRequest(Record, frozen=True, kw_only=True):
     remote_address: str
 
 
+class KeptHeader(Record, frozen=True, kw_only=True):
+    """One header of a record."""
+
+    name: str
+    value: bytes | None = None
+
+
 class DeadLetter(Record, frozen=True, kw_only=True):
     """A record that could not be processed, kept as it was, with its origin and the reason."""
 
@@ -408,3 +416,10 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     reason: str
     detail: str
     failed_at: int
+    is_cut: bool = False
+    key_bytes: int = 0
+    key_sha256: str = ""
+    value_bytes: int = 0
+    value_sha256: str = ""
+    headers_count: int = 0
+    all_headers: list[KeptHeader] = field(default_factory=list)

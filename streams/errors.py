@@ -2,6 +2,9 @@
 
 StreamsError
 +-- InvalidCallbackError     permanent: a record we can read but not process; dead letter
++-- InvalidChangeError       permanent: a window change that no callback can have led to; dead letter
++-- TooLargeError            permanent: a record over a bound of streams/bounds.py; dead letter
++-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
 +-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
 +-- BrokerUnavailableError   retriable: Kafka did not answer
@@ -27,6 +30,25 @@ class InvalidCallbackError(StreamsError):
     """A decoded callback that breaks a promise of the gateway, such as an empty call_id."""
 
     code = "invalid"
+
+
+class InvalidChangeError(StreamsError):
+    """A decoded window change that breaks a promise of the agent of callbacks."""
+
+    code = "invalid"
+
+
+class TooLargeError(StreamsError):
+    """A record that is over a bound, or leads to more than one record may."""
+
+    code = "too_large"
+
+
+class StateError(StreamsError):
+    """A row of the worker's own tables that cannot be read: going on would count wrongly. The message has a remedy."""
+
+    code = "state"
+    exit_code = 70  # EX_SOFTWARE
 
 
 class SettingsError(StreamsError):

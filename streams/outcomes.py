@@ -3,6 +3,7 @@
 Source of the rules and formulas: research on ITU-T E.411/E.425 and the provider's page; the README lists them.
 """
 
+from collections.abc import Mapping
 from copy import copy
 from functools import lru_cache
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, LineWorkflowOutcomes, QuestionOutcomes
+from streams.bounds import MAX_SUMMED, MAX_WORDS, OTHER, cut
 
 ANSWERED: Final = "answered"
 USER_BUSY: Final = "user_busy"
@@ -53,7 +55,6 @@ SHORT_CALL_MAX_S: Final = 6
 SILENT_ANSWER_MIN_S: Final = 3
 ENGAGED_MIN_ROUNDS: Final = 3
 BUCKETS_S: Final = (1, 3, 6, 10, 20, 30, 60, 120, 300, 600)
-MAX_SUMMED: Final = 1_000_000_000  # no real duration comes near; keeps sums of absurd input inside 64 bits
 
 _QUESTION_STATES: Final = {"completed": "completed", "skip": "skipped"}
 
@@ -116,7 +117,15 @@ def _no_buckets() -> list[int]:
 
 
 class OutcomeCounts(Struct, array_like=True):
-    """The counts of WindowedOutcomes, as they grow. Adding and removing the same call leaves them as they were."""
+    """The counts of WindowedOutcomes, as they grow. Adding and removing the same call leaves them as they were.
+
+    Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
+
+    A map names MAX_WORDS words at most, each cut to a length, and counts the rest as `other`; `overflow` says how much
+    of that is not a word "other" that was sent. The words that were there first have the names, and a map that was
+    once full gives none away: a word's calls are all under its name or all in `other`, so what was added is taken
+    out where it was added, in whatever order corrections come.
+    """
 
     calls: int = 0
     answered: int = 0
@@ -144,6 +153,7 @@ class OutcomeCounts(Struct, array_like=True):
     never_rang_conflicts: int = 0
     call_times_conflicts: int = 0
     by_workflow: dict[str, dict[str, int]] = field(default_factory=dict)
+    overflow: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: CallOutcome, *, by_workflow: bool) -> None:
         """Count one call in. by_workflow: also under its workflow, as a SIP line's windows do."""
@@ -155,17 +165,20 @@ class OutcomeCounts(Struct, array_like=True):
 
     def _apply(self, outcome: CallOutcome, sign: int, by_workflow: bool) -> None:
         self.calls += sign
-        _bump(self.results, word(outcome.result), sign)
-        _bump(self.result_labels, outcome.result_label, sign)
-        _bump(self.hangup_types, word(outcome.hangup_type), sign)
-        _bump(self.ring_types, outcome.ring_type, sign)
-        _bump(self.dispositions, outcome.disposition, sign)
+        self._count("results", self.results, word(outcome.result), sign)
+        self._count("result_labels", self.result_labels, outcome.result_label, sign)
+        self._count("hangup_types", self.hangup_types, word(outcome.hangup_type), sign)
+        self._count("ring_types", self.ring_types, outcome.ring_type, sign)
+        self._count("dispositions", self.dispositions, outcome.disposition, sign)
         self.duration_s_sum += sign * outcome.duration_s
         self.ring_time_s_sum += sign * outcome.ring_time_s
         self.talk_round_sum += sign * outcome.talk_round
         self.call_times_conflicts += sign * outcome.call_times_conflict
         for question in outcome.questions:
-            _bump_nested(self.questions, question.question_name, question.state, sign)
+            name = question.question_name
+            if name not in self.questions:
+                name = self._place("questions", self.questions, name, sign)
+            _bump(self.questions, name, question.state, sign)
         self._apply_attempts(outcome, sign, by_workflow)
         self._apply_answered(outcome, sign)
 
@@ -175,13 +188,15 @@ class OutcomeCounts(Struct, array_like=True):
         self.never_rang_conflicts += sign * outcome.never_rang_conflicts
         for number in range(1, dials + 1):
             if number <= 5:
-                _bump(self.reached_attempt, attempt_label(number), sign)
+                self._count("reached_attempt", self.reached_attempt, attempt_label(number), sign)
         for disposition in outcome.attempt_dispositions:
-            _bump(self.attempt_dispositions, disposition, sign)
+            self._count("attempt_dispositions", self.attempt_dispositions, disposition, sign)
             if by_workflow:
                 self._apply_line_workflow(outcome.workflow_id, disposition, sign)
 
     def _apply_line_workflow(self, workflow_id: str, disposition: str, sign: int) -> None:
+        if workflow_id not in self.by_workflow:
+            workflow_id = self._place("by_workflow", self.by_workflow, workflow_id, sign)
         for name, counts in (
             ("attempts", True),
             ("answered", disposition == ANSWERED),
@@ -189,7 +204,7 @@ class OutcomeCounts(Struct, array_like=True):
             ("pre_alert_failure", disposition == PRE_ALERT_FAILURE),
         ):
             if counts:
-                _bump_nested(self.by_workflow, workflow_id, name, sign)
+                _bump(self.by_workflow, workflow_id, name, sign)
 
     def _apply_answered(self, outcome: CallOutcome, sign: int) -> None:
         if outcome.disposition != ANSWERED:
@@ -197,22 +212,46 @@ class OutcomeCounts(Struct, array_like=True):
             return
         self.answered += sign
         self.answered_duration_s_sum += sign * outcome.duration_s
-        _bump(self.answered_hangup_types, word(outcome.hangup_type), sign)
-        _bump(self.answered_on_attempt, attempt_label(len(outcome.attempt_dispositions)), sign)
+        self._count("answered_hangup_types", self.answered_hangup_types, word(outcome.hangup_type), sign)
+        attempt = attempt_label(len(outcome.attempt_dispositions))
+        self._count("answered_on_attempt", self.answered_on_attempt, attempt, sign)
         self.duration_s_histogram[bucket_of(outcome.duration_s)] += sign
         self.answered_ring_time_s_histogram[bucket_of(outcome.ring_time_s)] += sign
         self.short_calls += sign * (outcome.duration_s <= SHORT_CALL_MAX_S)
         self.silent_answers += sign * (outcome.talk_round == 0 and outcome.duration_s > SILENT_ANSWER_MIN_S)
         self.engaged_calls += sign * (outcome.talk_round > ENGAGED_MIN_ROUNDS)
 
+    def _count(self, map_name: str, counts: dict[str, int], key: str, by: int) -> None:
+        if key not in counts:
+            key = self._place(map_name, counts, key, by)
+        value = counts[key] + by if key in counts else by
+        if value or len(counts) >= MAX_WORDS:  # a full map keeps its names
+            counts[key] = value
+        else:
+            del counts[key]
+
+    def _place(self, map_name: str, counts: Mapping[str, object], key: str, by: int) -> str:
+        """The key that a word not in `counts` is counted under. What goes to `other` for want of a name is noted."""
+        key = cut(key)
+        if key in counts or len(counts) < MAX_WORDS or key == OTHER:
+            return key
+        self.overflow[map_name] = self.overflow.get(map_name, 0) + by
+        if not self.overflow[map_name]:
+            del self.overflow[map_name]
+        return OTHER
+
+    def histograms(self) -> tuple[list[int], ...]:
+        """The lists with one count for each of BUCKETS_S and one for the rest."""
+        return self.duration_s_histogram, self.answered_ring_time_s_histogram, self.unanswered_ring_time_s_histogram
+
     def fields(self) -> dict[str, object]:
         """The counts as WindowedOutcomes takes them, maps in the order of their keys: equal counts, equal bytes."""
         values: dict[str, object] = {}
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            values[name] = dict(sorted(value.items())) if isinstance(value, dict) else copy(value)
-        values["questions"] = {name: _question(counts) for name, counts in sorted(self.questions.items())}
-        values["by_workflow"] = {name: _line_workflow(counts) for name, counts in sorted(self.by_workflow.items())}
+            values[name] = {k: value[k] for k in sorted(value) if value[k]} if isinstance(value, dict) else copy(value)
+        values["questions"] = {name: _question(self.questions[name]) for name in values["questions"]}  # type: ignore[attr-defined]
+        values["by_workflow"] = {name: _line_workflow(self.by_workflow[name]) for name in values["by_workflow"]}  # type: ignore[attr-defined]
         return values
 
 
@@ -221,19 +260,17 @@ def bucket_of(seconds: int) -> int:
     return next((index for index, edge in enumerate(BUCKETS_S) if seconds <= edge), len(BUCKETS_S))
 
 
-def _bump(counts: dict[str, int], key: str, by: int) -> None:
-    value = counts.get(key, 0) + by
+def _bump(counts: dict[str, dict[str, int]], key: str, name: str, by: int) -> None:
+    if key not in counts:
+        counts[key] = {}
+    inner = counts[key]
+    value = inner[name] + by if name in inner else by
     if value:
-        counts[key] = value
+        inner[name] = value
     else:
-        counts.pop(key, None)
-
-
-def _bump_nested(counts: dict[str, dict[str, int]], key: str, name: str, by: int) -> None:
-    inner = counts.setdefault(key, {})
-    _bump(inner, name, by)
-    if not inner:
-        del counts[key]
+        inner.pop(name, None)
+        if not inner and len(counts) < MAX_WORDS:  # a full map keeps its names
+            del counts[key]
 
 
 def _question(counts: dict[str, int]) -> QuestionOutcomes:

@@ -142,7 +142,7 @@ class Windows:
         A correction of what was refused as late is late too: the outcome it would remove was never counted here.
         Repeat: safe; a position already applied counts nothing, but is stored again.
         """
-        key = self._keys.setdefault(value, KeyState())
+        key = self._keys[value] if value in self._keys else self._keys.setdefault(value, KeyState())
         self._changed_keys[value] = None
         parts = self._parts(value, change)
         if position in key.late:

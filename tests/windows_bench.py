@@ -14,7 +14,7 @@ from faust.types import TP
 
 from schemas import codec
 from schemas.records import OutcomeChange, Record
-from schemas.topics import LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
+from schemas.topics import CALLBACKS, LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
 from streams.windows import WORKFLOW, WindowSettings
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outbox
@@ -69,6 +69,7 @@ class Change(NamedTuple):
     offset: int
     key: bytes
     value: bytes
+    timestamp: int
     topic: str = OUTCOMES_BY_WORKFLOW.name
     partition: int = 0
     headers: tuple[tuple[str, bytes], ...] = ()
@@ -91,7 +92,7 @@ class WindowsBench:
             results=WORKFLOW_OUTCOMES,
             settings=settings,
             registry=LocalRegistry(),
-            partitions={WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1},
+            partitions={WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1, CALLBACKS.name: 12},
             pipeline=Pipeline(Outbox(lambda: self.producer), self.failures.append),
             metrics=WorkerMetrics(),
             settle=self._settle,
@@ -109,7 +110,7 @@ class WindowsBench:
     async def take(self, changes: Sequence[tuple[str, OutcomeChange]]) -> None:
         """One run of changes, each under the key of its workflow."""
         run = Run(
-            Change(self._offset + number, key.encode(), codec.encode(1, change))
+            Change(self._offset + number, key.encode(), codec.encode(1, change), change.received_at)
             for number, (key, change) in enumerate(changes)
         )
         self._offset += len(changes)

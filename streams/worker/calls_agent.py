@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from faust.types import Message
 from msgspec import msgpack, structs
 
 from schemas.headers import Headers, headers_for, is_synthetic, trace_id_of
-from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, OutcomeChange, Record
+from schemas.records import Answer, Call, CallAttempt, Callback, CallOutcome, OutcomeChange, Record
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,
@@ -22,6 +22,7 @@ from schemas.topics import (
     SYNTHETIC_WORKFLOW_ID,
     Topic,
 )
+from streams.bounds import SMALL_RECORD_BYTES, bounded, check_callback, check_detail
 from streams.calls import (
     CallState,
     Decision,
@@ -33,25 +34,15 @@ from streams.calls import (
     remember,
     source_of,
 )
+from streams.errors import TooLargeError
 from streams.fanout import FanOut, check, content_digest, fan_out
 from streams.ids import id_of
 from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
-from streams.worker.run_agent import Permanent, RunAgent
-from streams.worker.tables import pack_row, unpack_row
+from streams.worker.run_agent import MAX_PRODUCT_BYTES, UNIT_BYTES, Permanent, RunAgent
 
 SCANNED_AT_ONCE: Final = 500
-
-
-@dataclass
-class _Effects:
-    """What one run of one partition has come to so far. `outputs` are the unit of work's, those of other runs too."""
-
-    partition: int
-    outputs: list[Outgoing]
-    states: dict[str, CallState] = field(default_factory=dict)
-    changed: dict[str, CallState] = field(default_factory=dict)
 
 
 class CallsAgent(RunAgent):
@@ -65,19 +56,26 @@ class CallsAgent(RunAgent):
         self._newest: dict[int, int] = {}
 
     async def take_run(self, run: Message, work: Work) -> None:
-        """Add the rows and outputs of one run to a unit of work."""
-        effects = _Effects(run.partition, work.outputs)
+        """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
+        rows: dict[bytes, bytes | None] = {}
         async for record in self.records_of(run):
-            await self._take_record(effects, record)
-        if effects.changed:
-            rows = {call_id.encode(): _row(state) for call_id, state in effects.changed.items()}
+            work.outputs.extend(await self._take_record(rows, record))
+            if self.made_bytes > UNIT_BYTES:
+                work.rows.extend(self.table.put(run.partition, rows))
+                rows = {}
+                await self.make_room(work)
+        if rows:
             work.rows.extend(self.table.put(run.partition, rows))
+
+    def decode_row(self, key: bytes, row: bytes) -> CallState:
+        """What a row of the calls table says."""
+        return msgpack.decode(row, type=CallState)
 
     async def forget(self, partition: int, keep_ms: int) -> None:
         """Drop the rows of calls last received long before the partition's newest."""
         newest, old = self._newest.get(partition, 0), []
         for number, (key, value) in enumerate(self.table.store.scan(partition), start=1):
-            if msgpack.decode(unpack_row(value), type=CallState).received_at < newest - keep_ms:
+            if self.rows.read(partition, key, value).received_at < newest - keep_ms:
                 old.append(key)
             if number % SCANNED_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -85,43 +83,53 @@ class CallsAgent(RunAgent):
             for some in (old[i : i + SCANNED_AT_ONCE] for i in range(0, len(old), SCANNED_AT_ONCE)):
                 await self.submit(Work(rows=self.table.put(partition, dict.fromkeys(some))))
 
-    async def _take_record(self, effects: _Effects, record: Any) -> None:
+    async def _take_record(self, rows: dict[bytes, bytes | None], record: Any) -> list[Outgoing]:
+        """What one record leads to. Of one that cannot be processed: a dead letter, and nothing in its call's row.
+
+        Its later details are calls of their own, and go their way where they can be had.
+        """
+        outputs: list[Outgoing] = []
         try:
             callback = await self.decode(record, Callback)
-            effects.outputs.extend(self._rekeyed(callback, record))
-            with self.permanent_faults():
-                detail = check(callback)
-            if detail is not None:
-                self._take_detail(effects, record, callback, detail)
-            else:
-                self.count("empty")
+            with self.permanent_faults:
+                check_callback(callback, record.timestamp)
+                outputs = self._rekeyed(callback, record)
+                outputs += self._take_first(rows, record, callback)
         except Permanent as fault:
-            effects.outputs.append(self.dead_letter(record, fault))
+            outputs.append(self.dead_letter(record, fault))
+        return outputs
 
-    def _take_detail(self, effects: _Effects, record: Any, callback: Callback, detail: CallDetail) -> None:
-        state = self._state(effects, detail.call_id or "")
+    def _take_first(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
+        detail = check(callback)
+        if detail is None:
+            self.count("empty")
+            return []
+        is_small = len(record.value) <= SMALL_RECORD_BYTES
+        check_detail(detail, is_small=is_small)
+        key = (detail.call_id or "").encode()
+        state = self._state(rows, record.partition, key)
         position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
-        with self.permanent_faults():
-            digest = content_digest(callback, detail)
-            decision = decide(state, position, delivery, digest)
-            fanned = fan_out(callback, detail, decision.revision, self._zone) if decision else None
-            outputs = list(self._outputs(record, callback, decision, fanned)) if decision and fanned else []
-        if decision is None or fanned is None:
+        digest = content_digest(callback, detail)
+        decision = decide(state, position, delivery, digest)
+        if decision is None:
             note_delivery(state, delivery)
+            rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
             self.count("duplicate")
-        else:
-            remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
-            self._newest[effects.partition] = max(self._newest.get(effects.partition, 0), callback.received_at)
-            self._observe(callback, fanned)
-        effects.changed[detail.call_id or ""] = state
-        effects.outputs.extend(outputs)
+            return []
+        fanned = fan_out(callback, detail, decision.revision, self._zone)
+        if not is_small:
+            fanned = replace(fanned, outcome=bounded(fanned.outcome))
+        outputs = self._outputs(record, callback, decision, fanned)
+        remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
+        rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
+        self._newest[record.partition] = max(self._newest.get(record.partition, 0), callback.received_at)
+        self._observe(callback, fanned)
+        return outputs
 
-    def _state(self, effects: _Effects, call_id: str) -> CallState:
-        if call_id not in effects.states:
-            stored = self.table.store.read(effects.partition, call_id.encode())
-            effects.states[call_id] = msgpack.decode(unpack_row(stored), type=CallState) if stored else CallState()
-        return effects.states[call_id]
+    def _state(self, rows: dict[bytes, bytes | None], partition: int, key: bytes) -> CallState:
+        stored = rows[key] if key in rows else self.table.store.read(partition, key)
+        return self.rows.read(partition, key, stored) if stored else CallState()
 
     def _observe(self, callback: Callback, fanned: FanOut) -> None:
         self.count("ok")
@@ -133,7 +141,7 @@ class CallsAgent(RunAgent):
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_id_of(record.headers, callback.event_id)
         call = fanned.call
-        key, outputs = call.call_id.encode(), []
+        key, outputs, limit = call.call_id.encode(), list[Outgoing](), self.made_bytes + MAX_PRODUCT_BYTES
         by_topic: tuple[tuple[Topic, Sequence[Call | Answer | CallAttempt]], ...] = (
             (CALLS, (call,)),
             (ANSWERS, fanned.answers),
@@ -143,6 +151,8 @@ class CallsAgent(RunAgent):
             for one in records:
                 headers = headers_for(topic.record, one.record_id, SOURCE, call.ended_at, trace, synthetic=synthetic)
                 outputs.append(self.outgoing(topic, key, self.registry.encode(topic, one), headers))
+                if self.made_bytes > limit:
+                    raise TooLargeError(f"the call's records come to more than {MAX_PRODUCT_BYTES} bytes")
         if not synthetic:
             outputs.extend(self._changes(record, decision, fanned, outputs[0].value, trace))
         return outputs
@@ -202,7 +212,7 @@ class CallsAgent(RunAgent):
         if record.topic != CALLBACKS.name or len(callback.details) < 2:
             return []
         trace, synthetic = trace_id_of(record.headers, callback.event_id), is_synthetic(record.headers)
-        outputs = []
+        outputs, limit = [], self.made_bytes + MAX_PRODUCT_BYTES
         for offset, detail in enumerate(callback.details[1:], start=1):
             alone = structs.replace(callback, details=[detail], detail_offset=offset)
             detail_id = id_of(REKEYED_DETAILS.name, callback.event_id, str(offset))
@@ -211,6 +221,8 @@ class CallsAgent(RunAgent):
                     REKEYED_DETAILS, detail.call_id or "", alone, detail_id, callback.received_at, trace, synthetic
                 )
             )
+            if self.made_bytes > limit:
+                raise TooLargeError(f"the details, each with its envelope, are more than {MAX_PRODUCT_BYTES} bytes")
         return outputs
 
     def _output(
@@ -218,7 +230,3 @@ class CallsAgent(RunAgent):
     ) -> Outgoing:
         headers: Headers = headers_for(topic.record, record_id, SOURCE, at_ms, trace, synthetic=synthetic)
         return self.outgoing(topic, key.encode(), self.registry.encode(topic, record), headers)
-
-
-def _row(state: CallState) -> bytes:
-    return pack_row(state.version, msgpack.encode(state))

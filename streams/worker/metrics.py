@@ -36,6 +36,24 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self.table_keys = Gauge("stream_table_keys", "Open windows held in memory", ["table"], registry=self.registry)
+        self.overflow = Counter(
+            "stream_window_overflow",
+            "Words counted as `other` because a window's map had no name left, by table and map",
+            ["table", "map"],
+            registry=self.registry,
+        )
+        self.unsendable = Counter(
+            "stream_window_unsendable",
+            "Window results that could not be made; see the log",
+            ["table"],
+            registry=self.registry,
+        )
+        self.foreign_rows = Counter(
+            "stream_foreign_row",
+            "Records of a changelog that are no rows of ours, left out of the table",
+            ["table"],
+            registry=self.registry,
+        )
         self.unsettled_runs = Gauge("stream_unsettled_runs", "Runs of records being worked on", registry=self.registry)
         self.schema_registry_waits = Counter(
             "schema_registry_waits", "Times a record waited for the schema registry", registry=self.registry

@@ -32,6 +32,12 @@ class Work:
     stored: Callable[[int, int, int], None] = lambda partition, first_offset, last_offset: None
     settled: list[Callable[[], None]] = field(default_factory=list)
 
+    def part(self) -> "Work":
+        """What there is so far, as a unit of its own; this one goes on empty. What `clear` does stays with it."""
+        part = Work(self.rows, self.outputs, stored=self.stored, settled=self.settled)
+        self.rows, self.outputs, self.settled = [], [], []
+        return part
+
 
 class Pipeline:
     """Runs units of work of one agent. `submit` from one task at a time; `fail` must end the process."""

@@ -20,12 +20,13 @@ from schemas.headers import Headers
 from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS, Topic
-from streams.errors import StreamsError
-from streams.worker.dead_letters import dead_letter, dead_letter_headers
+from streams.errors import StateError, StreamsError
+from streams.worker.dead_letters import cut_letter, dead_letter, dead_letter_headers
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing, partition_of
 from streams.worker.parking import Parking, patiently
 from streams.worker.pipeline import Pipeline, Work
+from streams.worker.rows import OVERHEAD_BYTES, Rows
 from streams.worker.tables import StateTable
 
 log = structlog.get_logger()
@@ -33,7 +34,10 @@ log = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 
 YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
-OVERHEAD_BYTES: Final = 4096  # headers and the batch around one record
+# What one record leads to costs memory until the broker has it: its bytes and, for each output, headers and objects.
+OUTPUT_BYTES: Final = 512
+MAX_PRODUCT_BYTES: Final = 16 * 1024 * 1024
+UNIT_BYTES: Final = 32 * 1024 * 1024  # a unit of work that came to so much is handed over before the run goes on
 
 
 class Permanent(Exception):
@@ -42,6 +46,10 @@ class Permanent(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason
         super().__init__(detail)
+
+
+class RevokedError(Exception):
+    """The runs being worked off were revoked: all of them will be read again, perhaps by another worker."""
 
 
 class LostRunError(Exception):
@@ -75,10 +83,14 @@ class RunAgent:
         self._fail = fail
         self._taken: dict[TP, int] = {}
         self._resets = 0
+        self._taken_at_reset = 0
+        self.made_bytes = 0
+        self.rows = Rows(table, self.decode_row, metrics, fail)
         # Looked up once: finding a metric by its labels costs more than counting in it.
         self._counters: dict[str, Counter] = {}
         self._age = metrics.age.labels(self.stage)
-        self._faults = _PermanentFaults(self.stage)
+        # Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it.
+        self.permanent_faults: AbstractContextManager[None] = _PermanentFaults(self.stage)
         # One at a time: what is computed first must also be submitted first.
         self.busy = asyncio.Lock()
         self._parking = Parking(registry, metrics, lambda run: self._guarded([run]), hold, release, fail)
@@ -111,17 +123,37 @@ class RunAgent:
 
     async def take(self, runs: Sequence[Message]) -> None:
         """Work runs off as one unit, up to handing it over: they share batches, which cost more than a few calls do."""
-        work, resets = Work(stored=self.table.stored), self._resets
-        for run in runs:
-            await self.take_run(run, work)
-            if self._resets != resets:
-                return  # revoked meanwhile: all of it will be read again, perhaps by another worker
-            work.settled.append(partial(self._settle, run))
+        work, self._taken_at_reset, self.made_bytes = Work(stored=self.table.stored), self._resets, 0
+        try:
+            for run in runs:
+                await self.take_run(run, work)
+                self._check_still_ours()
+                work.settled.append(partial(self._settle, run))
+        except RevokedError:
+            return
         await self.submit(work)
 
     async def take_run(self, run: Message, work: Work) -> None:
-        """Add the rows and outputs of one run to a unit of work."""
+        """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         raise NotImplementedError
+
+    def decode_row(self, key: bytes, row: bytes) -> Any:
+        """What a row of the agent's table says. Raises anything when it is none."""
+        raise NotImplementedError
+
+    async def make_room(self, work: Work) -> None:
+        """Hand over what a unit has come to so far, so that its memory is free before more is made.
+
+        Raises: RevokedError.
+        """
+        self._check_still_ours()
+        self.made_bytes = 0
+        await self.submit(work.part())
+        self._check_still_ours()
+
+    def _check_still_ours(self) -> None:
+        if self._resets != self._taken_at_reset:
+            raise RevokedError
 
     async def submit(self, work: Work) -> None:
         """Hand a unit of work over, in order."""
@@ -163,14 +195,13 @@ class RunAgent:
         except DecodeError as error:
             raise Permanent(error.code, str(error)) from error
 
-    def permanent_faults(self) -> AbstractContextManager[None]:
-        """Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it."""
-        return self._faults
-
     def dead_letter(self, record: Any, fault: Permanent) -> Outgoing:
-        """The dead letter of a record, as an output like any other."""
-        letter = dead_letter(record, fault.reason, str(fault), self.now_ms())
-        headers = dead_letter_headers(letter, record.headers)
+        """The dead letter of a record, as an output like any other. Any record has one that fits."""
+        letter = dead_letter(record, fault.reason, str(fault))
+        value = self.registry.encode(DEAD_LETTERS, letter)
+        if len(letter.key or b"") + len(value) > DEAD_LETTERS.max_bytes - OVERHEAD_BYTES:
+            letter = cut_letter(record, fault.reason, str(fault))
+            value = self.registry.encode(DEAD_LETTERS, letter)
         self.count("dead_letter")
         self.metrics.dead_letters.labels(self.stage, fault.reason).inc()
         log.warning(
@@ -181,12 +212,14 @@ class RunAgent:
             reason=fault.reason,
             detail=str(fault),
         )
-        return self.outgoing(DEAD_LETTERS, record.key or b"", self.registry.encode(DEAD_LETTERS, letter), headers)
+        return self.outgoing(DEAD_LETTERS, letter.key or b"", value, dead_letter_headers(letter, record.headers))
 
     def outgoing(self, topic: Topic, key: bytes, value: bytes, headers: Headers) -> Outgoing:
         """A record for a topic, in the partition of its key. Raises: Permanent when it is too large to be taken."""
-        if len(key) + len(value) > topic.max_bytes - OVERHEAD_BYTES:
-            raise Permanent("too_large", f"{len(value)} bytes are too many for {topic.name}")
+        size = len(key) + len(value)
+        if size > topic.max_bytes - OVERHEAD_BYTES:
+            raise Permanent("too_large", f"{size} bytes are too many for {topic.name}")
+        self.made_bytes += size + OUTPUT_BYTES
         return Outgoing(topic.name, partition_of(key, self._partitions[topic.name]), key, value, headers)
 
     def count(self, outcome: str) -> None:
@@ -212,7 +245,7 @@ class _PermanentFaults(AbstractContextManager[None]):
         self._stage = stage
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None or isinstance(error, Permanent) or not isinstance(error, Exception):
+        if error is None or isinstance(error, Permanent | StateError) or not isinstance(error, Exception):
             return
         if isinstance(error, StreamsError):
             raise Permanent(error.code, str(error)) from error

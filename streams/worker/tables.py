@@ -3,8 +3,9 @@
 Faust gives what is hard: changelogs, recovery, one store per partition that comes and goes with assignments. Its way
 of writing is not used: rows of a run are written at once, and their changelog records travel in the pipeline's order.
 
-A value is 8 bytes of version and the row. Recovery ignores a row older than the one it has: a worker that was paused
-and lost its partition may still deliver rows, after those of the worker that took over.
+A value is 8 bytes of version, a byte of format and the row. Recovery ignores a row older than the one it has: a worker
+that was paused and lost its partition may still deliver rows, after those of the worker that took over. And it leaves
+out what is no row of ours (`accepts`): whoever may write to a changelog could else stop every worker that reads it.
 """
 
 import struct
@@ -19,6 +20,11 @@ from rocksdict import WriteBatch
 from streams.worker.outbox import Outgoing
 
 _VERSION: Final = struct.Struct(">Q")
+_HEAD: Final = struct.Struct(">QB")
+# Raise it when a row is written that the release before cannot read, and go on reading the old ones. Rows from before
+# there was this byte go on with the head of a msgpack array, which no format is: 0x90 to 0x9f.
+FORMAT: Final = 1
+_WITHOUT_FORMAT: Final = range(0x90, 0xA0)
 # Per partition and table; the defaults of Faust (2 GiB of cache each) are made for one table on a large machine.
 STORE_OPTIONS: Final = {
     "block_cache_size": 8 * 1024 * 1024,
@@ -30,18 +36,32 @@ STORE_OPTIONS: Final = {
 
 def pack_row(version: int, row: bytes) -> bytes:
     """A row as it is stored."""
-    return _VERSION.pack(version) + row
+    return _HEAD.pack(version, FORMAT) + row
 
 
 def unpack_row(stored: bytes) -> bytes:
-    """The row in a stored value."""
-    return stored[_VERSION.size :]
+    """The row in a stored value. Raises: ValueError when it is none, NewerFormatError when a later release wrote it."""
+    if len(stored) < _HEAD.size:
+        raise ValueError(f"{len(stored)} bytes are no row")
+    found = stored[_VERSION.size]
+    if found == FORMAT:
+        return stored[_HEAD.size :]
+    if found in _WITHOUT_FORMAT:
+        return stored[_VERSION.size :]
+    raise NewerFormatError(f"the row has format {found}, and this release knows {FORMAT} and none before it")
+
+
+class NewerFormatError(Exception):
+    """A row whose format we do not know."""
 
 
 class VersionedStore(RocksDBStore):
     """RocksDB by explicit partition, with a recovery that never goes back."""
 
     restored_rows = 0
+
+    # Whether a record of the changelog is a row, or the deletion of one, that the table's agent can read.
+    accepts: Callable[[Any], bool] = staticmethod(lambda record: True)
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """The stored value, or None."""
@@ -70,7 +90,9 @@ class VersionedStore(RocksDBStore):
             message: Any = event.message
             rows: dict[bytes, bytes | None] = {}
             for record in message.value:
-                if not self._is_older(record.value, self._latest(rows, message.partition, record.key)):
+                if self.accepts(record) and not self._is_older(
+                    record.value, self._latest(rows, message.partition, record.key)
+                ):
                     rows[record.key] = record.value
             self.write(message.partition, rows)
             self.set_persisted_offset(message.tp, message.offset)
@@ -86,7 +108,12 @@ class VersionedStore(RocksDBStore):
 
 
 class StateTable(faust.Table[bytes, bytes]):
-    """A Faust table whose rows are read and written by partition. Keys and values are bytes."""
+    """A Faust table whose rows are read and written by partition. Keys and values are bytes.
+
+    `accepts` tells which records of its changelog recovery takes over; the table's agent sets it.
+    """
+
+    accepts: Callable[[Any], bool] = staticmethod(lambda record: True)
 
     @property
     def store(self) -> VersionedStore:
@@ -94,7 +121,7 @@ class StateTable(faust.Table[bytes, bytes]):
         return self.data  # type: ignore[return-value]  # made by _new_store
 
     def _new_store(self) -> VersionedStore:
-        return VersionedStore(
+        store = VersionedStore(
             "rocksdb://",
             self.app,
             self,
@@ -106,6 +133,8 @@ class StateTable(faust.Table[bytes, bytes]):
             loop=self.loop,
             options={**STORE_OPTIONS, "driver": "rocksdict"},
         )
+        store.accepts = lambda record: self.accepts(record)
+        return store
 
     def put(self, partition: int, rows: Mapping[bytes, bytes | None]) -> list[Outgoing]:
         """Store rows, and return the changelog records that make them durable. None deletes."""

@@ -3,24 +3,31 @@
 import asyncio
 from typing import Any, ClassVar, Final
 
+import structlog
 from faust.types import Message
 from msgspec import msgpack
 
+from schemas.errors import DecodeError
 from schemas.headers import Headers, headers_for, trace_id_of
-from schemas.records import OutcomeChange, WindowedOutcomes
-from schemas.topics import LATE_CALLS, REKEYED_DETAILS, Topic
+from schemas.records import Call, OutcomeChange, WindowedOutcomes
+from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS, Topic
+from streams.bounds import MAX_ID_CHARS, check_change
 from streams.calls import NOWHERE, Position, source_of
+from streams.errors import InvalidChangeError
 from streams.ids import id_of
+from streams.outcomes import BUCKETS_S
 from streams.windows import Effect, KeyState, Pane, PaneId, Windows, WindowSettings
 from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
-from streams.worker.run_agent import Permanent, RunAgent
-from streams.worker.tables import pack_row, unpack_row
+from streams.worker.run_agent import UNIT_BYTES, Permanent, RunAgent
+
+log = structlog.get_logger()
 
 _KEY: Final = b"k"
 _PANE: Final = b"p"
 _START_BYTES: Final = 8
+MAX_KEY_BYTES: Final = 4 * MAX_ID_CHARS  # UTF-8
 _OUTCOMES: Final = {Effect.APPLIED: "ok", Effect.DUPLICATE: "duplicate", Effect.LATE: "late"}
 
 
@@ -35,6 +42,7 @@ class WindowsAgent(RunAgent):
         self._results = results
         self._settings = settings
         self._windows: dict[int, Windows] = {}
+        self._overflow: dict[PaneId, dict[str, int]] = {}
 
     async def load(self, partitions: set[int]) -> None:
         """Rebuild clocks and open panes from the table; whatever was in memory is dropped. Repeat: safe."""
@@ -42,7 +50,7 @@ class WindowsAgent(RunAgent):
         for partition in sorted(partitions):
             windows = self._windows[partition] = Windows(self._dimension, self._settings)
             for number, (key, value) in enumerate(self.table.store.scan(partition)):
-                _load_row(windows, key, unpack_row(value))
+                _put_in_place(windows, key, self.rows.read(partition, key, value))
                 if number % 1000 == 0:
                     await asyncio.sleep(0)
         self._show_size()
@@ -57,14 +65,34 @@ class WindowsAgent(RunAgent):
                 await self.submit(Work(rows=self.table.put(partition, rows)))
 
     async def take_run(self, run: Message, work: Work) -> None:
-        """Add the rows and outputs of one run to a unit of work."""
+        """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         windows = self._windows[run.partition]
         async for record in self.records_of(run):
             work.outputs.extend(await self._take_record(windows, record))
         keys, panes = windows.take_changes()
-        work.rows.extend(self.table.put(run.partition, {**_key_rows(keys), **_pane_rows(panes)}))
-        work.outputs.extend(self._result(windows.result(pane_id)) for pane_id in panes)
+        rows = self._key_rows(keys)
+        for pane_id, pane in panes.items():
+            key = _pane_key(pane_id)
+            rows[key] = row = self.rows.packed(key, pane.revision, msgpack.encode(pane))
+            work.outputs.extend(self._result(windows.result(pane_id)))
+            self.made_bytes += len(row)
+            if self.made_bytes > UNIT_BYTES:
+                work.rows.extend(self.table.put(run.partition, rows))
+                rows = {}
+                await self.make_room(work)
+        work.rows.extend(self.table.put(run.partition, rows))
         self._show_size()
+
+    def decode_row(self, key: bytes, row: bytes) -> KeyState | Pane:
+        """What a row of the table says: the clock of a key, or a pane."""
+        if key.startswith(_KEY):
+            key[len(_KEY) :].decode()
+            return msgpack.decode(row, type=KeyState)
+        _pane_id(key)
+        pane = msgpack.decode(row, type=Pane)
+        if {len(histogram) for histogram in pane.counts.histograms()} != {len(BUCKETS_S) + 1}:
+            raise ValueError("a histogram of another length")
+        return pane
 
     async def close_due(self, partition: int, received_until: int) -> None:
         """Publish the final results of windows whose grace is over, then clear their rows.
@@ -78,16 +106,19 @@ class WindowsAgent(RunAgent):
                 return
             keys, _ = windows.take_changes()
 
+            finals = {pane_id: made for pane_id in due if (made := self._result(windows.final(pane_id)))}
+
             def clear() -> list[Outgoing]:
-                for pane_id in due:
+                for pane_id in finals:
                     windows.forget(pane_id)
+                    self._overflow.pop(pane_id, None)
                 self._show_size()
-                return self.table.put(partition, dict.fromkeys(map(_pane_key, due)))
+                return self.table.put(partition, dict.fromkeys(map(_pane_key, finals)))
 
             await self.submit(
                 Work(
-                    rows=self.table.put(partition, _key_rows(keys)),
-                    outputs=[self._result(windows.final(pane_id)) for pane_id in due],
+                    rows=self.table.put(partition, self._key_rows(keys)),
+                    outputs=[output for made in finals.values() for output in made],
                     clear=clear,
                     stored=self.table.stored,
                 )
@@ -96,60 +127,92 @@ class WindowsAgent(RunAgent):
     async def _take_record(self, windows: Windows, record: Any) -> list[Outgoing]:
         try:
             change = await self.decode(record, OutcomeChange)
-            with self.permanent_faults():
-                value = record.key.decode()
+            with self.permanent_faults:
+                if len(record.key) > MAX_KEY_BYTES:
+                    raise InvalidChangeError("the key is no workflow_id or sip_line")
+                check_change(change, record.timestamp, self._partitions[CALLBACKS.name])
                 position = _position(change.source_topic, change.source_partition, change.source_offset)
-                removed = _position(change.removed_topic, change.removed_partition, change.removed_offset)
-                effect = windows.apply(value, change, position, removed)
+                removed = NOWHERE
+                if change.removed_partition is not None and change.removed_offset is not None:
+                    removed = _position(change.removed_topic, change.removed_partition, change.removed_offset)
+                effect = windows.apply(record.key.decode(), change, position, removed)
+            late = await self._late(change, record) if effect is Effect.LATE else []
         except Permanent as fault:
             return [self.dead_letter(record, fault)]
         self.count(_OUTCOMES[effect])
-        if effect is Effect.LATE:
-            return self._late(change, record)
-        self.observe_age(change.received_at)
-        return []
+        if effect is not Effect.LATE:
+            self.observe_age(change.received_at)
+        return late
 
-    def _late(self, change: OutcomeChange, record: Any) -> list[Outgoing]:
-        """The call, for the late topic. Only the workflow's side carries it, so a call is there once."""
+    async def _late(self, change: OutcomeChange, record: Any) -> list[Outgoing]:
+        """The call, for the late topic. Only the workflow's side carries it, so a call is there once.
+
+        Raises: Permanent when it is none: the topic is public, and this one is not.
+        """
         self.metrics.late.labels(self.table.name).inc()
         if change.call is None:
             return []
+        try:
+            await self.registry.decode(change.call, Call)
+        except DecodeError as error:
+            raise Permanent("invalid", "the change of a late call does not have the call") from error
         trace = trace_id_of(record.headers, change.record_id)
         headers: Headers = headers_for("Call", change.record_id, SOURCE, change.received_at, trace)
         return [self.outgoing(LATE_CALLS, change.call_id.encode(), change.call, headers)]
 
-    def _result(self, outcomes: WindowedOutcomes) -> Outgoing:
+    def _result(self, outcomes: WindowedOutcomes) -> list[Outgoing]:
+        """The result of a window, as an output. One that cannot be made is told and counted: no other waits for it."""
+        if outcomes.overflow:
+            self._tell_overflow(PaneId(outcomes.value, outcomes.window_start_at), outcomes.overflow)
+        try:
+            return [self._output(outcomes)]
+        except Exception as error:
+            self.metrics.unsendable.labels(self.table.name).inc()
+            log.error("window.unsendable", table=self.table.name, start=outcomes.window_start_at, exc_info=error)
+            return []
+
+    def _tell_overflow(self, pane_id: PaneId, overflow: dict[str, int]) -> None:
+        told = self._overflow.setdefault(pane_id, {})
+        for map_name, count in overflow.items():
+            self.metrics.overflow.labels(self.table.name, map_name).inc(max(count - told.get(map_name, 0), 0))
+        told.update(overflow)
+
+    def _output(self, outcomes: WindowedOutcomes) -> Outgoing:
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(self._dimension, key, str(outcomes.revision), str(outcomes.is_final))
         headers = headers_for("WindowedOutcomes", result_id, SOURCE, outcomes.window_end_at, result_id)
         return self.outgoing(self._results, key.encode(), self.registry.encode(self._results, outcomes), headers)
 
+    def _key_rows(self, keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:
+        rows: dict[bytes, bytes | None] = {}
+        for value, state in keys.items():
+            key = _KEY + value.encode()
+            rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
+        return rows
+
     def _show_size(self) -> None:
         self.metrics.table_keys.labels(self.table.name).set(sum(len(windows) for windows in self._windows.values()))
 
 
-def _position(topic: str | None, partition: int | None, offset: int | None) -> Position:
-    """A position as windows know it; (-1, -1), which no record has, for none."""
-    if partition is None or offset is None:
-        return NOWHERE
+def _position(topic: str | None, partition: int, offset: int) -> Position:
+    """A position as windows know it."""
     return Position(source_of(topic == REKEYED_DETAILS.name, partition), offset)
 
 
-def _load_row(windows: Windows, key: bytes, row: bytes) -> None:
-    if key.startswith(_KEY):
-        windows.load_key(key[1:].decode(), msgpack.decode(row, type=KeyState))
+def _put_in_place(windows: Windows, key: bytes, row: KeyState | Pane) -> None:
+    if isinstance(row, KeyState):
+        windows.load_key(key[len(_KEY) :].decode(), row)
     else:
-        start = int.from_bytes(key[1 : 1 + _START_BYTES])
-        windows.load_pane(PaneId(key[1 + _START_BYTES :].decode(), start), msgpack.decode(row, type=Pane))
-
-
-def _key_rows(keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:
-    return {_KEY + value.encode(): pack_row(state.version, msgpack.encode(state)) for value, state in keys.items()}
-
-
-def _pane_rows(panes: dict[PaneId, Pane]) -> dict[bytes, bytes | None]:
-    return {_pane_key(pane_id): pack_row(pane.revision, msgpack.encode(pane)) for pane_id, pane in panes.items()}
+        windows.load_pane(_pane_id(key), row)
 
 
 def _pane_key(pane_id: PaneId) -> bytes:
     return _PANE + pane_id.start.to_bytes(_START_BYTES) + pane_id.value.encode()
+
+
+def _pane_id(key: bytes) -> PaneId:
+    """Raises: ValueError when it is not the key of a pane."""
+    place, value = key[len(_PANE) : len(_PANE) + _START_BYTES], key[len(_PANE) + _START_BYTES :]
+    if not key.startswith(_PANE) or len(place) < _START_BYTES:
+        raise ValueError("neither a clock's key nor a pane's")
+    return PaneId(value.decode(), int.from_bytes(place))

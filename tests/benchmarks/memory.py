@@ -21,12 +21,13 @@ from random import Random
 
 import psutil
 import uvloop
-from msgspec import structs
+from msgspec import msgpack, structs
 
 from schemas.records import OutcomeChange, QuestionState
 from streams.calls import Position
 from streams.windows import WORKFLOW, Windows, WindowSettings
-from streams.worker.windows_agent import _key_rows, _pane_key, _pane_rows
+from streams.worker.tables import pack_row
+from streams.worker.windows_agent import _KEY, _pane_key
 from tests.benchmarks import machine
 from tests.unit.schemas.examples import change, outcome
 from tests.windows_bench import WindowsBench
@@ -96,7 +97,9 @@ class Operator:
 
     def _store(self) -> None:
         keys, panes = self.windows.take_changes()
-        self._table.put(0, {**_key_rows(keys), **_pane_rows(panes)})
+        clocks = {_KEY + value.encode(): pack_row(key.version, msgpack.encode(key)) for value, key in keys.items()}
+        rows = {_pane_key(pane_id): pack_row(pane.revision, msgpack.encode(pane)) for pane_id, pane in panes.items()}
+        self._table.put(0, {**clocks, **rows})
 
 
 class Agent:

@@ -15,6 +15,7 @@ from schemas.records import (
     ChatbotMessageContent,
     ChatbotSessionEnd,
     DeadLetter,
+    KeptHeader,
     LineWorkflowOutcomes,
     OutcomeChange,
     QuarantinedRequest,
@@ -248,6 +249,7 @@ WINDOWED = WindowedOutcomes(
     never_rang_conflicts=1,
     call_times_conflicts=1,
     by_workflow={"wf-1": LineWorkflowOutcomes(attempts=3, answered=1, delivered=2, pre_alert_failure=1)},
+    overflow={"result_labels": 1},
 )
 
 QUARANTINED = QuarantinedRequest(
@@ -272,6 +274,13 @@ DEAD_LETTER = DeadLetter(
     reason="undecodable",
     detail="the first byte is 0x01",
     failed_at=RECEIVED_AT,
+    is_cut=True,
+    key_bytes=6,
+    key_sha256="a" * 64,
+    value_bytes=8,
+    value_sha256="b" * 64,
+    headers_count=2,
+    all_headers=[KeptHeader(name="ce_id", value=None), KeptHeader(name="ce_id", value=b"x")],
 )
 
 STATUS_CHANGE = WorkflowStatusChange(

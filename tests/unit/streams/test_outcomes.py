@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import CallOutcome, QuestionState, WindowedOutcomes
+from streams.bounds import MAX_SUMMED
 from streams.outcomes import (
     BUCKETS_S,
     DELIVERED,
     DISPOSITIONS,
-    MAX_SUMMED,
     OutcomeCounts,
     attempt_label,
     blames_callee_though_silent,

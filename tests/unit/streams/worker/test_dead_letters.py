@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from schemas.codec import decode, encode, parsed_schema
 from schemas.headers import Headers
 from schemas.records import DeadLetter
 from schemas.topics import CALLBACKS
-from streams.worker.dead_letters import dead_letter, dead_letter_headers
+from streams.worker.dead_letters import KEPT_BYTES, cut_letter, dead_letter, dead_letter_headers
 
 NOW_MS = 1_710_163_513_250
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -35,11 +36,11 @@ def poison(**changes: Any) -> Any:
 
 
 def letter_of(record: Any) -> DeadLetter:
-    return dead_letter(record, "undecodable", "the first byte is 0x01", NOW_MS)
+    return dead_letter(record, "undecodable", "the first byte is 0x01")
 
 
-def headers_of(record: Any, now_ms: int = NOW_MS) -> Headers:
-    letter = dead_letter(record, "undecodable", "why", now_ms)
+def headers_of(record: Any) -> Headers:
+    letter = dead_letter(record, "undecodable", "why")
     return dead_letter_headers(letter, list(record.headers))
 
 
@@ -86,8 +87,17 @@ def test_the_id_of_a_dead_letter_is_where_its_record_was_read() -> None:
     assert len({dict(headers_of(record))["ce_id"] for record in (poison(), *others)}) == 4
 
 
-def test_reading_the_record_again_later_gives_the_same_id() -> None:
-    assert dict(headers_of(poison()))["ce_id"] == dict(headers_of(poison(), NOW_MS + 5_000))["ce_id"]
+def test_reading_the_record_again_later_gives_the_same_bytes_under_the_same_id() -> None:
+    assert (letter_of(poison()), headers_of(poison())) == (letter_of(poison()), headers_of(poison()))
+    assert letter_of(poison()).failed_at == poison().timestamp == NOW_MS
+
+
+@pytest.mark.parametrize("timestamp", [-1, 2**55, 2**63 - 1, -(2**63)])
+def test_a_record_with_an_impossible_timestamp_can_be_kept(timestamp: int) -> None:
+    letter = letter_of(poison(timestamp=timestamp))
+
+    assert decode(encode(1, letter), parsed_schema("DeadLetter"), DeadLetter) == letter
+    assert headers_of(poison(timestamp=timestamp))
 
 
 def test_a_dead_letter_stays_in_the_trace_of_its_record() -> None:
@@ -109,3 +119,41 @@ def test_a_header_without_a_value_is_kept_as_an_empty_one() -> None:
     assert letter.headers == {"x": b"", "traceparent": b""}
     assert decode(encode(1, letter), parsed_schema("DeadLetter"), DeadLetter) == letter
     assert len(headers_of(record)) == 7
+
+
+def test_all_headers_of_one_name_are_kept_in_their_order() -> None:
+    letter = letter_of(poison(headers=(("x", b"1"), ("y", None), ("x", b"2"))))
+
+    assert letter.headers == {"x": b"2", "y": b""}
+    assert [(header.name, header.value) for header in letter.all_headers] == [("x", b"1"), ("y", None), ("x", b"2")]
+
+
+HUGE = {
+    "value": {"value": b"x" * 20_971_520},
+    "key": {"key": b"k" * 6_000_000},
+    "headers": {"headers": (("ce_id", b"x"), *((f"h{number}", b"v" * 1000) for number in range(6000)))},
+    "one header": {"headers": (("h" * 6_000_000, None),)},
+    "all": {"value": b"x" * 6_000_000, "key": b"k" * 6_000_000, "headers": (("h", b"v" * 6_000_000),)},
+}
+
+
+@pytest.mark.parametrize("changes", HUGE.values(), ids=HUGE)
+def test_what_does_not_fit_is_kept_as_its_beginning_with_size_and_digest(changes: dict[str, Any]) -> None:
+    record = poison(**changes)
+
+    letter = cut_letter(record, "undecodable", "d" * 10_000_000)
+
+    assert len(encode(1, letter)) + len(letter.key or b"") < 5 * KEPT_BYTES
+    assert letter.is_cut
+    assert (letter.source_topic, letter.source_partition, letter.source_offset) == (CALLBACKS.name, 3, 42)
+    assert (letter.value_bytes, letter.value_sha256) == (len(record.value), sha256(record.value).hexdigest())
+    assert (letter.key_bytes, letter.key_sha256) == (len(record.key), sha256(record.key).hexdigest())
+    assert letter.headers_count == len(record.headers)
+    assert record.value.startswith(letter.value)
+    assert record.key.startswith(letter.key)
+
+
+def test_a_cut_letter_tells_no_value_from_an_empty_one() -> None:
+    letter = cut_letter(poison(value=None, key=None), "too_large", "why")
+
+    assert (letter.key, letter.value, letter.value_bytes) == (None, None, 0)
