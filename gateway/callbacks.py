@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.reading import ABSENT, Envelope, Identifier, Integer, RecordMapping
+from gateway.models import ABSENT, Identifier, Integer
+from gateway.reading import Envelope, RecordMapping
 from gateway.unknowns import Words
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
 
@@ -110,7 +111,12 @@ WORDS: Words = {
     _Question: {"status": frozenset({"Completed", "Skip"})},  # no list is published: those of the page's example
 }
 
-MAPPING = RecordMapping(_Delivery, Callback, {_Question: QuestionAnswer, _Redial: RedialCall, _Detail: CallDetail})
+MAPPING = RecordMapping(
+    _Delivery,
+    Callback,
+    {_Question: QuestionAnswer, _Redial: RedialCall, _Detail: CallDetail},
+    essential={_Delivery: frozenset({"workflow_id", "details"}), _Detail: frozenset({"call_id"})},
+)
 
 
 def read_callback(
@@ -118,7 +124,7 @@ def read_callback(
 ) -> Callback:
     """The Callback in a verified body. `received_at` in epoch ms.
 
-    Raises: InvalidCallbackError with every fault of the body.
+    Raises: InvalidCallbackError with every fault of a body that is no callback.
     """
     return MAPPING.read(body, KIND, Envelope(event_id, received_at, signature_scheme, signature_key_id))
 

@@ -7,7 +7,8 @@ Source: AiRudder, "Chatbot Session End" (api-286285407). `call_id` names a chat 
 
 from msgspec import Struct
 
-from gateway.reading import ABSENT, Identifier, Integer, RecordMapping
+from gateway.models import ABSENT, Identifier, Integer
+from gateway.reading import RecordMapping
 from schemas.records import ChatbotMessage, ChatbotMessageContent, ChatbotSessionEnd
 
 KIND = "chatbot-session-end"
@@ -52,4 +53,9 @@ class _Delivery(Struct, kw_only=True, forbid_unknown_fields=True):
 
 SHOWN = frozenset({"messages.reply", "messages.content.text"})  # in the example, of no published shape
 
-MAPPING = RecordMapping(_Delivery, ChatbotSessionEnd, {_Message: ChatbotMessage, _Content: ChatbotMessageContent})
+MAPPING = RecordMapping(
+    _Delivery,
+    ChatbotSessionEnd,
+    {_Message: ChatbotMessage, _Content: ChatbotMessageContent},
+    essential={_Delivery: frozenset({"workflow_id", "call_id"})},
+)

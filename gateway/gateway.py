@@ -43,7 +43,7 @@ class Gateway:
     def notes(self) -> list[str]:
         """What an operator should know although callbacks are accepted."""
         state = self.publisher.spool_state()
-        return list(state.notes) if state else []
+        return [*(state.notes if state else ()), *self.reception.deviations.notes(time.monotonic())]
 
     def _use_keys(self, is_loaded: bool) -> None:
         self.metrics.key_loads.labels("loaded" if is_loaded else "refused").inc()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gateway import callbacks, chatbot_sessions, status_changes
+from gateway.lenient import Deviations
 from gateway.reading import Envelope, RecordMapping
 from gateway.unknowns import Words
 from schemas.headers import Headers, headers_for
@@ -47,9 +48,9 @@ class Kind(Generic[R]):
         """Where the provider posts it."""
         return PATH_PREFIX + self.name
 
-    def read(self, body: bytes, envelope: Envelope) -> R:
-        """The record in a verified body. Raises InvalidCallbackError."""
-        return self.mapping.read(body, self.name, envelope)
+    def read(self, body: bytes, envelope: Envelope, deviations: Deviations | None = None) -> R:
+        """The record in a verified body; see RecordMapping.read. Raises InvalidCallbackError."""
+        return self.mapping.read(body, self.name, envelope, deviations)
 
     def key_and_headers(self, record: R, envelope: Envelope, trace_id: str) -> tuple[str, Headers]:
         """What the record is published with; the same whenever it is published again."""

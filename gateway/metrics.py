@@ -129,6 +129,12 @@ class Metrics:
             ["kind", "field"],
             registry=self.registry,
         )
+        self.deviating_fields = Counter(
+            "webhook_deviating_fields_total",
+            "Documented fields kept though not as documented, by path and what was found: a JSON type, or missing.",
+            ["kind", "field", "found"],
+            registry=self.registry,
+        )
         self.spool_entries = Gauge(
             "webhook_spool_entries",
             "Records on disk: waiting for Kafka, or refused by it for good and set aside until the next start.",

@@ -32,7 +32,7 @@ _REFUSALS = {
     "408": "The body arrived too slowly",
     "413": "The body is too large",
     "415": "Not application/json, or compressed",
-    "422": "Authentic, but not what this webhook carries: every fault by its JSON path; kept in quarantine",
+    "422": "Authentic, but not JSON, or without what is required: every fault by its JSON path; kept in quarantine",
     "429": "Too many requests, in flight or a second",
     "503": "Not stored; send it again",
 }
@@ -42,14 +42,24 @@ _WITH_RETRY_AFTER = ("429", "503")
 def document(settings: GatewaySettings) -> dict[str, Any]:
     """The document, for these settings' signature header."""
     models = [kind.mapping.model for kind in KINDS]
+    essential = {
+        name: fields
+        for kind in KINDS
+        for model, fields in kind.mapping.essential.items()
+        for name in (
+            model.__name__,
+            f"{model.__module__}.{model.__name__}",
+        )  # the long one where two have the short one
+    }
     references, components = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "AiRudder webhooks",
             "version": "1",
-            "description": "200 `{}` once Kafka or the spool has the delivery, and the same again for a repeat. Fields "
-            "that are not listed are accepted and kept.",
+            "description": "200 `{}` once Kafka or the spool has the delivery, and the same again for a repeat. What "
+            "is not as the provider documents it is accepted, kept as it came and counted; so are fields that are not "
+            "listed. Required is only what makes a delivery one of its webhook.",
         },
         "paths": {
             kind.path: {"post": _operation(kind, schema, settings)}
@@ -57,7 +67,7 @@ def document(settings: GatewaySettings) -> dict[str, Any]:
         },
         "components": {
             "schemas": {
-                **{name: _as_accepted(schema) for name, schema in components.items()},
+                **{name: _as_accepted(schema, essential.get(name, frozenset())) for name, schema in components.items()},
                 "Problem": _PROBLEM,
             },
             "securitySchemes": {"signature": {"type": "apiKey", "in": "header", "name": settings.signature_header}},
@@ -89,17 +99,23 @@ def _refusal(status: str, why: str) -> dict[str, Any]:
     return answer
 
 
-def _as_accepted(schema: dict[str, Any]) -> dict[str, Any]:
-    """An object of a strict model as the slow path takes it: with more fields, null for a field that may be missing,
-    and any value in a map."""
-    properties = {
-        name: _property(node, name in schema.get("required", ())) for name, node in schema["properties"].items()
+def _as_accepted(schema: dict[str, Any], essential: frozenset[str]) -> dict[str, Any]:
+    """An object of a strict model as the slow path takes it: the essential fields must be there, all others are told
+    and may be anything."""
+    return {
+        "type": "object",
+        "required": [name for name in schema.get("required", ()) if name in essential],
+        "properties": {
+            name: _essential(node) if name in essential else _told(node) for name, node in schema["properties"].items()
+        },
     }
-    return {**{k: v for k, v in schema.items() if k not in ("title", "additionalProperties")}, "properties": properties}
 
 
-def _property(node: dict[str, Any], is_required: bool) -> dict[str, Any]:
-    node = {name: value for name, value in node.items() if name != "default"}
-    if node.get("type") == "object" and "additionalProperties" in node:
-        node["additionalProperties"] = True
-    return node if is_required else {"anyOf": [node, {"type": "null"}]}
+def _essential(node: dict[str, Any]) -> dict[str, Any]:
+    """A list of objects as it is; text, or an integer that stands for it."""
+    return node if node["type"] == "array" else {"anyOf": [node, {"type": "integer"}]}
+
+
+def _told(node: dict[str, Any]) -> dict[str, Any]:
+    """Documentation, not a condition: the type that the provider documents."""
+    return {"description": "Any value is kept; documented is the type in x-documented.", "x-documented": node}

@@ -85,9 +85,14 @@ def _names(body: bytes, name: str, wanted: str) -> bool:
     top: dict[str, Any] = document if isinstance(document, dict) else {}
     details = top.get("details")
     return any(
-        isinstance(item, dict) and item.get(name) == wanted
+        isinstance(item, dict) and _is_called(item.get(name), wanted)
         for item in [top, *(details if isinstance(details, list) else [])]
     )
+
+
+def _is_called(value: Any, wanted: str) -> bool:
+    """Ids may have come as integers."""
+    return isinstance(value, str | int) and str(value) == wanted
 
 
 class Kept(NamedTuple):

@@ -4,14 +4,17 @@ Nothing is looked up or parsed before the signature holds.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
 
+from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
 from gateway.kinds import BY_PATH, KINDS, Kind
+from gateway.lenient import Deviations
 from gateway.metrics import Metrics
 from gateway.publisher import Position, Publisher
 from gateway.quarantine import Quarantine
@@ -43,6 +46,7 @@ class Reception:
         self._publisher = publisher
         self._metrics = metrics
         self.quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
+        self.deviations = DeviationLog(metrics)
         self._duplicates: Duplicates[Position] = Duplicates()
         self._unknowns = {kind.name: Unknowns(kind.mapping.model, kind.words, kind.shown) for kind in KINDS}
         metrics.show_words((kind, path) for kind, finder in self._unknowns.items() for path in finder.word_paths)
@@ -93,12 +97,15 @@ class Reception:
     async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
         kind = BY_PATH[request.path]
         envelope = envelope_of(request, verified)
+        deviations: Deviations = defaultdict(int)
         try:
-            record = kind.read(request.body, envelope)
+            record = kind.read(request.body, envelope, deviations)
         except InvalidCallbackError as error:
             await self.quarantine.keep_malformed(request, str(error))
             raise
         position = await self._publish(kind, record, envelope, request.trace_id)
+        if deviations:
+            self.deviations.add(kind.name, deviations, time.monotonic())
         if verified is not None:  # whoever signed it may name labels, nobody else
             self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
         return position

@@ -7,7 +7,8 @@ Source: AiRudder, "Workflow Status Change" (api-178704796).
 
 from msgspec import Struct
 
-from gateway.reading import ABSENT, Identifier, RecordMapping
+from gateway.models import ABSENT, Identifier
+from gateway.reading import RecordMapping
 from schemas.records import WorkflowAction, WorkflowStatusChange
 
 KIND = "workflow-status-change"
@@ -28,4 +29,9 @@ class _Delivery(Struct, forbid_unknown_fields=True):
     actions: list[_Action]
 
 
-MAPPING = RecordMapping(_Delivery, WorkflowStatusChange, {_Action: WorkflowAction})
+MAPPING = RecordMapping(
+    _Delivery,
+    WorkflowStatusChange,
+    {_Action: WorkflowAction},
+    essential={_Delivery: frozenset({"workflow_id"})},
+)

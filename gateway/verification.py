@@ -184,7 +184,7 @@ def sorted_text(body: bytes, secret: bytes) -> bytes | None:
     """`a=1&b=2&key=SECRET`: top-level scalars of a JSON object as sent, names in ASCII order, empty values and
     the field `sign` dropped. None when the body is not a JSON object."""
     try:
-        fields = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=str)
+        fields = json.loads(body.decode("utf-8-sig"), parse_int=str, parse_float=str, parse_constant=str)
         if not isinstance(fields, dict):
             return None
         pairs = [f"{name}={_scalar(fields[name])}" for name in sorted(fields) if _is_signed(name, fields[name])]

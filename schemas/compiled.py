@@ -289,7 +289,10 @@ class _NullableStrings(_Strings):
     """The same for [null, string]."""
 
     def __missing__(self, text: str | None) -> bytes:
-        return b"\0" if text is None else super().__missing__(text)
+        if text is None:
+            self[text] = b"\0"
+            return b"\0"
+        return super().__missing__(text)
 
 
 def _string(text: str) -> bytes:

@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from gateway.kinds import WORKFLOW_STATUS_CHANGE
+from gateway.callbacks import provider_json
+from gateway.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
 from gateway.verification import Key, sign
-from schemas.records import Callback
+from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from streams.local.kafka import LocalKafka
@@ -117,9 +120,8 @@ async def test_requests_are_listed_shown_and_judged_without_their_bodies(
     client: Client, broker: str, registry_url: str
 ) -> None:
     body = body_of("looked-at")
-    unreadable = to_body(with_detail(call_id="unreadable", duration="43"))
     await client.post(body, {**signed_right(body), "Authorization": "Bearer planted-token"})
-    await client.post(unreadable)
+    await client.post(to_body(with_detail(call_id="", CaseID="unreadable")))
     options = ("--call-id", "looked-at")
 
     listed = await quarantine(broker, registry_url, "list", *options)
@@ -143,6 +145,38 @@ async def test_requests_are_listed_shown_and_judged_without_their_bodies(
         assert "447700900123" not in output + errors
         assert RIGHT.secret.decode() not in output + errors
         assert "planted-token" not in output + errors
+
+
+async def test_what_an_older_gateway_called_malformed_is_let_in_now(broker: str, registry_url: str) -> None:
+    """A callback that deviates was refused once; its sender never came again."""
+    body = to_body(with_detail(call_id="deviates", duration="43", question_answer=None))
+    headers = {name.lower(): value for name, value in signed_right(body).items()}
+    kept = QuarantinedRequest(
+        event_id=sha256(body).hexdigest(),
+        received_at=1_710_163_513_250,
+        reason="malformed",
+        detail="details[0].duration: expected int, got str",
+        method="POST",
+        path=CALL_COMPLETION.path,
+        headers=headers,
+        body=body,
+        remote_address="192.0.2.1",
+    )
+    registry = Registry(registry_url)
+    await registry.register([QUARANTINE])
+    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+        await producer.send_and_wait(QUARANTINE.name, registry.encode(QUARANTINE, kept), key=kept.event_id.encode())
+    start = await end_offsets(broker, CALLBACKS)
+
+    judged = await quarantine(broker, registry_url, "reverify", "--call-id", "deviates")
+    replayed = await quarantine(broker, registry_url, "replay", "--call-id", "deviates")
+
+    (record,) = await records_since(broker, start)
+    callback = await registry.decode(record.value, Callback)
+    await registry.aclose()
+    assert (judged[0], json.loads(judged[1])["verdict"]) == (0, "passes")
+    assert replayed[1] == "1 requests (1 passes); 1 events pass, 0 of them published before; 1 published\n"
+    assert provider_json(callback) == json.loads(body)
 
 
 async def test_a_broker_that_is_away_ends_a_tool_with_the_code_for_trying_again(registry_url: str) -> None:

@@ -113,7 +113,7 @@ async def test_refused_requests_are_kept_in_quarantine_as_they_came(
     client: Client, broker: str, registry_url: str
 ) -> None:
     start = await end_offsets(broker, QUARANTINE)
-    unreadable = to_body(with_detail(duration="43"))
+    unreadable = to_body(with_detail(call_id=None))
 
     unsigned = await client.post(BODY, {"content-type": "application/json", "Authorization": "Bearer x"})
     malformed = await client.post(unreadable)
@@ -123,7 +123,9 @@ async def test_refused_requests_are_kept_in_quarantine_as_they_came(
     kept = [await registry.decode(record.value, QuarantinedRequest) for record in found]
     await registry.aclose()
     assert (unsigned.status_code, malformed.status_code) == (401, 422)
-    assert malformed.json()["errors"] == [{"path": "details[0].duration", "message": "expected int, got str"}]
+    assert malformed.json()["errors"] == [
+        {"path": "details[0].call_id", "message": "expected string or integer, got null"}
+    ]
     assert [(record.reason, record.body) for record in kept] == [("bad_signature", BODY), ("malformed", unreadable)]
     assert [record.key.decode() for record in found] == [record.event_id for record in kept]
     assert "authorization" not in kept[0].headers

@@ -263,16 +263,15 @@ async def test_a_bad_signature_is_401_also_while_kafka_is_away() -> None:
         assert door.quarantined("bad_signature", "lost") == 1
 
 
-async def test_a_verified_unreadable_body_is_422_with_every_fault_and_kept_in_quarantine() -> None:
-    body = to_body({**with_detail(duration="43", callee=447700900123), "task_id": None})
+async def test_a_verified_body_that_is_no_callback_is_422_with_every_fault_and_kept_in_quarantine() -> None:
+    body = to_body({**with_detail(call_id={"callee": 447700900123}), "workflow_id": None})
     async with open_door() as door:
         response = await door.post(body)
 
         document = assert_problem(response, 422, "malformed")
         assert document["errors"] == [
-            {"path": "task_id", "message": "expected str, got null"},
-            {"path": "details[0].callee", "message": "expected str, got int"},
-            {"path": "details[0].duration", "message": "expected int, got str"},
+            {"path": "workflow_id", "message": "expected string or integer, got null"},
+            {"path": "details[0].call_id", "message": "expected string or integer, got object"},
         ]
         (kept,) = door.publisher.records(QUARANTINE)
         assert isinstance(kept.record, QuarantinedRequest)
@@ -489,10 +488,12 @@ async def test_every_metric_is_exposed_and_none_has_an_id_or_number() -> None:
 async def test_one_log_line_per_callback_and_nothing_personal_or_secret_in_any() -> None:
     planted = with_detail(callee="+447700900123", call_id="ic-planted")
     planted["details"][0]["question_answer"][0]["answer_text"] = "my planted transcript"
-    wrong = with_detail(callee=447700900123, duration="my planted transcript")
+    wrong = with_detail(call_id=[447700900123, "my planted transcript"])
+    odd = with_detail(callee=447700900123, duration="my planted transcript")
     with structlog.testing.capture_logs() as logs:
         async with open_door() as door:
             await door.post(to_body(planted))
+            await door.post(to_body(odd))
             await door.post(to_body(wrong))
             await door.post(to_body(planted), headers={"content-type": "application/json"})
             door.publisher.fault = "Kafka: away"
@@ -500,7 +501,8 @@ async def test_one_log_line_per_callback_and_nothing_personal_or_secret_in_any()
 
     lines = [line for line in logs if line["event"] == "callback"]
     accepted = lines[0]
-    assert [line["outcome"] for line in lines] == ["accepted", "malformed", "bad_signature", "broker_unavailable"]
+    outcomes = ["accepted", "accepted", "malformed", "bad_signature", "broker_unavailable"]
+    assert [line["outcome"] for line in lines] == outcomes
     assert set(accepted) == {
         "event", "log_level", "kind", "event_id", "outcome", "topic", "partition", "offset", "duration_ms",
     }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.callbacks import provider_json, read_callback
 from gateway.errors import Fault, InvalidCallbackError
-from gateway.reading import MAX_FAULTS
+from gateway.lenient import MAX_FAULTS
 from schemas.records import Callback
 from tests.unit.gateway.samples import EXAMPLE, example, to_body, with_detail
 
@@ -119,8 +119,8 @@ def test_map_values_that_are_not_text_are_given_as_json_text_and_kept_whole() ->
     assert provider_json(read(to_body(delivery))) == delivery
 
 
-def test_nothing_is_required_of_a_redial_and_only_the_name_of_a_question() -> None:
-    delivery = with_detail(redail_call=[{}], question_answer=[{"question_name": "Q"}])
+def test_nothing_is_required_of_a_redial_or_a_question() -> None:
+    delivery = with_detail(redail_call=[{}], question_answer=[{}])
 
     assert provider_json(read(to_body(delivery))) == delivery
 
@@ -135,61 +135,37 @@ def test_the_last_of_duplicate_keys_wins() -> None:
     assert read(body).status == "last"
 
 
-FIELDS = {"workflow_id": "str", "repeat_number": "int", "details": "array"}
-DETAIL_FIELDS = {"id": "int", "callee": "str", "question_answer": "array", "CaseID": "str", "Variables": "object"}
-
-
-@pytest.mark.parametrize("name", sorted(set(EXAMPLE)))
-def test_every_top_level_field_is_required(name: str) -> None:
-    assert faults_of(to_body(without(name))) == [Fault(name, "missing")]
-
-
-OPTIONAL = {"NerSlots", "EventLabel", "caller_number", "intention_description", "redail_call"}
-
-
-@pytest.mark.parametrize("name", sorted(set(EXAMPLE["details"][0]) - OPTIONAL))
-def test_every_field_of_a_detail_that_the_page_calls_required_is(name: str) -> None:
-    assert faults_of(to_body(without("details", 0, name))) == [Fault(f"details[0].{name}", "missing")]
-
-
 @pytest.mark.parametrize(
     ("delivery", "path", "message"),
     [
-        (example(workflow_id=5), "workflow_id", "expected str, got int"),
-        (example(repeat_number="3"), "repeat_number", "expected int, got str"),
-        (example(repeat_number=3.0), "repeat_number", "expected int, got float"),
-        (example(repeat_number=True), "repeat_number", "expected int, got bool"),
-        (example(repeat_number=2**63), "repeat_number", "expected int <= 9223372036854775807"),
-        (example(repeat_number=-(2**63) - 1), "repeat_number", "expected int >= -9223372036854775808"),
+        (without("workflow_id"), "workflow_id", "missing"),
+        (without("details"), "details", "missing"),
+        (without("details", 0, "call_id"), "details[0].call_id", "missing"),
+        (example(workflow_id=None), "workflow_id", "expected string or integer, got null"),
+        (example(workflow_id=True), "workflow_id", "expected string or integer, got boolean"),
+        (example(workflow_id=5.0), "workflow_id", "expected string or integer, got number"),
+        (example(workflow_id=["5"]), "workflow_id", "expected string or integer, got array"),
+        (with_detail(call_id=None), "details[0].call_id", "expected string or integer, got null"),
+        (with_detail(call_id=1e3), "details[0].call_id", "expected string or integer, got number"),
+        (with_detail(call_id={}), "details[0].call_id", "expected string or integer, got object"),
+        (with_detail(call_id=""), "details[0].call_id", "expected string or integer, got an empty string"),
         (example(details={}), "details", "expected array, got object"),
         (example(details=None), "details", "expected array, got null"),
-        (example(details=[1]), "details[0]", "expected object, got int"),
-        (with_detail(call_id=""), "details[0].call_id", "expected str of length >= 1"),
-        (with_detail(duration="43"), "details[0].duration", "expected int, got str"),
-        (with_detail(Variables=None), "details[0].Variables", "expected object, got null"),
-        (with_detail(NerSlots="x"), "details[0].NerSlots", "expected object, got str"),
-        (with_detail(redail_call=[[]]), "details[0].redail_call[0]", "expected object, got array"),
-        (with_redial(ring_time="3"), "details[0].redail_call[0].ring_time", "expected int, got str"),
-        (with_question(question_name=None), "details[0].question_answer[0].question_name", "expected str, got null"),
-        (with_question(answer=1), "details[0].question_answer[0].answer", "expected str, got int"),
+        (example(details=[1]), "details[0]", "expected object, got number"),
+        (example(details=[*EXAMPLE["details"], None]), "details[1]", "expected object, got null"),
     ],
 )
-def test_a_wrong_value_is_named_by_its_path_and_type(delivery: dict[str, Any], path: str, message: str) -> None:
+def test_what_is_no_callback_is_named_by_its_path_and_type(delivery: dict[str, Any], path: str, message: str) -> None:
     assert faults_of(to_body(delivery)) == [Fault(path, message)]
 
 
 def test_every_fault_is_named_at_once_and_no_value_is_repeated() -> None:
-    delivery = with_detail(callee=447700900123, duration="secret", CaseID=None)
-    del delivery["task_id"]
+    delivery = without("workflow_id")
+    delivery["details"] = [{"call_id": {"callee": 447700900123}}, {"call_id": 4}, {"call_id": ["secret"]}]
 
     faults = faults_of(to_body(delivery))
 
-    assert [fault.path for fault in faults] == [
-        "task_id",
-        "details[0].callee",
-        "details[0].duration",
-        "details[0].CaseID",
-    ]
+    assert {fault.path for fault in faults} == {"workflow_id", "details[0].call_id", "details[2].call_id"}
     assert "447700900123" not in str(faults)
     assert "secret" not in str(faults)
 
@@ -212,7 +188,7 @@ VALID = to_body(EXAMPLE)
         b"\xff\xfe",
         VALID + b"x",
         VALID[:-1],
-        b"\xef\xbb\xbf" + VALID,
+        b"\xef\xbb\xbf" * 2 + VALID,
         VALID.decode().encode("utf-16"),
         VALID.replace(b"lyn", b"l\xffn", 1),
         VALID.replace(b'"lyn"', b'"\\ud800"', 1),
@@ -221,8 +197,8 @@ VALID = to_body(EXAMPLE)
         VALID.replace(b'"lyn"', b"NaN", 1),
         VALID.replace(b'"lyn"', b"Infinity", 1),
         VALID.replace(b'"lyn"', b"-Infinity", 1),
-        VALID.replace(b'"lyn"', b"1e400", 1),
-        VALID.replace(b'"lyn"', b"1" * 10_000, 1),
+        VALID.replace(b'"lyn"', b"1e400, NaN", 1),
+        VALID.replace(b'"lyn"', b"0" * 10_000, 1),
         VALID.replace(b'"lyn"', b"[" * 100_000, 1),
         VALID.replace(b'"lyn"', b"[" * 100 + b"]" * 100, 1),
         VALID.replace(b'"lyn"', b'{"a":' * 30_000 + b"1" + b"}" * 30_000, 1),

@@ -66,7 +66,7 @@ def test_fields_the_provider_may_add_and_nulls_are_kept_at_every_depth(kind: Kin
 
 
 def test_what_may_be_missing_may_be_missing_or_null() -> None:
-    least = {"workflow_id": "", "timestamp": 0, "call_id": "c", "status": "closed"}
+    least = {"workflow_id": "", "call_id": "c"}
 
     for optional in set(CHATBOT_SESSION) - set(least):
         assert through_kafka(CHATBOT_SESSION_END, to_body({**least, optional: None})) == {**least, optional: None}
@@ -108,20 +108,14 @@ async def test_an_unsigned_delivery_is_401_and_quarantined_with_its_path(kind: K
         (
             WORKFLOW_STATUS_CHANGE,
             {"workflow_id": "", "status": None, "actions": [{"nodetask_id": 1}, 2]},
-            {
-                "workflow_id": "expected str of length >= 1",
-                "status": "expected str, got null",
-                "actions[0].nodetask_id": "expected str, got int",
-                "actions[1]": "expected object, got int",
-            },
+            {"workflow_id": "expected string or integer, got an empty string"},
         ),
         (
             CHATBOT_SESSION_END,
-            {"callee": 447700900123, "timestamp": "x", "messages": [{"content": []}]},
+            {"call_id": None, "workflow_id": [], "messages": [{"content": []}]},
             {
-                "callee": "expected str, got int",
-                "timestamp": "expected int, got str",
-                "messages[0].content": "expected object, got array",
+                "workflow_id": "expected string or integer, got array",
+                "call_id": "expected string or integer, got null",
             },
         ),
     ],

@@ -37,6 +37,7 @@ DRIVEN = {
     "webhook_quarantine_bytes_limit": 8000,
     f'webhook_unknown_fields_total{{kind="{KIND}",field="details.new_field"}}': 1,
     f'webhook_unknown_words_total{{kind="{KIND}",field="details.ring_type"}}': 1,
+    f'webhook_deviating_fields_total{{kind="{KIND}",field="details.duration",found="string"}}': 1,
     'webhook_spool_entries{state="waiting"}': 3,
     'webhook_spool_entries{state="refused"}': 2,
     "webhook_spool_bytes": 11,
@@ -73,7 +74,7 @@ def _sorted(series: str) -> str:
 
 async def drive(door: Door) -> dict[str, float]:
     """Let everything happen once, and look while one request is under way and Kafka silent."""
-    body = to_body(with_detail(ring_type="surprise", new_field=1))
+    body = to_body(with_detail(ring_type="surprise", new_field=1, duration="43"))
     for _ in range(2):
         await door.post(body)
     for call_id in ("kept", "over the cap"):

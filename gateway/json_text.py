@@ -1,0 +1,54 @@
+"""JSON as text: whether it is JSON at all, how deep it nests, what its values are called. Pure."""
+
+import json
+import re
+from array import array
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any, Final
+
+import msgspec
+
+from gateway.errors import Fault, InvalidCallbackError
+
+MAX_DEPTH: Final = 64  # nesting that readers' recursive JSON parsers can take
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+_TYPES: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+_MAX_INT_DIGITS: Final = 4000  # Python's own limit against slow conversions is 4300
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS: Final = b"[]{}"
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(_BRACKETS))
+_STEPS: Final = bytes.maketrans(_BRACKETS, b"\x01\xff\x01\xff")  # 0xff is -1 as a signed byte
+
+
+def require_json(body: bytes) -> None:
+    """Raises InvalidCallbackError unless the body is JSON in UTF-8, not nested too deep. Numbers may be of any size."""
+    try:
+        body.decode()
+        msgspec.json.decode(body, type=msgspec.Raw)
+        depth = _depth(body)
+    except RecursionError:
+        depth = MAX_DEPTH + 1
+    except UnicodeDecodeError:
+        raise InvalidCallbackError([Fault("$", "expected UTF-8")]) from None
+    except msgspec.MsgspecError as error:
+        raise InvalidCallbackError([Fault("$", f"expected JSON: {error}")]) from None
+    if depth > MAX_DEPTH:
+        raise InvalidCallbackError([Fault("$", f"nested deeper than {MAX_DEPTH} levels")])
+
+
+def json_type(text: str) -> str:
+    """What JSON calls the type of a value, by its text."""
+    return _TYPES.get(text[0], "number")
+
+
+def json_value(text: str) -> Any:
+    """A value by its text; an integer may have any number of digits."""
+    return json.loads(text, parse_int=lambda digits: (int if len(digits) <= _MAX_INT_DIGITS else Decimal)(digits))
+
+
+def _depth(body: bytes) -> int:
+    """How deep objects and arrays nest. Counted, not walked: recursion is what must not be trusted here."""
+    steps = array("b", _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS))
+    return max(accumulate(steps), default=0)
