@@ -19,6 +19,7 @@ from streams.outcomes import (
     summable,
     word,
 )
+from streams.spellings import as_documented, detail_as_documented
 from streams.times import EventTime, epoch_ms, event_time
 
 # Characters: surrogate pairs, and units that are no surrogate. Half a pair is no character, and Avro takes none.
@@ -40,7 +41,7 @@ class FanOut:
 
 
 def check(callback: Callback) -> CallDetail | None:
-    """The detail that this record stands for, its first; None for a delivery without details.
+    """The detail that this record stands for, its first, as far as it can be read; None for a delivery without details.
 
     Raises: InvalidCallbackError when it has no call_id or no workflow_id, which the gateway promises.
     """
@@ -50,7 +51,7 @@ def check(callback: Callback) -> CallDetail | None:
         raise InvalidCallbackError("workflow_id is null")
     if not callback.details[0].call_id:
         raise InvalidCallbackError("details[0].call_id is empty")
-    return callback.details[0]
+    return detail_as_documented(callback.details[0])
 
 
 def content_digest(callback: Callback, detail: CallDetail) -> bytes:
@@ -75,6 +76,8 @@ def fan_out(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInf
     Repeat: safe; the same detail and revision give equal records with equal record_ids.
     Source: AiRudder, "Notification of Call Completion in Workflow (Info Check)".
     """
+    if callback.extra:
+        callback = as_documented(callback)
     when = event_time(detail.call_end_time, callback.received_at, zone)
     attempts = _attempts(callback, detail, revision, zone)
     answers = _answers(callback, detail, revision, when.at_ms)
