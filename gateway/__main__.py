@@ -1,6 +1,7 @@
 """`python -m gateway`: parse, call, print."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -23,7 +24,7 @@ from gateway.routes import WEBHOOK_PATH
 from gateway.server import Place
 from gateway.server import serve as serve_forever
 from gateway.server import serve_worker as serve_as_worker
-from gateway.settings import GatewaySettings
+from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from gateway.simulate import Simulation
 from gateway.traffic import Traffic
 from gateway.verification import matching_schemes
@@ -40,7 +41,8 @@ app = typer.Typer(
 
     Settings come from the environment; `check-config` shows them all. A first try, with Kafka and a registry running:
 
-      KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8081 python -m gateway serve
+      KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7 \\
+        python -m gateway serve
 
       python -m gateway send
     """,
@@ -57,7 +59,7 @@ def serve() -> None:
     stop, 78 for bad settings (each named on stderr), 3 when a port cannot be listened on, 4 when another process has
     the spool, 6 when its directory cannot be used.
     """
-    settings = settings_or_exit(needs_kafka=True)
+    settings = settings_or_exit(to_serve=True)
     configure_logging(quiet=("aiokafka",))
     _end(lambda: serve_forever(settings))
 
@@ -65,7 +67,7 @@ def serve() -> None:
 @app.command(hidden=True)
 def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
     """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
-    settings = settings_or_exit(needs_kafka=True)
+    settings = settings_or_exit(to_serve=True)
     configure_logging(quiet=("aiokafka",), worker=number)
     _end(lambda: serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
 
@@ -92,9 +94,17 @@ def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @app.command()
 def check_config() -> None:
-    """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78."""
-    for name, value in settings_or_exit(needs_kafka=True).shown().items():
+    """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78.
+
+    What is no fault but worth knowing goes to stderr, such as what `serve` would miss.
+    """
+    settings = settings_or_exit()
+    for name, value in settings.shown().items():
         print(f"{name}={value}")
+    if missing := [name for name in NEEDED_TO_SERVE if not os.environ.get(name, "").strip()]:
+        typer.echo(f"note: `serve` wants {' and '.join(missing)} said; the other commands take the default", err=True)
+    for note in settings.notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 @app.command()

@@ -6,14 +6,17 @@ from typing import NoReturn
 
 import typer
 
-from gateway.settings import GatewaySettings, SettingsError
+from gateway.settings import NEEDED_TO_SERVE, GatewaySettings, SettingsError
 from schemas import exits
 
 
-def settings_or_exit(*, needs_kafka: bool = False) -> GatewaySettings:
-    """The settings of the environment; or every fault of them on stderr, and exit code 78."""
+def settings_or_exit(*, to_serve: bool = False) -> GatewaySettings:
+    """The settings of the environment; or every fault of them on stderr, and exit code 78.
+
+    to_serve: NEEDED_TO_SERVE must be said; the tools take the defaults.
+    """
     try:
-        return GatewaySettings.from_env(os.environ, needs_kafka=needs_kafka)
+        return GatewaySettings.from_env(os.environ, required=NEEDED_TO_SERVE if to_serve else ())
     except SettingsError as error:
         for line in ("These settings are wrong:", *(f"  {fault}" for fault in error.faults)):
             typer.echo(line, err=True)

@@ -67,7 +67,7 @@ class KafkaPublisher:
         self._endless: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
-        self._registry = Registry(self._settings.schema_registry_url or "")
+        self._registry = Registry(self._settings.registry)
         self._endless = [self._spawn(self._register_schemas(self._registry)), self._spawn(self._supervise())]
 
     async def stop(self) -> None:
@@ -235,23 +235,17 @@ class KafkaPublisher:
         return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`" if missing else ""
 
     def _new_producer(self) -> AIOKafkaProducer:
-        settings = self._settings
-        password = settings.kafka_sasl_password
+        kafka = self._settings.kafka
         return AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **kafka.client_arguments(),
             client_id="airudder-gateway",
             acks="all",
             enable_idempotence=True,
-            compression_type="zstd",
+            compression_type=kafka.producer_compression,
             linger_ms=LINGER_MS,
             max_batch_size=self._batch_bytes,
             max_request_size=MAX_RECORD_BYTES,
             request_timeout_ms=int(PROBE_TIMEOUT_S * 1000),
-            security_protocol=settings.kafka_security_protocol,
-            ssl_context=settings.ssl_context(),
-            sasl_mechanism=settings.kafka_sasl_mechanism,
-            sasl_plain_username=settings.kafka_sasl_username,
-            sasl_plain_password=password.get_secret_value() if password else None,
         )
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:

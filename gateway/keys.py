@@ -15,7 +15,8 @@ from typing import Any
 
 import structlog
 
-from gateway.verification import KEY_ID, Key
+from gateway.verification import Key
+from schemas.rules import KEY_ID
 
 LOOK_EVERY_S = 1.0
 MAX_FILE_BYTES = 1024 * 1024

@@ -67,7 +67,7 @@ def list_requests(
             count += 1
         return count
 
-    typer.echo(f"{_with_tools(settings_or_exit(needs_kafka=True), run)} requests", err=True)
+    typer.echo(f"{_with_tools(settings_or_exit(), run)} requests", err=True)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def show(
             return kept
         return None
 
-    kept = _with_tools(settings_or_exit(needs_kafka=True), run)
+    kept = _with_tools(settings_or_exit(), run)
     if kept is None:
         fail(f"no request {event_id} in quarantine")
     if body:
@@ -108,7 +108,7 @@ def reverify(
 
     Exit code 0 when at least one would pass, else 1.
     """
-    settings = settings_or_exit(needs_kafka=True)
+    settings = settings_or_exit()
     wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
     judge = _judge(settings)
 
@@ -142,7 +142,7 @@ def replay(
     What is in its topic already is left out, so an interrupted replay is simply run again. Exit codes: 0 when every
     request that passes is in its topic, 69 when Kafka failed on the way (run it again), 78 for bad settings.
     """
-    settings = settings_or_exit(needs_kafka=True)
+    settings = settings_or_exit()
     wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
     judge = _judge(settings)
     console = Console(stderr=True)
@@ -214,7 +214,7 @@ def _with_tools(
     """Run with an open reader; Kafka's and the registry's failures end the command with exit code 69."""
 
     async def session() -> T:
-        registry = Registry(settings.schema_registry_url or "")
+        registry = Registry(settings.registry)
         try:
             async with TopicReader(settings) as reader:
                 return await run(Tools(reader, registry, on_progress))

@@ -62,9 +62,10 @@ async def serve(settings: GatewaySettings) -> None:
 
     Raises: PortError when one cannot be bound, SpoolError, WorkersError.
     """
+    ops_host = ("GATEWAY_OPS_HOST", settings.ops_host) if settings.ops_host else ("GATEWAY_HOST", settings.host)
     with (
         listen(settings.host, settings.port, "GATEWAY_HOST", "GATEWAY_PORT") as hook_socket,
-        listen(settings.host, settings.ops_port, "GATEWAY_HOST", "GATEWAY_OPS_PORT") as ops_socket,
+        listen(ops_host[1], settings.ops_port, ops_host[0], "GATEWAY_OPS_PORT") as ops_socket,
     ):
         _log_start(settings, hook_socket, ops_socket)
         if settings.workers > 1:
@@ -244,6 +245,7 @@ def _log_start(settings: GatewaySettings, hook_socket: socket.socket, ops_socket
         port=hook_socket.getsockname()[1],
         ops_port=ops_socket.getsockname()[1],
         settings=settings.shown(),
+        notes=settings.notes,
     )
     if settings.signature_mode != "enforce":
         log.warning("signature.not_enforced", mode=settings.signature_mode, danger="anyone can send callbacks")

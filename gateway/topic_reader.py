@@ -38,18 +38,12 @@ class TopicReader:
     """Reads topics without a consumer group: nothing is committed. Use as a context manager."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        password = settings.kafka_sasl_password
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **settings.kafka.client_arguments(),
             client_id="airudder-gateway-tools",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            security_protocol=settings.kafka_security_protocol,
-            ssl_context=settings.ssl_context(),
-            sasl_mechanism=settings.kafka_sasl_mechanism,
-            sasl_plain_username=settings.kafka_sasl_username,
-            sasl_plain_password=password.get_secret_value() if password else None,
         )
 
     async def __aenter__(self) -> Self:

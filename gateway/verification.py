@@ -25,7 +25,6 @@ AUTO = "auto"
 MAX_AGE_S = 300  # Standard Webhooks' tolerance
 MAX_FUTURE_S = 60
 STANDARD_SECRET_PREFIX = "whsec_"
-KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _DIGEST_BYTES = {"sha256": 32, "sha1": 20, "md5": 16}
 _PREFIXES = {algorithm: f"{algorithm}=".encode() for algorithm in _DIGEST_BYTES}

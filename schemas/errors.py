@@ -1,5 +1,6 @@
-"""What can go wrong between bytes and records.
+"""What can go wrong between bytes and records, and with the settings that all roles share.
 
+SettingsError                fatal: the environment makes no role; its faults say why. Roles raise their own kind
 SchemaError
 +-- DecodeError              permanent: these bytes are not a record of ours
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
@@ -7,7 +8,18 @@ SchemaError
     +-- RegistryUnavailableError   retriable: the registry did not answer
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+
+class SettingsError(ValueError):
+    """Settings that cannot work. `faults`: why, a line each, without secrets."""
+
+    code: ClassVar[str] = "settings"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
 
 
 class SchemaError(Exception):

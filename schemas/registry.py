@@ -19,6 +19,7 @@ from confluent_kafka.schema_registry import (
 from fastavro.types import Schema as AvroSchema
 
 from schemas import codec
+from schemas.connection import RegistryConnection
 from schemas.errors import DecodeError, RegistryError, RegistryUnavailableError, UnknownSchemaError
 from schemas.records import Record
 from schemas.topics import Topic
@@ -38,10 +39,11 @@ class Registry:
     Call `register` once before `encode`. Safe to call again: the registry answers the same ids.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = AsyncSchemaRegistryClient(
-            {"url": url, "timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
-        )
+    def __init__(self, connection: RegistryConnection | str) -> None:
+        """connection: a URL stands for one without user and certificates."""
+        where = RegistryConnection(url=connection) if isinstance(connection, str) else connection
+        bounds = {"timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
+        self._client = AsyncSchemaRegistryClient({**where.client_arguments(), **bounds})
         self._ids: dict[str, int] = {}
         self._writers: dict[int, AvroSchema] = {}
 

@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from schemas.topics import DEFAULT_PARTITIONS
 from streams.errors import StreamsError
 
 T = TypeVar("T")
@@ -161,7 +160,7 @@ def topics_apply() -> None:
     from streams.settings import TopicSettings
 
     def run() -> Awaitable[list[str]]:
-        return apply_topics(TopicSettings.from_env(os.environ, DEFAULT_PARTITIONS))
+        return apply_topics(TopicSettings.from_env(os.environ))
 
     created = _run(run)
     print(f"{len(created)} topics created" + "".join(f"\n  {name}" for name in created))
@@ -174,7 +173,7 @@ def topics_check() -> None:
     from streams.settings import TopicSettings
 
     def run() -> Awaitable[dict[str, int]]:
-        settings = TopicSettings.from_env(os.environ, DEFAULT_PARTITIONS)
+        settings = TopicSettings.from_env(os.environ)
         return check_topics(settings.kafka, settings.app_id)
 
     for name, partitions in sorted(_run(run).items()):

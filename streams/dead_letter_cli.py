@@ -31,7 +31,7 @@ class Opened(NamedTuple):
 async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
     """The tools on the environment's Kafka. Raises: SettingsError, BrokerUnavailableError, RegistryAwayError."""
     settings = WorkerSettings.from_env(environ)
-    registry = Registry(settings.registry_url)
+    registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     try:
         with translated(settings.kafka), Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -185,7 +185,7 @@ async def recount(settings: WorkerSettings, scope: Scope, console: Console) -> R
     """
     ledger = Ledger(WindowSettings(settings.window_s * 1000, settings.grace_s * 1000), scope)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    registry = Registry(settings.registry_url)
+    registry = Registry(settings.registry)
     try:
         with translated(settings.kafka), Progress(*columns, console=console, transient=True) as progress:
             async with open_reader(settings.kafka, settings.app_id) as reader:

@@ -134,7 +134,11 @@ async def open_reader(kafka: KafkaSettings, group: str | None = None) -> AsyncIt
 async def open_producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
     """An idempotent producer with acks=all, flushed and closed at the end."""
     producer = AIOKafkaProducer(
-        **kafka.client_arguments(), acks="all", enable_idempotence=True, max_request_size=MAX_KEPT_BYTES
+        **kafka.client_arguments(),
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_KEPT_BYTES,
+        compression_type=kafka.producer_compression,
     )
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):

@@ -83,7 +83,7 @@ class WorkerSystem:
         self.registry = Registry(self.registry_url)
         await self.registry.register(TOPICS)
         kafka = KafkaSettings(bootstrap_servers=self.bootstrap)
-        await apply_topics(TopicSettings(kafka, "airudder-streams", self.partitions, 1))
+        await apply_topics(TopicSettings(kafka=kafka, partitions=self.partitions, replication_factor=1))
         self.writer = await CallbackWriter(self.bootstrap, self.registry).__aenter__()
         self.subscriber = Subscriber(self.bootstrap, self.registry)
         return self

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.errors import SettingsError
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.console import Console
 from streams.local.data_dir import hold_data_dir
@@ -20,8 +21,9 @@ from streams.local.kafka import LocalKafka
 from streams.local.ports import FREE, LOOPBACK, claim_port
 from streams.local.reaper import Reaper
 from streams.local.registry import LocalRegistry
-from streams.local.roles import Endpoints, Roles, environment_or, system_roles
+from streams.local.roles import Endpoints, Roles, system_roles
 from streams.local.system import System
+from streams.settings import UpSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ def up(options: UpOptions, make_roles: MakeRoles | None = None) -> int:
 
 
 def _up(options: UpOptions, make_roles: MakeRoles, console: Console) -> int:
-    data_dir = options.data_dir.resolve()
+    data_dir, settings = options.data_dir.resolve(), _settings(console)
     with hold_data_dir(data_dir, console) as lock_fd:
-        plan = make_plan(options, data_dir)
+        plan = make_plan(options, data_dir, settings)
         _describe_plan(plan, data_dir, console)
         roles = make_roles(options, plan, data_dir)
         reaper = Reaper(inherited_fds=(lock_fd,))
@@ -81,44 +83,62 @@ def _up(options: UpOptions, make_roles: MakeRoles, console: Console) -> int:
 
 def plan_roles(options: UpOptions, plan: Plan, data_dir: Path) -> Roles:
     """The roles of the real system, for this plan."""
-    return system_roles(plan.endpoints, data_dir, local_kafka=plan.kafka is not None, demo=options.demo)
+    return system_roles(
+        plan.endpoints,
+        data_dir,
+        local_kafka=plan.kafka is not None,
+        local_registry=plan.registry is not None,
+        demo=options.demo,
+    )
 
 
-def make_plan(options: UpOptions, data_dir: Path) -> Plan:
+def _settings(console: Console) -> UpSettings:
+    """What the environment says. Raises: RefusedError with every fault, before anything is downloaded or started."""
+    try:
+        settings = UpSettings.from_env(os.environ)
+    except SettingsError as error:
+        raise RefusedError(f"these settings are wrong:\n{error}", EXIT_CONFIG) from error
+    for note in settings.notes:
+        console.say(note)
+    return settings
+
+
+def make_plan(options: UpOptions, data_dir: Path, settings: UpSettings) -> Plan:
     """Settle every port, and have Kafka and the registry on disk when they are to run here.
 
     Raises: PortTakenError, DownloadError, DiskError.
     """
-    bootstrap_servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    registry_url = os.environ.get("SCHEMA_REGISTRY_URL")
-    ports = _claim_ports(options, kafka_here=not bootstrap_servers, registry_here=not registry_url)
-    artifacts = None if bootstrap_servers and registry_url else ensure_artifacts()
-    kafka = None if bootstrap_servers else _local_kafka(data_dir, ports["--kafka-port"], artifacts)
-    registry = None if registry_url else _local_registry(data_dir, ports["--registry-port"], artifacts)
+    ports = _claim_ports(options, settings)
+    artifacts = None if settings.has_kafka and settings.has_registry else ensure_artifacts()
+    kafka = None if settings.has_kafka else _local_kafka(data_dir, ports["--kafka-port"], artifacts)
+    registry = None if settings.has_registry else _local_registry(data_dir, ports["--registry-port"], artifacts)
     endpoints = Endpoints(
-        bootstrap_servers=kafka.bootstrap_servers if kafka is not None else bootstrap_servers or "",
-        registry_url=registry.url if registry is not None else registry_url or "",
-        gateway_host=_gateway_host(),
+        bootstrap_servers=settings.kafka.bootstrap_servers if kafka is None else kafka.bootstrap_servers,
+        registry_url=settings.registry.url if registry is None else registry.url,
+        gateway_host=settings.gateway.host,
         gateway_port=ports["--gateway-port"],
+        gateway_ops_host=settings.gateway.ops_host or settings.gateway.host,
         gateway_ops_port=ports["--gateway-ops-port"],
+        streams_ops_host=settings.worker.ops_host,
         streams_ops_port=ports["STREAMS_OPS_PORT"],
-        monitor_host=_monitor_host(),
+        monitor_host=settings.monitor.host,
         monitor_port=ports["--monitor-port"],
     )
     return Plan(endpoints, kafka, registry)
 
 
-def _claim_ports(options: UpOptions, *, kafka_here: bool, registry_here: bool) -> dict[str, int]:
+def _claim_ports(options: UpOptions, settings: UpSettings) -> dict[str, int]:
     """Option -> port number; only what will listen on this machine is claimed."""
+    gateway = settings.gateway
     wanted = {
-        "--gateway-port": (options.gateway_port, _gateway_host()),
-        "--gateway-ops-port": (options.gateway_ops_port, _gateway_host()),
-        "--monitor-port": (options.monitor_port, _monitor_host()),
-        "STREAMS_OPS_PORT": (_streams_ops_port(), LOOPBACK),
+        "--gateway-port": (options.gateway_port, gateway.host),
+        "--gateway-ops-port": (options.gateway_ops_port, gateway.ops_host or gateway.host),
+        "--monitor-port": (options.monitor_port, settings.monitor.host),
+        "STREAMS_OPS_PORT": (settings.streams_ops_port, settings.worker.ops_host),
     }
-    if kafka_here:
+    if not settings.has_kafka:
         wanted["--kafka-port"] = (options.kafka_port, LOOPBACK)
-    if registry_here:
+    if not settings.has_registry:
         wanted["--registry-port"] = (options.registry_port, LOOPBACK)
     _refuse_equal_ports({option: port for option, (port, _) in wanted.items() if port != FREE})
     return {option: claim_port(port, option, host) for option, (port, host) in wanted.items()}
@@ -130,21 +150,6 @@ def _refuse_equal_ports(ports: dict[str, int]) -> None:
         if port in taken:
             raise PortTakenError(f"{taken[port]} and {option} are both {port}: change one of them")
         taken[port] = option
-
-
-def _streams_ops_port() -> int:
-    text = environment_or("STREAMS_OPS_PORT", str(FREE))
-    if not text.isdecimal():
-        raise RefusedError(f"STREAMS_OPS_PORT is {text!r}: set it to a port number, or unset it", EXIT_CONFIG)
-    return int(text)
-
-
-def _gateway_host() -> str:
-    return environment_or("GATEWAY_HOST", LOOPBACK)
-
-
-def _monitor_host() -> str:
-    return environment_or("MONITOR_HOST", LOOPBACK)
 
 
 def _local_kafka(data_dir: Path, port: int, artifacts: Artifacts | None) -> LocalKafka:

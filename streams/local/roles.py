@@ -5,12 +5,13 @@ The names of the settings are the contract's (section 5).
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.connection import KafkaConnection, RegistryConnection, Variables, may_be_in_file
+from schemas.environment import FILE
 from streams.local.ports import LOOPBACK
 from streams.local.probes import http_status
 from streams.local.process import Command
@@ -28,7 +29,9 @@ class Endpoints:
     registry_url: str
     gateway_host: str
     gateway_port: int
+    gateway_ops_host: str
     gateway_ops_port: int
+    streams_ops_host: str
     streams_ops_port: int
     monitor_host: str
     monitor_port: int
@@ -68,51 +71,64 @@ class Roles:
     demo: tuple[Role, ...] = ()
 
 
-def system_roles(endpoints: Endpoints, data_dir: Path, *, local_kafka: bool, demo: bool) -> Roles:
+def system_roles(
+    endpoints: Endpoints, data_dir: Path, *, local_kafka: bool, demo: bool, local_registry: bool = False
+) -> Roles:
     """The real command table."""
     logs = data_dir / "logs"
-    environment = role_environment(endpoints, data_dir, local_kafka=local_kafka)
+    environment = role_environment(endpoints, data_dir, local_kafka=local_kafka, local_registry=local_registry)
 
     def role(name: str, *arguments: str, host: str = LOOPBACK, port: int | None = None) -> Role:
         argv = (sys.executable, "-m", *arguments)
         return Role(name, argv, logs / f"{name}.log", environment, port, probe_host(host), port is None)
 
-    gateway_host, monitor_host = endpoints.gateway_host, endpoints.monitor_host
     return Roles(
         topics=role("topics", "streams", "topics", "apply"),
         serving=(
-            role("gateway", "gateway", "serve", host=gateway_host, port=endpoints.gateway_ops_port),
-            role("worker", "streams", "worker", port=endpoints.streams_ops_port),
-            role("monitor", "streams", "monitor", host=monitor_host, port=endpoints.monitor_port),
+            role("gateway", "gateway", "serve", host=endpoints.gateway_ops_host, port=endpoints.gateway_ops_port),
+            role("worker", "streams", "worker", host=endpoints.streams_ops_host, port=endpoints.streams_ops_port),
+            role("monitor", "streams", "monitor", host=endpoints.monitor_host, port=endpoints.monitor_port),
         ),
         demo=(role("demo", "gateway", "simulate"),) if demo else (),
     )
 
 
-def role_environment(endpoints: Endpoints, data_dir: Path, *, local_kafka: bool) -> dict[str, str]:
+def role_environment(
+    endpoints: Endpoints, data_dir: Path, *, local_kafka: bool, local_registry: bool = False
+) -> dict[str, str]:
     """What is set for every role on top of our own environment.
 
-    A broker of ours speaks plain text, whatever protocol the environment was made for.
+    A broker or a registry of ours takes no credentials, whatever the environment was made for: emptied is unset.
     """
-    return {
-        "PYTHONUNBUFFERED": "1",
-        "KAFKA_BOOTSTRAP_SERVERS": endpoints.bootstrap_servers,
-        "SCHEMA_REGISTRY_URL": endpoints.registry_url,
-        "GATEWAY_HOST": endpoints.gateway_host,
-        "GATEWAY_PORT": str(endpoints.gateway_port),
-        "GATEWAY_OPS_PORT": str(endpoints.gateway_ops_port),
-        "STREAMS_DATA_DIR": str(data_dir / "worker"),
-        "STREAMS_OPS_PORT": str(endpoints.streams_ops_port),
-        "MONITOR_HOST": endpoints.monitor_host,
-        "MONITOR_PORT": str(endpoints.monitor_port),
-    } | ({"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"} if local_kafka else {})
+    unset = _emptied(KafkaConnection, "KAFKA_SASL_", "KAFKA_SSL_") if local_kafka else {}
+    unset |= _emptied(RegistryConnection, "SCHEMA_REGISTRY_") if local_registry else {}
+    protocol = {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"} if local_kafka else {}
+    return (
+        unset
+        | protocol
+        | {
+            "PYTHONUNBUFFERED": "1",
+            "KAFKA_BOOTSTRAP_SERVERS": endpoints.bootstrap_servers,
+            "SCHEMA_REGISTRY_URL": endpoints.registry_url,
+            "GATEWAY_HOST": endpoints.gateway_host,
+            "GATEWAY_PORT": str(endpoints.gateway_port),
+            "GATEWAY_OPS_HOST": endpoints.gateway_ops_host,
+            "GATEWAY_OPS_PORT": str(endpoints.gateway_ops_port),
+            "STREAMS_DATA_DIR": str(data_dir / "worker"),
+            "STREAMS_OPS_HOST": endpoints.streams_ops_host,
+            "STREAMS_OPS_PORT": str(endpoints.streams_ops_port),
+            "MONITOR_HOST": endpoints.monitor_host,
+            "MONITOR_PORT": str(endpoints.monitor_port),
+        }
+    )
+
+
+def _emptied(group: type[Variables], *prefixes: str) -> dict[str, str]:
+    fields = [(name, field) for name, field in group.variables() if name.startswith(prefixes)]
+    in_files = [name + FILE for name, field in fields if may_be_in_file(field)]
+    return dict.fromkeys([*(name for name, _ in fields), *in_files], "")
 
 
 def probe_host(host: str) -> str:
     """Where to ask a server that listens on `host`: an address to listen on need not be one to connect to."""
     return LOOPBACK if host in ANY_ADDRESS else host
-
-
-def environment_or(name: str, default: str) -> str:
-    """An empty variable is an unset one."""
-    return os.environ.get(name) or default

@@ -68,7 +68,7 @@ def serve(settings: MonitorSettings) -> int:
     """Serve until SIGTERM or Ctrl-C, then stop within seconds; the process's exit code."""
     try:
         with listen(settings.host, settings.port, "MONITOR_HOST", "MONITOR_PORT") as bound:
-            log.info("monitor.listening", port=bound.getsockname()[1], settings=repr(settings))
+            log.info("monitor.listening", port=bound.getsockname()[1], settings=settings.shown(), notes=settings.notes)
             return _serve_on(bound, settings)
     except PortError as error:
         log.critical("monitor.refused", reason=str(error), exit_code=exits.PORT_TAKEN)
@@ -101,20 +101,11 @@ def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
     pass
 
 
-def _check_certificates(settings: MonitorSettings) -> None:
-    """Raises SettingsError for files that TLS cannot use: no retry would mend them."""
-    try:
-        settings.kafka.client_arguments()
-    except OSError as error:  # ssl.SSLError is one
-        raise SettingsError([f"KAFKA_SSL_*: a certificate or key cannot be used: {type(error).__name__}"]) from error
-
-
 def main() -> int:
     """`python -m streams monitor`: settings from the environment, then serve. 78 when the settings are refused."""
     configure_logging(quiet=("aiokafka",))
     try:
         settings = MonitorSettings.from_env(os.environ)
-        _check_certificates(settings)
     except SettingsError as error:
         for fault in error.faults:
             sys.stderr.write(f"monitor: {fault}\n")

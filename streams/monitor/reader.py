@@ -34,7 +34,7 @@ class OutcomeReader:
 
     def __init__(self, settings: MonitorSettings, on_change: Callable[[int], None] = lambda _: None) -> None:
         self._settings = settings
-        self._registry = Registry(settings.registry_url)
+        self._registry = Registry(settings.registry)
         self._on_change = on_change
         self._store = OutcomeStore()
         self._is_caught_up = False

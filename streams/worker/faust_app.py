@@ -41,7 +41,7 @@ def build_faust_app(settings: WorkerSettings) -> Any:
         broker_heartbeat_interval=SESSION_TIMEOUT_S / 5,
         broker_commit_interval=COMMIT_INTERVAL_S,
         broker_max_poll_records=MAX_POLL_RECORDS,
-        producer_compression_type="zstd",
+        producer_compression_type=settings.kafka.producer_compression,
         producer_linger=0.005,
         producer_max_batch_size=BATCH_BYTES,
     )
@@ -59,12 +59,13 @@ def instance_id(data_dir: Path) -> str:
 
 
 def _credentials(kafka: KafkaSettings) -> Any:
-    context = kafka.ssl_context() if kafka.security_protocol.endswith("SSL") else None
-    if kafka.security_protocol.startswith("SASL"):
+    context = kafka.ssl_context() if kafka.uses_tls else None
+    if kafka.uses_sasl:
+        arguments = kafka.client_arguments()
         return faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password,
-            mechanism=kafka.sasl_mechanism,
+            username=arguments["sasl_plain_username"],
+            password=arguments["sasl_plain_password"],
+            mechanism=arguments["sasl_mechanism"],
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context else None

@@ -46,6 +46,7 @@ def main(environ: Mapping[str, str]) -> int:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         settings = WorkerSettings.from_env(environ)
+        log.info("worker.starting", settings=settings.shown(), notes=settings.notes)
         with only_worker_of(settings.data_dir):
             uvloop.run(_run(settings))
     except StreamsError as error:
@@ -84,7 +85,7 @@ async def _run(settings: WorkerSettings) -> None:
         listen(settings.ops_host, settings.ops_port, "STREAMS_OPS_HOST", "STREAMS_OPS_PORT") as bound,
         OpsServer(create_ops_app(state, metrics.registry), bound),
     ):
-        registry, stop = Registry(settings.registry_url), _stop_event()
+        registry, stop = Registry(settings.registry), _stop_event()
         try:
             partitions = await _unless_stopped(stop, _prepare(settings, registry, state))
             if partitions is not None:

@@ -17,20 +17,18 @@ import typer.main
 import yaml
 
 from gateway.__main__ import app as gateway_cli
-from gateway.settings import ENVIRONMENT_NAMES as GATEWAY_NAMES
-from gateway.settings import GatewaySettings
+from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
+from schemas.settings import Settings
 from streams.__main__ import app as streams_cli
 from streams.monitor.lag import LagSnapshot
 from streams.monitor.metrics import lag_families
-from streams.monitor.settings import NAMES as MONITOR_NAMES
 from streams.monitor.settings import MonitorSettings
-from streams.settings import STREAMS_NAMES, TopicSettings, WorkerSettings
+from streams.settings import TopicSettings, WorkerSettings
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ROLES = ("topics", "gateway", "worker", "monitor")
-SHARED_NAMES = {"KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"}
 
 PINNED = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+[A-Za-z0-9.-]*")
 DURATION = {"type": "string", "pattern": r"^(\d+(ms|s|m|h))+$"}
@@ -140,29 +138,24 @@ def test_the_roles_share_one_image_that_installs_what_is_here(role: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("role", "names"),
-    [
-        ("topics", SHARED_NAMES | STREAMS_NAMES),
-        ("gateway", GATEWAY_NAMES),
-        ("worker", SHARED_NAMES | STREAMS_NAMES | {"AIRUDDER_ACCOUNT_TIMEZONE"}),
-        ("monitor", SHARED_NAMES | STREAMS_NAMES | MONITOR_NAMES),
-    ],
+    ("role", "settings"),
+    [("topics", TopicSettings), ("gateway", GatewaySettings), ("worker", WorkerSettings), ("monitor", MonitorSettings)],
 )
-def test_a_role_is_given_only_settings_that_its_code_reads(role: str, names: frozenset[str]) -> None:
-    assert set(SERVICES[role]["environment"]) - names == set()
+def test_a_role_is_given_only_settings_that_its_code_reads(role: str, settings: type[Settings]) -> None:
+    assert set(SERVICES[role]["environment"]) - {name for name, _ in settings.variables()} == set()
 
 
 def test_the_roles_accept_their_settings() -> None:
-    gateway = GatewaySettings.from_env(environment("gateway"), needs_kafka=True)
+    gateway = GatewaySettings.from_env(environment("gateway"), required=NEEDED_TO_SERVE)
     worker = WorkerSettings.from_env(environment("worker"))
     monitor = MonitorSettings.from_env(environment("monitor"))
-    topics = TopicSettings.from_env(environment("topics"), 1)
+    topics = TopicSettings.from_env(environment("topics"))
 
     assert (gateway.host, gateway.port, gateway.ops_port) == ("0.0.0.0", 8000, 8001)
     assert (monitor.app_id, monitor.window_s) == (worker.app_id, worker.window_s)
     assert {topics.app_id, monitor.app_id} == {worker.app_id}
     assert {str(worker.kafka), str(monitor.kafka)} == {str(topics.kafka)}
-    assert worker.registry_url == monitor.registry_url == gateway.schema_registry_url
+    assert worker.registry == monitor.registry == gateway.registry
 
 
 def test_nobody_starts_with_the_default_signing_key() -> None:

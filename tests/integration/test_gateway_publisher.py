@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka.errors import ProducerFenced
@@ -14,6 +14,7 @@ from gateway.errors import PublishError, RecordTooLargeError
 from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from gateway.publisher import KafkaState, Publisher
+from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.headers import headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
@@ -38,6 +39,14 @@ class Rig(NamedTuple):
     keys: Keys
 
 
+def at(kafka: LocalKafka, registry_url: str) -> dict[str, Any]:
+    """Settings for a gateway there."""
+    return {
+        "kafka": KafkaConnection(bootstrap_servers=kafka.bootstrap_servers),
+        "registry": RegistryConnection(url=registry_url),
+    }
+
+
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     with LocalKafka(tmp_path_factory.mktemp("publisher-kafka")) as kafka:
@@ -56,8 +65,7 @@ async def rig(request: pytest.FixtureRequest, kafka: LocalKafka, registry_url: s
         return [record.key.decode() for record in await records_since(kafka.bootstrap_servers, start)]
 
     configured = settings(
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        schema_registry_url=registry_url,
+        **at(kafka, registry_url),
         publish_timeout_s=DEADLINE_S,
     )
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
@@ -151,7 +159,7 @@ async def test_an_absent_broker_is_a_retriable_error_within_the_deadline_and_pas
 
 
 async def test_the_age_of_the_oldest_record_without_an_answer_is_told(kafka: LocalKafka, registry_url: str) -> None:
-    configured = settings(kafka_bootstrap_servers=kafka.bootstrap_servers, schema_registry_url=registry_url)
+    configured = settings(**at(kafka, registry_url))
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
     await publisher.start()
     try:
@@ -186,7 +194,7 @@ async def test_stopping_is_bounded_without_a_broker_and_may_be_repeated(started:
 
 
 async def test_a_producer_that_kafka_fenced_is_replaced(kafka: LocalKafka, registry_url: str) -> None:
-    configured = settings(kafka_bootstrap_servers=kafka.bootstrap_servers, schema_registry_url=registry_url)
+    configured = settings(**at(kafka, registry_url))
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
     await publisher.start()
     try:

@@ -33,7 +33,7 @@ class Scene:
         name = uuid.uuid4().hex
         self.bootstrap, self.topic, self.group = bootstrap, f"monitor-{name}", f"group-{name}"
         self.tp = TopicPartition(self.topic, 0)
-        self.poller = LagPoller(MonitorSettings(kafka=KafkaSettings(bootstrap), app_id="nobody"))
+        self.poller = LagPoller(MonitorSettings(kafka=KafkaSettings(bootstrap_servers=bootstrap), app_id="nobody"))
 
     async def produce(self, count: int) -> list[int]:
         """`count` records, each acknowledged; their timestamps."""

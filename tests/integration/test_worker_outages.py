@@ -189,7 +189,9 @@ async def test_no_offset_passes_a_record_whose_output_topic_was_deleted(system: 
     assert await committed(system) == before
     assert await end_of(again := system.launch_worker()) == 69
     assert f"topic {CALLS.name} is missing" in again.log.read_text()
-    await apply_topics(TopicSettings(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID, 3, 1))
+    await apply_topics(
+        TopicSettings(kafka=KafkaSettings(bootstrap_servers=system.bootstrap), partitions=3, replication_factor=1)
+    )
 
     await system.start_worker()
     await assert_exact(system, 60)

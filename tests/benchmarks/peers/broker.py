@@ -64,7 +64,9 @@ class Broker:
                 future.result()
         wait_until_true(lambda: not self._topics(), ASK_S, "the old topics are gone")
         kafka = KafkaSettings(bootstrap_servers=self.bootstrap)
-        asyncio.run(apply_topics(TopicSettings(kafka, app_id, self.partitions, 1)))
+        asyncio.run(
+            apply_topics(TopicSettings(kafka=kafka, app_id=app_id, partitions=self.partitions, replication_factor=1))
+        )
         between = [NewTopic(name, self.partitions, 1) for name in (BY_WORKFLOW, BY_SIP_LINE)]
         for future in self._admin.create_topics(between).values():
             future.result()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import ENVIRONMENT_NAMES, GatewaySettings, SettingsError
+from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings, SettingsError
 from gateway.verification import Key
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
@@ -37,7 +37,7 @@ CONTRACT = [
 
 def faults_of(**environ: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        GatewaySettings.from_env({**KAFKA, **environ}, needs_kafka=True)
+        GatewaySettings.from_env({**KAFKA, **environ}, required=NEEDED_TO_SERVE)
     return caught.value.faults
 
 
@@ -84,7 +84,7 @@ def test_several_keys_are_active_at_once_and_secrets_may_hold_colons() -> None:
         ("AIRUDDER_SIGNING_KEYS", "a:x,b", "entry 2 is not id:secret"),
         ("AIRUDDER_SIGNING_KEYS", "a:", "entry 1 is not id:secret"),
         ("AIRUDDER_SIGNING_KEYS", "a:x,a:y", "same id"),
-        ("SCHEMA_REGISTRY_URL", "ftp://r", "pattern"),
+        ("SCHEMA_REGISTRY_URL", "ftp://r", "must start with http"),
         ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "KAFKA_SASL_PASSWORD"),
         ("KAFKA_SSL_CAFILE", "/no/such/file", "no such readable file"),
         ("KAFKA_SSL_CERTFILE", __file__, "both or neither"),
@@ -192,12 +192,14 @@ def test_standard_webhooks_by_name_needs_its_own_kind_of_secret() -> None:
 
 
 def test_kafka_settings_of_other_software_are_left_alone() -> None:
-    assert GatewaySettings.from_env({**KAFKA, "KAFKA_HEAP_OPTS": "-Xmx1g", "STREAMS_APP_ID": "x"}, needs_kafka=True)
+    assert GatewaySettings.from_env(
+        {**KAFKA, "KAFKA_HEAP_OPTS": "-Xmx1g", "STREAMS_APP_ID": "x"}, required=NEEDED_TO_SERVE
+    )
 
 
 def test_serving_needs_kafka_and_the_registry_and_sending_does_not() -> None:
     with pytest.raises(SettingsError) as caught:
-        GatewaySettings.from_env({}, needs_kafka=True)
+        GatewaySettings.from_env({}, required=NEEDED_TO_SERVE)
 
     assert caught.value.faults == ["KAFKA_BOOTSTRAP_SERVERS: required", "SCHEMA_REGISTRY_URL: required"]
     assert GatewaySettings.from_env({})

@@ -13,7 +13,9 @@ ENDPOINTS = Endpoints(
     registry_url="http://127.0.0.1:8081/apis/ccompat/v7",
     gateway_host="127.0.0.1",
     gateway_port=8000,
+    gateway_ops_host="127.0.0.1",
     gateway_ops_port=8001,
+    streams_ops_host="127.0.0.1",
     streams_ops_port=8002,
     monitor_host="127.0.0.1",
     monitor_port=8080,
@@ -44,8 +46,10 @@ def test_every_role_is_told_the_same_settings_by_the_names_of_the_contract() -> 
         "SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081/apis/ccompat/v7",
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": "8000",
+        "GATEWAY_OPS_HOST": "127.0.0.1",
         "GATEWAY_OPS_PORT": "8001",
         "STREAMS_DATA_DIR": str(Path("/data/worker")),
+        "STREAMS_OPS_HOST": "127.0.0.1",
         "STREAMS_OPS_PORT": "8002",
         "MONITOR_HOST": "127.0.0.1",
         "MONITOR_PORT": "8080",
@@ -60,7 +64,7 @@ def test_a_broker_of_ours_is_spoken_to_in_plain_text() -> None:
 
 @pytest.mark.parametrize(("host", "asked"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("10.1.2.3", "10.1.2.3")])
 def test_a_server_on_every_address_is_asked_on_loopback(host: str, asked: str) -> None:
-    roles = system_roles(replace(ENDPOINTS, gateway_host=host), Path("/data"), local_kafka=True, demo=False)
+    roles = system_roles(replace(ENDPOINTS, gateway_ops_host=host), Path("/data"), local_kafka=True, demo=False)
 
     assert probe_host(host) == asked
     assert roles.serving[0].ready_host == asked

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import certifi
 import pytest
+from pydantic import SecretStr
 
+from schemas.connection import RegistryConnection
 from streams.errors import SettingsError
 from streams.monitor import app
 from streams.monitor.settings import MonitorSettings
@@ -24,16 +27,35 @@ def test_every_setting_is_read() -> None:
             "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
             "KAFKA_SASL_USERNAME": "u",
             "KAFKA_SASL_PASSWORD": "p",
-            "KAFKA_SSL_CAFILE": "/ca",
+            "KAFKA_SSL_CAFILE": certifi.where(),
             "SCHEMA_REGISTRY_URL": "https://r/",
             "STREAMS_APP_ID": "mine",
             "STREAMS_WINDOW_S": "60",
-            "STREAMS_GRACE_S": "the worker's business",
+            "MONITOR_GROUPS": "mine-*",
+            "MONITOR_HISTORY_DAYS": "7",
         }
     )
 
-    kafka = KafkaSettings("a:1,b:2", "SASL_SSL", "SCRAM-SHA-512", "u", "p", ssl_cafile="/ca")
-    assert MonitorSettings("0.0.0.0", 9, kafka, "https://r/", "mine", 60) == settings
+    kafka = KafkaSettings(
+        bootstrap_servers="a:1,b:2",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username="u",
+        sasl_password=SecretStr("p"),
+        ssl_cafile=certifi.where(),
+    )
+    registry = RegistryConnection(url="https://r/")
+    expected = MonitorSettings(
+        kafka=kafka,
+        registry=registry,
+        host="0.0.0.0",
+        port=9,
+        app_id="mine",
+        window_s=60,
+        groups="mine-*",
+        history_days=7,
+    )
+    assert settings == expected
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -51,12 +73,12 @@ def test_all_faults_are_named_at_once() -> None:
             }
         )
 
-    named = {fault.split()[0].split("=")[0] for fault in caught.value.faults}
+    named = {fault.split(":")[0] for fault in caught.value.faults}
     assert named == {
         "MONITOR_PORT",
         "MONITOR_PROT",
         "KAFKA_BOOTSTRAP_SERVERS",
-        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD",
         "KAFKA_SASL_MECHANISM",
         "SCHEMA_REGISTRY_URL",
         "STREAMS_WINDOW_S",
@@ -66,8 +88,8 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_a_repr_hides_every_secret() -> None:
-    kafka = KafkaSettings(sasl_password="hunter2", ssl_password="hunter3")
-    settings = MonitorSettings(kafka=kafka, registry_url="http://user:hunter4@host")
+    kafka = KafkaSettings(sasl_password=SecretStr("hunter2"), ssl_password=SecretStr("hunter3"))
+    settings = MonitorSettings(kafka=kafka, registry=RegistryConnection(url="http://user:hunter4@host"))
 
     assert "hunter" not in repr(settings)
 

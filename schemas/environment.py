@@ -1,0 +1,149 @@
+"""What an environment says, by one rule for all roles: which variables are settings, which slips, which neither.
+
+- Empty and blank count as unset; surrounding blanks are dropped, but not those of a password.
+- NAME_FILE gives a password or a user as the one line of a file.
+- A name under PREFIXES that nobody reads is a fault; so is one under KAFKA_ that looks like one of ours, and one of
+  ours in small letters (gateway_port). Other software's KAFKA_ variables are left alone.
+- What Kubernetes and Docker make of a service's name (GATEWAY_PORT=tcp://10.96.0.1:8000) is no setting and no fault.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PREFIXES: Final = ("AIRUDDER_", "GATEWAY_", "STREAMS_", "MONITOR_", "SCHEMA_REGISTRY_")
+KAFKA: Final = "KAFKA_"
+FILE: Final = "_FILE"
+MAX_SECRET_BYTES: Final = 64 * 1024
+
+# Without this one a public key would be in force: emptied, it is a fault.
+NEVER_EMPTY: Final = "AIRUDDER_SIGNING_KEYS"
+
+# Families under KAFKA_ in which every name is taken for one of ours, but for those that a broker's image knows.
+_OUR_FAMILIES: Final = ("BOOTSTRAP", "SASL_", "SSL_", "SECURITY_", "COMPRESSION")
+_BROKERS_OWN: Final = re.compile(
+    r"SASL_(ENABLED_MECHANISMS|JAAS_CONFIG|KERBEROS_\w+|LOGIN_\w+|CLIENT_CALLBACK_\w+|SERVER_\w+|OAUTHBEARER_\w+"
+    r"|MECHANISM_(INTER_BROKER|CONTROLLER)_PROTOCOL)"
+    r"|SSL_(KEYSTORE_\w+|TRUSTSTORE_\w+|KEY_(PASSWORD|CREDENTIALS)|CLIENT_AUTH|PROTOCOL|PROVIDER|CIPHER_SUITES"
+    r"|ENABLED_PROTOCOLS|ENDPOINT_\w+|ENGINE_\w+|KEYMANAGER_\w+|TRUSTMANAGER_\w+|SECURE_RANDOM_\w+|PRINCIPAL_\w+"
+    r"|ALLOW_\w+)"
+    r"|SECURITY_(INTER_BROKER_PROTOCOL|PROVIDERS)"
+    r"|COMPRESSION_(GZIP|LZ4|ZSTD)_LEVEL"
+)
+_CLOSE: Final = 0.8  # KAFKA_BOOTSRAP_SERVERS is as close as 0.97, KAFKA_LISTENERS not at all
+
+_MADE: Final = re.compile(
+    r"(?P<service>.+?)_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?)"
+)
+_MADE_URL: Final = re.compile(r"(tcp|udp|sctp)://\S+", re.IGNORECASE)
+_LINK_NAME: Final = re.compile(r"/[\w.-]+/[\w.-]+")
+
+
+class Given(NamedTuple):
+    """What was read: values by the names of the settings, what is wrong, and what was passed over."""
+
+    values: dict[str, str]
+    faults: list[str]
+    faulty: frozenset[str]
+    passed_over: tuple[str, ...]
+
+
+class _FaultyValueError(Exception):
+    """A value that cannot be taken; the message says why, without it."""
+
+
+def read(environ: Mapping[str, str], names: Collection[str], in_files: Collection[str]) -> Given:
+    """The settings in an environment.
+
+    names: every setting of every role. in_files: those of them that NAME_FILE may give, secrets above all.
+    """
+    values, wrong = {}, {}
+    made = {name for name in environ if is_made_of_a_service(name, environ)}
+    for name in sorted(environ.keys() - made):
+        try:
+            if name in names:
+                values[name] = _value(environ[name], is_exact=name in in_files)
+            elif name.endswith(FILE) and name.removesuffix(FILE) in in_files:
+                values[name] = _value(environ[name])
+            elif environ[name].strip() and is_slip(name, names):
+                raise _FaultyValueError(_unknown(name, names, in_files))
+        except _FaultyValueError as fault:
+            wrong[name] = str(fault)
+    given = {name: value for name, value in values.items() if value or _is_needed(name, values)}
+    for name in in_files:
+        if path := given.pop(name + FILE, None):
+            try:
+                given[name] = _secret(Path(path), is_given_twice=name in given)
+            except _FaultyValueError as fault:
+                wrong[name + FILE] = str(fault)
+    faulty = {*wrong, *(name.removesuffix(FILE) for name in wrong)}
+    faults = [f"{_printable(name)}: {fault}" for name, fault in wrong.items()]
+    return Given(given, faults, frozenset(faulty), tuple(n for n in sorted(made) if n.startswith(PREFIXES)))
+
+
+def is_made_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
+    """True for what Kubernetes, or a link of Docker, makes of a service's name."""
+    value = environ[name]
+    _, _, rest = name.rpartition("_")
+    if _MADE.fullmatch(name) or (rest == "PORT" and _MADE_URL.fullmatch(value.strip())):
+        return True
+    if rest == "NAME":
+        return bool(_LINK_NAME.fullmatch(value))
+    link, mark, _ = name.partition("_ENV_")
+    return bool(mark) and bool(_LINK_NAME.fullmatch(environ.get(link + "_NAME", "")))
+
+
+def is_slip(name: str, names: Collection[str]) -> bool:
+    """True for a name that is none of ours but was meant to be."""
+    if name.startswith(PREFIXES) or name.upper() in names:
+        return True
+    if not name.startswith(KAFKA) or _BROKERS_OWN.fullmatch(rest := name.removeprefix(KAFKA)):
+        return False
+    ours = [known.removeprefix(KAFKA) for known in names if known.startswith(KAFKA)]
+    return rest.startswith(_OUR_FAMILIES) or bool(difflib.get_close_matches(rest, ours, 1, _CLOSE))
+
+
+def _unknown(name: str, names: Iterable[str], in_files: Iterable[str]) -> str:
+    known = sorted({*names, *(secret + FILE for secret in in_files)})
+    letters = {other.replace("_", ""): other for other in known}  # KAFKA_SSL_CA_FILE is KAFKA_SSL_CAFILE
+    same = letters.get(name.upper().replace("_", ""))
+    [*meant] = [same] if same else difflib.get_close_matches(name.upper(), known, 1)
+    return "unknown setting" + (f"; did you mean {meant[0]}?" if meant else "")
+
+
+def _value(text: str, *, is_exact: bool = False) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _FaultyValueError("is not UTF-8") from None
+    return text if is_exact and text.strip() else text.strip()
+
+
+def _is_needed(name: str, values: Mapping[str, str]) -> bool:
+    return name == NEVER_EMPTY and not values.get(name + FILE)
+
+
+def _secret(path: Path, *, is_given_twice: bool) -> str:
+    """The one line of a file, without its end. Raises: _FaultyValueError."""
+    if is_given_twice:
+        raise _FaultyValueError("the same is given without _FILE: set one of them")
+    try:
+        if path.exists() and not path.is_file():
+            raise _FaultyValueError("is not a file")
+        with path.open("rb") as file:
+            text = file.read(MAX_SECRET_BYTES + 1).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None)
+        raise _FaultyValueError(why or "cannot be read") from None
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line.strip():
+        raise _FaultyValueError("is empty")
+    if "\n" in line or len(text) > MAX_SECRET_BYTES:
+        raise _FaultyValueError("has more than one line")
+    return line
+
+
+def _printable(name: str) -> str:
+    return name.encode("ascii", "backslashreplace").decode()
