@@ -42,8 +42,8 @@ class Gateway:
 
     def notes(self) -> list[str]:
         """What an operator should know although callbacks are accepted."""
-        state = self.publisher.spool_state()
-        return [*(state.notes if state else ()), *self.reception.deviations.notes(time.monotonic())]
+        kafka, spool = self.publisher.kafka_state(), self.publisher.spool_state()
+        return [*kafka.notes, *(spool.notes if spool else ()), *self.reception.deviations.notes(time.monotonic())]
 
     def _use_keys(self, is_loaded: bool) -> None:
         self.metrics.key_loads.labels("loaded" if is_loaded else "refused").inc()

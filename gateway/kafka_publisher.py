@@ -21,12 +21,11 @@ from gateway.deadlines import Deadlines
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.limits import TokenBucket
 from gateway.publisher import KafkaState, Position
+from gateway.schema_ids import SchemaIds
 from gateway.settings import GatewaySettings
 from gateway.spool import SpoolState
-from schemas.errors import SchemaError
 from schemas.headers import Headers
 from schemas.records import Record
-from schemas.registry import Registry
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
 LINGER_MS = 2
@@ -52,9 +51,8 @@ class KafkaPublisher:
         self._topics = topics
         self._deadlines = Deadlines(settings.publish_timeout_s)
         self._producer: AIOKafkaProducer | None = None
-        self._registry: Registry | None = None
+        self._schemas: SchemaIds | None = None
         self._kafka_fault = "Kafka: not connected yet"
-        self._schema_fault = "schema registry: schemas not registered yet"
         self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
         self._doubtful_until = 0.0
@@ -67,8 +65,8 @@ class KafkaPublisher:
         self._endless: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
-        self._registry = Registry(self._settings.registry)
-        self._endless = [self._spawn(self._register_schemas(self._registry)), self._spawn(self._supervise())]
+        self._schemas = SchemaIds(self._settings.registry, self._topics)
+        self._endless = [self._spawn(self._schemas.keep()), self._spawn(self._supervise())]
 
     async def stop(self) -> None:
         self._kafka_fault = "Kafka: stopped"
@@ -76,34 +74,37 @@ class KafkaPublisher:
             endless.cancel()
         while self._tasks:  # the supervisor's last act is to have its producer closed
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._registry is not None:
-            await self._registry.aclose()
+        if self._schemas is not None:
+            await self._schemas.aclose()
 
     def admit(self) -> None:
         """While nothing is acknowledged EXAMINED_PER_S go on, which also tell when it is again; the rest is refused."""
-        faults = self.faults()
-        if not faults:
+        if not self.faults():
             return
         if self._examined.wait_s(time.monotonic()) > 0:
-            raise PublishError("; ".join(faults))
+            raise PublishError("nothing can be stored now")
         self._examined.take()
 
     def faults(self) -> list[str]:
         unacknowledged = self._doubt_reason if self._is_unacknowledged() else ""
-        return [fault for fault in (self._kafka_fault or unacknowledged, self._schema_fault) if fault]
+        schema_fault = self._schemas.fault() if self._schemas else ""
+        return [fault for fault in (self._kafka_fault or unacknowledged, schema_fault) if fault]
 
     def kafka_state(self) -> KafkaState:
         oldest = next(iter(self._unacknowledged.values()), None)
-        return KafkaState(not self._kafka_fault, 0.0 if oldest is None else time.monotonic() - oldest)
+        note = self._schemas.note() if self._schemas else ""
+        return KafkaState(
+            not self._kafka_fault, 0.0 if oldest is None else time.monotonic() - oldest, (note,) if note else ()
+        )
 
     def spool_state(self) -> SpoolState | None:
         return None
 
     async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
-        producer, registry = self._producer, self._registry
-        if producer is None or registry is None or self._schema_fault:
-            raise PublishError("; ".join(self.faults()))
-        value, batch_bytes, started = registry.encode(topic, record), self._batch_bytes, time.monotonic()
+        producer, schemas = self._producer, self._schemas
+        if producer is None or schemas is None:
+            raise PublishError("Kafka is away")
+        value, batch_bytes, started = schemas.encode(topic, record), self._batch_bytes, time.monotonic()
         sent: asyncio.Future[Any] | None = None
         try:
             with self._deadlines.one():
@@ -157,34 +158,32 @@ class KafkaPublisher:
             self._batch_bytes = max(1, refused_bytes // 4)
             log.error("kafka.batch_too_large", batch_bytes=refused_bytes, next_batch_bytes=self._batch_bytes)
 
-    async def _register_schemas(self, registry: Registry) -> None:
-        while self._schema_fault:
+    async def _supervise(self) -> None:
+        """Keep a working producer, for as long as the process lives, whatever goes wrong."""
+        while True:
             try:
-                await registry.register(self._topics)
-                self._schema_fault = ""
-                log.info("schemas.registered", topics=[topic.name for topic in self._topics])
-            except SchemaError as error:
-                self._schema_fault = f"schema registry: {error}"
-                log.warning("schemas.not_registered", reason=str(error))
+                await self._connect_and_watch()
+            except Exception as error:
+                self._kafka_fault = f"Kafka: unexpected trouble, {type(error).__name__}"
+                log.error("kafka.supervision_failed", exc_info=error)
                 await asyncio.sleep(RETRY_INTERVAL_S)
 
-    async def _supervise(self) -> None:
-        """Keep a working producer: connect, watch, replace, for as long as the process lives."""
-        while True:
-            producer = await self._connect()
-            if producer is None:
-                await asyncio.sleep(RETRY_INTERVAL_S)
-                continue
-            self._producer, self._kafka_fault = producer, ""
-            for unanswered in (self._overdue, self._unacknowledged):
-                unanswered.clear()  # they were the producer's before: this one will not tell
-            log.info("kafka.connected")
-            try:
-                self._kafka_fault = await self._watch(producer)
-            finally:
-                self._producer = None
-                self._spawn(_close(producer))
-            log.error("kafka.lost", reason=self._kafka_fault)
+    async def _connect_and_watch(self) -> None:
+        """Use one producer from its start until it has to be replaced."""
+        producer = await self._connect()
+        if producer is None:
+            await asyncio.sleep(RETRY_INTERVAL_S)
+            return
+        self._producer, self._kafka_fault = producer, ""
+        for unanswered in (self._overdue, self._unacknowledged):
+            unanswered.clear()  # they were the producer's before: this one will not tell
+        log.info("kafka.connected")
+        try:
+            self._kafka_fault = await self._watch(producer)
+        finally:
+            self._producer = None
+            self._spawn(_close(producer))
+        log.error("kafka.lost", reason=self._kafka_fault)
 
     async def _connect(self) -> AIOKafkaProducer | None:
         """A started producer that sees our topics, or None with the reason in `faults()`."""

@@ -18,10 +18,14 @@ class Position(NamedTuple):
 
 
 class KafkaState(NamedTuple):
-    """How Kafka does. `unacknowledged_s`: age of the oldest record given to the producer and not answered for."""
+    """How Kafka does. `unacknowledged_s`: age of the oldest record given to the producer and not answered for.
+
+    notes: what an operator should know although callbacks are accepted.
+    """
 
     is_up: bool
     unacknowledged_s: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 class Publisher(Protocol):

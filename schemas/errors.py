@@ -5,7 +5,9 @@ SchemaError
 +-- DecodeError              permanent: these bytes are not a record of ours
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
 +-- RegistryError            the registry refused: an incompatible schema, a bad request
-    +-- RegistryUnavailableError   retriable: the registry did not answer
+    +-- MissingSchemaError         it does not have our schema: `streams topics apply` registers it
+    +-- RegistryReplacedError      an id that we write under is not our schema's any more
+    +-- RegistryUnavailableError   retriable: the registry did not answer, or nothing that can be understood
 """
 
 from collections.abc import Sequence
@@ -45,6 +47,18 @@ class RegistryError(SchemaError):
     """The registry refused, for instance an incompatible schema."""
 
     code = "registry_refused"
+
+
+class MissingSchemaError(RegistryError):
+    """The registry does not have the schemas of some topics."""
+
+    code = "schema_missing"
+
+
+class RegistryReplacedError(RegistryError):
+    """The registry is not the one that gave us our ids: it came back empty, or another one took its place."""
+
+    code = "registry_replaced"
 
 
 class RegistryUnavailableError(RegistryError):

@@ -1,12 +1,13 @@
-"""Schema ids from a Confluent-compatible registry: ours are registered at start, others' are looked up once.
+"""Schema ids from a Confluent-compatible registry: `topics apply` registers our schemas, roles look their ids up.
 
-Everything learnt is kept for the life of the process: an id never changes its meaning. So a registry that goes away
-after the start stops nobody who sees only known ids.
+Everything learnt is kept: an id never changes its meaning, as long as the registry is the same. So a registry that
+goes away after the start stops nobody who sees only known ids. Whether it is the same, `check` asks now and then.
 """
 
-from collections.abc import Awaitable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx2
 from confluent_kafka.schema_registry import (
@@ -20,14 +21,27 @@ from fastavro.types import Schema as AvroSchema
 
 from schemas import codec
 from schemas.connection import RegistryConnection
-from schemas.errors import DecodeError, RegistryError, RegistryUnavailableError, UnknownSchemaError
+from schemas.errors import (
+    DecodeError,
+    MissingSchemaError,
+    RegistryError,
+    RegistryReplacedError,
+    RegistryUnavailableError,
+    UnknownSchemaError,
+)
 from schemas.records import Record
 from schemas.topics import Topic
 
 REQUEST_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S: Final = 20.0  # with all retries; the client's own bounds each read, and an answer may trickle
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+APPLY: Final = "run `python -m streams topics apply`"
 _RETRIES = 2
+_MAX_ID: Final = 2**32 - 1
 _NOT_FOUND = 404
-_SERVER_ERROR = 500
+_NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own; a page that is not there has none of them
+_CAN_PASS: Final = (408, 429)
+_REFUSED: Final = range(400, 500)
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -36,7 +50,7 @@ T = TypeVar("T")
 class Registry:
     """Encodes and decodes records under the registry's ids. One per process and event loop.
 
-    Call `register` once before `encode`. Safe to call again: the registry answers the same ids.
+    Call `look_up` (or `register`) before `encode`. Safe to call again.
     """
 
     def __init__(self, connection: RegistryConnection | str) -> None:
@@ -44,25 +58,69 @@ class Registry:
         where = RegistryConnection(url=connection) if isinstance(connection, str) else connection
         bounds = {"timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
         self._client = AsyncSchemaRegistryClient({**where.client_arguments(), **bounds})
+        self._client._rest_client.session.event_hooks = {"response": [_bound]}
         self._ids: dict[str, int] = {}
         self._writers: dict[int, AvroSchema] = {}
 
     async def register(self, topics: Iterable[Topic]) -> None:
-        """Register our schema under each topic's subject, and hold output topics to FULL_TRANSITIVE.
+        """Hold each subject to its rule, then register our schema under it, in the order given: ids are then the same
+        in every installation. A refusal does not stop the others.
 
-        Raises: RegistryError when it is incompatible with what is there, RegistryUnavailableError without an answer.
+        Raises: RegistryError naming every subject that was refused, RegistryUnavailableError without an answer.
         """
-        for topic in topics:
-            text = codec.schema_text(topic.record)
-            schema_id = await self._ask(self._client.register_schema(topic.subject, Schema(text, "AVRO")))
-            if topic.is_output:
-                await self._hold_to_full_transitive(topic.subject)
-            self._ids[topic.name] = schema_id
-            self._writers[schema_id] = codec.parsed_schema(topic.record)
+        await self._each(topics, self._register, RegistryError)
+
+    async def look_up(self, topics: Iterable[Topic]) -> None:
+        """Learn the ids of our schemas. One that is missing does not stop the others: see `has`.
+
+        Raises: MissingSchemaError naming every subject, RegistryUnavailableError without an answer.
+        """
+        await self._each([topic for topic in topics if not self.has(topic)], self._learn_own, MissingSchemaError)
+
+    def has(self, topic: Topic) -> bool:
+        """Whether records of the topic can be encoded."""
+        return topic.name in self._ids
+
+    async def check(self, topic: Topic) -> None:
+        """Ask whether our schema still has the id that we write under; one that has not is forgotten.
+
+        Raises: RegistryReplacedError, RegistryUnavailableError.
+        """
+        known = self._ids[topic.name]
+        try:
+            found = str(await self._id_of(topic))
+        except MissingSchemaError:
+            found = "none"
+        if found != str(known):
+            self._ids.clear()
+            self._writers.clear()
+            raise RegistryReplacedError(
+                f"schema registry: the schema of {topic.subject} had id {known} and now has {found}. The registry was "
+                f"replaced, or came back without its data: restore it together with Kafka, or {APPLY}; records "
+                "written before may not be readable any more"
+            )
+
+    async def foreign_versions(self, topic: Topic) -> list[str]:
+        """What is wrong with the versions of the topic's subject: a line for each that ours is not compatible with.
+
+        Raises: RegistryError, MissingSchemaError when ours is not there.
+        """
+        ours = (await self._own(topic)).version
+        faults = []
+        for version in await self._ask(self._client.get_versions(topic.subject)):
+            if version != ours and not await self._is_compatible(topic, version):
+                faults.append(
+                    f"subject {topic.subject} has a foreign schema, version {version}, that ours (version {ours}) is "
+                    "not compatible with: nothing can be registered after it; delete that version"
+                )
+        return faults
 
     def encode(self, topic: Topic, record: Record) -> bytes:
-        """The record's wire bytes for this topic. Raises KeyError when the topic was not registered."""
-        return codec.encode(self._ids[topic.name], record)
+        """The record's wire bytes for this topic. Raises: MissingSchemaError when its id is not known."""
+        schema_id = self._ids.get(topic.name)
+        if schema_id is None:
+            raise MissingSchemaError(f"the schema of {topic.subject} has no id")
+        return codec.encode(schema_id, record)
 
     async def decode(self, data: bytes, record: type[R]) -> R:
         """The record in wire bytes, whichever schema wrote them; asks the registry for an id not seen before.
@@ -73,7 +131,7 @@ class Registry:
         schema_id = codec.schema_id_of(data)
         writer = self._writers.get(schema_id)
         if writer is None:
-            writer = await self._look_up(schema_id)
+            writer = await self._writer_of(schema_id)
         return codec.decode(data, writer, record)
 
     def is_known(self, data: bytes) -> bool:
@@ -89,47 +147,139 @@ class Registry:
         Raises: RegistryUnavailableError.
         """
         with suppress(UnknownSchemaError):
-            await self._look_up(codec.schema_id_of(data))
+            await self._writer_of(codec.schema_id_of(data))
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
         await self._client.aclose()
 
+    @staticmethod
+    async def _each(topics: Iterable[Topic], one: Any, kind: type[RegistryError]) -> None:
+        faults = []
+        for topic in topics:
+            try:
+                await one(topic)
+            except RegistryUnavailableError:
+                raise
+            except RegistryError as error:
+                faults.append(str(error))
+        if faults:
+            raise kind("\n".join(faults))
+
+    async def _register(self, topic: Topic) -> None:
+        if topic.is_output:
+            await self._hold_to_full_transitive(topic.subject)
+        try:
+            registered = await self._ask(self._client.register_schema_full_response(topic.subject, _schema_of(topic)))
+        except RegistryUnavailableError:
+            raise
+        except RegistryError as error:
+            raise RegistryError(
+                f"subject {topic.subject}: {error}; a version there is not ours: see it at "
+                f"/subjects/{topic.subject}/versions, delete it, and {APPLY}"
+            ) from error
+        self._keep(topic, _checked_id(registered.schema_id))
+
+    async def _learn_own(self, topic: Topic) -> None:
+        self._keep(topic, await self._id_of(topic))
+
+    def _keep(self, topic: Topic, schema_id: int) -> None:
+        self._ids[topic.name] = schema_id
+        self._writers[schema_id] = codec.parsed_schema(topic.record)
+
+    async def _id_of(self, topic: Topic) -> int:
+        return _checked_id((await self._own(topic)).schema_id)
+
+    async def _own(self, topic: Topic) -> Any:
+        try:
+            return await self._ask(self._client.lookup_schema(topic.subject, _schema_of(topic)))
+        except UnknownSchemaError as error:
+            raise MissingSchemaError(f"subject {topic.subject} does not have this release's schema: {APPLY}") from error
+
+    async def _is_compatible(self, topic: Topic, version: int) -> bool:
+        return bool(await self._ask(self._client.test_compatibility(topic.subject, _schema_of(topic), version)))
+
     async def _hold_to_full_transitive(self, subject: str) -> None:
-        """Set the subject's compatibility. Roles that start together do so at once, and the registry refuses one."""
+        """Set the subject's compatibility. Two that apply at once may be refused."""
         wanted = ConfigCompatibilityLevel.FULL_TRANSITIVE
         try:
             await self._ask(self._client.set_config(subject, ServerConfig(compatibility=wanted)))
         except RegistryUnavailableError:
             raise
-        except RegistryError:
+        except (RegistryError, UnknownSchemaError):
             config = await self._ask(self._client.get_config(subject))
             if wanted not in (config.compatibility, config.compatibility_level):
                 raise
 
-    async def _look_up(self, schema_id: int) -> AvroSchema:
-        schema = await self._ask(self._client.get_schema(schema_id))
+    async def _writer_of(self, schema_id: int) -> AvroSchema:
+        """The schema of an id. Only the registry's own word that it has none is final: whatever else can pass."""
         try:
-            writer = codec.parse(schema.schema_str or "")
-        except Exception as error:  # JSON and fastavro errors alike: a schema of another kind, such as Protobuf
+            schema = await self._ask(self._client.get_schema(schema_id))
+        except RegistryError as error:
+            raise RegistryUnavailableError(str(error)) from error
+        if schema.schema_type not in (None, "AVRO"):
+            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema")
+        if not isinstance(schema.schema_str, str) or not schema.schema_str:
+            raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
+        try:
+            writer = codec.parse(schema.schema_str)
+        except Exception as error:  # JSON and fastavro errors alike
             raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
         self._writers[schema_id] = writer
         return writer
 
     async def _ask(self, request: Awaitable[T]) -> T:
+        await self._client.clear_caches()  # type: ignore[no-untyped-call]  # it keeps nonsense as well
         try:
-            return await request
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await request
         except SchemaRegistryError as error:
             raise _translate(error) from error
         except (httpx2.HTTPError, OSError) as error:
             raise RegistryUnavailableError(f"the schema registry did not answer: {type(error).__name__}") from error
+        except Exception as error:  # an answer that is no registry's makes the client raise whatever it stumbles over
+            raise RegistryUnavailableError(
+                f"what answers at SCHEMA_REGISTRY_URL is no schema registry: {type(error).__name__}"
+            ) from error
+
+
+def _schema_of(topic: Topic) -> Schema:
+    return Schema(codec.schema_text(topic.record), "AVRO")
+
+
+def _checked_id(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_ID:
+        raise RegistryUnavailableError("what answers at SCHEMA_REGISTRY_URL is no schema registry: it gives no id")
+    return value
 
 
 def _translate(error: SchemaRegistryError) -> Exception:
-    """The registry's answer as one of ours: 5xx can pass, 404 never does for an id, the rest is a refusal."""
+    """The registry's answer as one of ours: its own 404 is final, a refusal is one, the rest can pass."""
     status = error.http_status_code
-    if status >= _SERVER_ERROR or status < 0:
-        return RegistryUnavailableError(f"the schema registry has trouble: {status}")
-    if status == _NOT_FOUND:
+    if status == _NOT_FOUND and error.error_code in _NOT_FOUND_CODES:
         return UnknownSchemaError("the schema registry does not know this id")
-    return RegistryError(f"the schema registry refused: {status} {error.error_message}")
+    if status in _REFUSED and status not in (_NOT_FOUND, *_CAN_PASS):
+        return RegistryError(f"the schema registry refused: {status} {error.error_message}")
+    return RegistryUnavailableError(f"the schema registry has trouble: {status}")
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    """A response's body up to MAX_ANSWER_BYTES."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_ANSWER_BYTES
+        async for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0:
+                raise httpx2.ReadError(f"over {MAX_ANSWER_BYTES} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: Any) -> None:
+    response.stream = _BoundedStream(response.stream)

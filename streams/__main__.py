@@ -152,32 +152,38 @@ def dead_letters_replay(
 
 @topics.command("apply")
 def topics_apply() -> None:
-    """Create the topics that are missing, and check those that are there. Safe to call again.
+    """Create the topics that are missing, check those that are there, and register every schema. Safe to call again.
 
     STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (up to three) count for new topics only.
     """
     from streams.admin import apply_topics
+    from streams.schemas_apply import apply_schemas
     from streams.settings import TopicSettings
 
-    def run() -> Awaitable[list[str]]:
-        return apply_topics(TopicSettings.from_env(os.environ))
+    async def run() -> tuple[list[str], int]:
+        settings = TopicSettings.from_env(os.environ)
+        return await apply_topics(settings), await apply_schemas(settings.registry)
 
-    created = _run(run)
+    created, schemas = _run(run)
     print(f"{len(created)} topics created" + "".join(f"\n  {name}" for name in created))
+    print(f"{schemas} schemas registered")
 
 
 @topics.command("check")
 def topics_check() -> None:
-    """Say whether every topic is there and as declared; exit code 69 when not."""
+    """Say whether every topic and schema is there and as declared, with none foreign; exit code 69 when not."""
     from streams.admin import check_topics
+    from streams.schemas_apply import check_schemas
     from streams.settings import TopicSettings
 
-    def run() -> Awaitable[dict[str, int]]:
+    async def run() -> tuple[dict[str, int], int]:
         settings = TopicSettings.from_env(os.environ)
-        return check_topics(settings.kafka, settings.app_id)
+        return await check_topics(settings.kafka, settings.app_id), await check_schemas(settings.registry)
 
-    for name, partitions in sorted(_run(run).items()):
+    found, schemas = _run(run)
+    for name, partitions in sorted(found.items()):
         print(f"{name}: {partitions} partitions")
+    print(f"{schemas} schemas")
 
 
 def _run(start: Callable[[], Awaitable[T]]) -> T:

@@ -7,6 +7,7 @@ StreamsError
 +-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
 +-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
++-- SchemasError             fatal: the registry lacks our schemas, or has others in their place; exit code 69
 +-- BrokerUnavailableError   retriable: Kafka did not answer
 +-- DataDirInUseError        fatal: another process holds the data directory; exit code 4
 +-- DiskError                fatal: the data directory cannot be used; exit code 6
@@ -66,6 +67,13 @@ class TopicsError(StreamsError):
     """Topics that are missing or not as declared; the message names each."""
 
     code = "topics"
+    exit_code = exits.UNAVAILABLE
+
+
+class SchemasError(StreamsError):
+    """The registry lacks our schemas, or has foreign ones beside them; the message names each subject."""
+
+    code = "schemas"
     exit_code = exits.UNAVAILABLE
 
 

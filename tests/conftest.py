@@ -5,6 +5,7 @@ The environment's KAFKA_BOOTSTRAP_SERVERS and SCHEMA_REGISTRY_URL are never used
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
+from streams.schemas_apply import apply_schemas
 
 StartKafka = Callable[[], LocalKafka]
 StartRegistry = Callable[[], LocalRegistry]
@@ -27,8 +29,9 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """SCHEMA_REGISTRY_URL of the session's shared registry: use subjects of your own."""
+    """SCHEMA_REGISTRY_URL of the session's shared registry, with our schemas in it: use subjects of your own."""
     with LocalRegistry(tmp_path_factory.mktemp("registry")) as registry:
+        asyncio.run(apply_schemas(registry.url))
         yield registry.url
 
 

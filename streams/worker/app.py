@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import time
+from itertools import cycle
 from typing import Any, Final
 
 import structlog
@@ -12,6 +13,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import exits
+from schemas.errors import RegistryError, RegistryReplacedError
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,
@@ -19,6 +21,7 @@ from schemas.topics import (
     OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
     SIP_LINE_OUTCOMES,
+    TOPICS,
     WORKFLOW_OUTCOMES,
 )
 from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
@@ -45,6 +48,7 @@ RESTORED_RUNS: Final = 2  # written together on recovery; 1 means something else
 STOP_TIMEOUT_S: Final = 20.0
 SWEEP_INTERVAL_S: Final = 3600.0
 BEAT_S: Final = 0.5
+SCHEMA_CHECK_S: Final = 2.0
 PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
@@ -251,8 +255,8 @@ class Worker:
         self.state.reason_not_ready = "recovering"
         watchdog = Watchdog(self.state, lambda reason: os._exit(EXIT_FAILED))
         watchdog.start()
-        running = (stop.wait(), self._crashed(), self._show_life(), self._notice_pauses(), self._work())
-        waits = [asyncio.create_task(coroutine) for coroutine in running]
+        watched = (self._crashed(), self._show_life(), self._notice_pauses(), self._check_schema_ids())
+        waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), *watched, self._work())]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -281,6 +285,17 @@ class Worker:
             paused_s, beat_at = _clock() - beat_at, _clock()
             if paused_s > PAUSE_LIMIT_S:
                 self.fail(WorkerPausedError(f"stopped for {paused_s:.0f} s"))
+
+    async def _check_schema_ids(self) -> None:
+        """End the process when the registry is not the one that gave it its ids: they mean something else by now."""
+        for topic in cycle(TOPICS):
+            await asyncio.sleep(SCHEMA_CHECK_S)
+            try:
+                await self._registry.check(topic)
+            except RegistryReplacedError as error:
+                self.fail(error)
+            except RegistryError as error:
+                log.info("registry.not_checked", detail=str(error))
 
     async def _stop(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The worker process: settings, topics checked, schemas registered, then the app until a signal."""
+"""The worker process: settings, topics checked, schemas looked up, then the app until a signal."""
 
 import asyncio
 import faulthandler
@@ -18,13 +18,13 @@ import uvloop
 
 from schemas import exits
 from schemas.disk_faults import in_words
-from schemas.errors import RegistryUnavailableError
+from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.listening import PortError, listen
 from schemas.logs import configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
 from streams.admin import check_topics
-from streams.errors import DataDirInUseError, DiskError, StreamsError
+from streams.errors import DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
 from streams.snapshot import RegistryAwayError
 from streams.worker.app import Worker
@@ -116,7 +116,7 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> 
 async def _prepare(settings: WorkerSettings, registry: Registry, state: WorkerState) -> dict[str, int]:
     """What must be there before anything is read: topics, then schemas. Returns partitions by topic."""
     partitions = await _wait_for_topics(settings, state)
-    await _register(registry, state)
+    await _look_up_schemas(registry, state)
     return partitions
 
 
@@ -134,16 +134,19 @@ async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
-async def _register(registry: Registry, state: WorkerState) -> None:
+async def _look_up_schemas(registry: Registry, state: WorkerState) -> None:
+    """Learn the ids of our schemas. A registry that is still starting is waited for, within a bound."""
     until = time.monotonic() + START_DEADLINE_S
     while True:
         try:
-            return await registry.register(TOPICS)
+            return await registry.look_up(TOPICS)
         except RegistryUnavailableError as error:
             if time.monotonic() > until:
                 raise RegistryAwayError(str(error)) from error
             state.wait_for(str(error))
             log.warning("registry.waiting", reason=str(error))
+        except SchemaError as error:
+            raise SchemasError(str(error)) from error
         await asyncio.sleep(RETRY_PAUSE_S)
 
 

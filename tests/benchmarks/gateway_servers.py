@@ -21,6 +21,7 @@ from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.registry import LocalRegistry
+from streams.schemas_apply import apply_schemas
 from tests.benchmarks.load_spec import Result, Spec
 from tests.integration.gateway_harness import environment, running_gateway
 from tests.waiting import wait_until
@@ -95,6 +96,7 @@ async def running_servers(names: Sequence[str], directory: Path) -> AsyncIterato
         kafka = stack.enter_context(LocalKafka(directory / "kafka", steady=True))
         registry = stack.enter_context(LocalRegistry(directory / "registry"))
         await _create_topics(kafka.bootstrap_servers)
+        await apply_schemas(registry.url)
         servers: dict[str, Server] = {}
         for name in names:
             if name == OURS:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from streams.local.registry import LocalRegistry
+from streams.schemas_apply import apply_schemas
 from tests.faults.gateway.gateway_kills import kill_gateways
 from tests.faults.gateway.spool_kills import kill_spool_writers
 
@@ -28,6 +29,7 @@ def main(
         spool = asyncio.run(kill_spool_writers(directory, seed, kills - gateways))
         print(f"{spool} ({time.monotonic() - started:.0f} s)", flush=True)
         with LocalRegistry(directory / "registry") as registry:
+            asyncio.run(apply_schemas(registry.url))
             gateway = asyncio.run(kill_gateways(directory / "gateways", registry.url, seed, gateways))
         print(f"{gateway} ({time.monotonic() - started:.0f} s)", flush=True)
     raise typer.Exit(int(any((spool.missing, spool.invented, spool.damaged, gateway.missing, gateway.invented))))

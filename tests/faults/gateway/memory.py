@@ -18,6 +18,7 @@ import uvloop
 
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
+from streams.schemas_apply import apply_schemas
 from tests.faults.gateway.sender import Load, make_requests, send
 from tests.integration.gateway_harness import Client, create_topics, running_gateway
 
@@ -78,6 +79,7 @@ def main(
     with tempfile.TemporaryDirectory() as name, LocalKafka(Path(name) / "kafka") as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         with LocalRegistry(Path(name) / "registry") as registry:
+            asyncio.run(apply_schemas(registry.url))
             for rate in rates:
                 frozen = uvloop.run(load_a_frozen_gateway(Path(name), kafka, registry.url, rate, seconds, **environ))
                 sys.stdout.write(f"{frozen}\n")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from schemas.topics import CALLBACKS
+from streams.schemas_apply import apply_schemas
 from tests.conftest import StartKafka, StartRegistry
 from tests.integration.gateway_harness import create_topics, end_offsets, records_since, running_gateway
 from tests.unit.gateway.samples import to_body, with_detail
@@ -24,6 +25,7 @@ async def test_a_hanging_registry_stops_no_running_gateway_and_a_starting_one_on
 ) -> None:
     kafka, registry = start_kafka(), start_registry()
     await create_topics(kafka.bootstrap_servers)
+    await apply_schemas(registry.url)
     start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
     async with running_gateway(kafka.bootstrap_servers, registry.url, tmp_path) as client:
 

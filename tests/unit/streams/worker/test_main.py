@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import pytest
 
+from schemas.errors import MissingSchemaError
 from schemas.registry import Registry
-from streams.errors import BrokerUnavailableError
+from streams.errors import BrokerUnavailableError, SchemasError
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, WorkerSettings
 from streams.snapshot import RegistryAwayError
@@ -37,6 +40,16 @@ async def test_without_a_registry_it_ends_with_69(nobody: str) -> None:
     registry = Registry(f"http://{nobody}")
 
     with pytest.raises(RegistryAwayError) as raised:
-        await main._register(registry, WorkerState())
+        await main._look_up_schemas(registry, WorkerState())
+    assert raised.value.exit_code == 69
+    await registry.aclose()
+
+
+async def test_without_its_schemas_in_the_registry_it_ends_with_69_and_says_what_to_run(nobody: str) -> None:
+    registry = Registry(f"http://{nobody}")
+    registry.look_up = AsyncMock(side_effect=MissingSchemaError("subject x: run `topics apply`"))  # type: ignore[method-assign]
+
+    with pytest.raises(SchemasError, match="topics apply") as raised:
+        await main._look_up_schemas(registry, WorkerState())
     assert raised.value.exit_code == 69
     await registry.aclose()
