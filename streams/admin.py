@@ -21,9 +21,10 @@ from aiokafka.errors import (
     for_code,
 )
 
-from schemas.topics import CO_PARTITIONED, TOPICS
+from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
 from streams.errors import BrokerUnavailableError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
+from streams.topic_sizes import LIMIT, is_too_low, raise_limits
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 VISIBLE_TIMEOUT_S: Final = 15.0
@@ -35,7 +36,8 @@ WORKFLOW_WINDOWS_TABLE: Final = "workflow-windows"
 SIP_LINE_WINDOWS_TABLE: Final = "sip-line-windows"
 TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 
-# Only what breaks the promises when it differs is checked; retention and size are the operator's to tune.
+# Only what breaks the promises when it differs is checked; retention and size are the operator's to tune. Records may
+# be as large as declared or larger: a worker whose row or result a topic does not take could not go on.
 _CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
 
 _AWAY: Final = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError)
@@ -64,7 +66,12 @@ def changelog_name(app_id: str, table: str) -> str:
 
 def wanted_topics(app_id: str) -> list[Wanted]:
     """Every topic of one deployment, changelogs included."""
-    changelog = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime", "segment.ms": "3600000"}
+    changelog = {
+        "cleanup.policy": "compact",
+        "message.timestamp.type": "CreateTime",
+        "segment.ms": "3600000",
+        LIMIT: str(MAX_RECORD_BYTES),
+    }
     return [
         *(Wanted(topic.name, topic.config()) for topic in TOPICS),
         *(Wanted(changelog_name(app_id, table), changelog) for table in TABLES),
@@ -82,6 +89,11 @@ def faults_in(existing: dict[str, Existing], app_id: str) -> list[str]:
         for name in _CHECKED:
             if found.config.get(name) != topic.config[name]:
                 faults.append(f"topic {topic.name} has {name}={found.config.get(name)}, not {topic.config[name]}")
+        if is_too_low(found.config, topic.config):
+            faults.append(
+                f"topic {topic.name} has {LIMIT}={found.config.get(LIMIT)}, less than {topic.config[LIMIT]}: "
+                "run `python -m streams topics apply`, which raises it"
+            )
     together = [topic.name for topic in CO_PARTITIONED] + [changelog_name(app_id, table) for table in TABLES]
     counts = {name: existing[name].partitions for name in together if name in existing}
     if len(set(counts.values())) > 1:
@@ -106,15 +118,22 @@ async def admin_client(kafka: KafkaSettings) -> AsyncIterator[Any]:
 
 
 async def apply_topics(settings: TopicSettings) -> list[str]:
-    """Create the topics that are missing. Returns their names. Repeat: safe.
+    """Create the topics that are missing, and raise the size limit of those that have less. Repeat: safe.
 
-    Raises: TopicsError when one that is there is not as declared; nothing that exists is changed.
+    Returns the names of what was created. Raises: TopicsError when one that is there is not as declared otherwise;
+    nothing else of what exists is changed.
     """
     async with admin_client(settings.kafka) as client:
         existing = await describe(client, wanted_topics(settings.app_id))
         missing = [topic for topic in wanted_topics(settings.app_id) if topic.name not in existing]
+        wanted = {topic.name: topic.config for topic in wanted_topics(settings.app_id)}
+        low = {
+            name: int(wanted[name][LIMIT]) for name, found in existing.items() if is_too_low(found.config, wanted[name])
+        }
+        await raise_limits(client, low)
         if missing:
             await _create(client, missing, settings)
+        if missing or low:
             existing = await _until_visible(client, wanted_topics(settings.app_id))
     _raise_faults(faults_in(existing, settings.app_id))
     return [topic.name for topic in missing]
@@ -139,17 +158,20 @@ async def describe(client: Any, topics: Iterable[Wanted]) -> dict[str, Existing]
 
 
 async def _until_visible(client: Any, topics: list[Wanted]) -> dict[str, Existing]:
-    """Topics as they are, once all can be seen: a broker may answer before its metadata has caught up."""
+    """Topics as they are, once all can be seen as wanted: a broker may answer before its metadata has caught up."""
     deadline = time.monotonic() + VISIBLE_TIMEOUT_S
     while True:
         existing = await describe(client, topics)
-        if len(existing) == len(topics) or time.monotonic() > deadline:
+        are_there = all(t.name in existing and not is_too_low(existing[t.name].config, t.config) for t in topics)
+        if are_there or time.monotonic() > deadline:
             return existing
         await asyncio.sleep(VISIBLE_POLL_S)
 
 
 async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(_CHECKED)) for name in names]
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys((*_CHECKED, LIMIT))) for name in names
+    ]
     found: dict[str, dict[str, str]] = {}
     for response in await client.describe_configs(resources):
         for resource in response.resources:

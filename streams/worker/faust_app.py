@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import faust
 
+from schemas.topics import MAX_KEPT_BYTES
 from streams.settings import KafkaSettings, WorkerSettings
 from streams.worker.tables import StateTable
 from streams.worker.transport import RunTransport
@@ -44,6 +45,7 @@ def build_faust_app(settings: WorkerSettings) -> Any:
         producer_compression_type=settings.kafka.producer_compression,
         producer_linger=0.005,
         producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=MAX_KEPT_BYTES,
     )
     app.transport = app.producer_transport = RunTransport(app.conf.broker_consumer, app)
     return app

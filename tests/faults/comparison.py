@@ -86,11 +86,10 @@ def compare(
 
 
 def _count_repeats(report: Report, topic: str, reads: Sequence[Read]) -> None:
-    """A repeat has the id and the bytes of the first; a dead letter's `failed_at` tells when, and may differ."""
+    """A repeat has the id and the bytes of the first."""
     by_id: dict[str, set[Any]] = {}
     for read in reads:
-        body = (read.value.value, read.value.source_offset) if topic == DEAD_LETTERS.name else read.raw
-        by_id.setdefault(read.ce_id, set()).add((read.key, body))
+        by_id.setdefault(read.ce_id, set()).add((read.key, read.raw))
         record_id = getattr(read.value, "record_id", read.ce_id)
         if record_id != read.ce_id:
             report.wrong.append(f"{topic} {read.key}: ce_id {read.ce_id} but record_id {record_id}")

@@ -37,6 +37,7 @@ def with_partitions(partitions: int, *topics: str) -> dict[str, Existing]:
         ("with other partitions, but the same everywhere", as_declared(partitions=3)),
         ("with a topic of somebody else", {**as_declared(), "other": Existing(1, {})}),
         ("with a retention of the operator's choice", with_config(CALLBACKS.name, retention_ms="1")),
+        ("with larger records than we write", with_config(CHANGELOG, max_message_bytes="8388608")),
         ("with fewer partitions where nothing is joined", with_partitions(1, QUARANTINE.name, WORKFLOW_OUTCOMES.name)),
     ],
 )
@@ -56,6 +57,11 @@ def test_topics_that_keep_our_promises_have_no_fault(why: str, existing: dict[st
             with_config(CALLBACKS.name, message_timestamp_type="CreateTime"),
             [CALLBACKS.name, "message.timestamp.type=CreateTime", "LogAppendTime"],
         ),
+        (
+            with_config(CHANGELOG, max_message_bytes="1048588"),
+            [CHANGELOG, "max.message.bytes", "1048588", "4194304", "topics apply"],
+        ),
+        (with_config(WORKFLOW_OUTCOMES.name, max_message_bytes="1"), [WORKFLOW_OUTCOMES.name, "max.message.bytes"]),
         (with_partitions(3, REKEYED_DETAILS.name), ["same number of partitions", f"{REKEYED_DETAILS.name}: 3"]),
         (with_partitions(3, CHANGELOG), ["same number of partitions", f"{CHANGELOG}: 3"]),
     ],
@@ -80,7 +86,7 @@ def test_a_missing_topic_is_not_also_blamed_for_its_partitions() -> None:
 def test_a_setting_the_broker_does_not_tell_is_a_fault() -> None:
     existing = {**as_declared(), CALLBACKS.name: Existing(12, {})}
 
-    assert len(faults_in(existing, APP)) == 2
+    assert len(faults_in(existing, APP)) == 3
 
 
 def test_changelogs_belong_to_the_application_and_are_only_compacted() -> None:
