@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -26,6 +26,10 @@ FUTURE_TOLERANCE_MS = 5 * 60 * 1000
 BUCKETS = (1, 3, 6, 10, 20, 30, 60, 120, 300, 600)
 REACHED_CALLEE = {"answered", "user_busy", "rejected", "no_answer", "subscriber_absent", "subscriber_barred"}
 PROBE = "__probe__"
+WORD_MAPS = {
+    *("results", "result_labels", "hangup_types", "ring_types", "answered_hangup_types", "dispositions"),
+    *("questions", "by_workflow"),
+}
 
 OF_THE_DELIVERY = ("workflow_id", "workflow_name", "nodetask_id", "nodetask_name", "task_id", "task_name", "sip_line")
 OF_THE_QUESTION = (
@@ -258,7 +262,7 @@ def disposition(dial: Json) -> str:
 def ring_word(dial: Json) -> str | None:
     """The word `null`, JSON null and a missing field are alike."""
     word = dial.get("ring_type")
-    return None if word == "null" else word
+    return None if word in ("null", "") else word
 
 
 def readable(text: str | None) -> str | None:
@@ -301,13 +305,13 @@ def cells_of(telling: Telling) -> Cells:
     detail, dials = telling.detail, telling.dials
     ours = [disposition(dial) for dial in dials]
     answered = ours[-1] == "answered"
-    duration, ring_time, rounds = detail["duration"], detail["ring_time"], detail["talk_round"]
+    duration, ring_time, rounds = map(summed, (detail["duration"], detail["ring_time"], detail["talk_round"]))
     cells: Cells = Counter()
     cells["calls",] += 1
     cells["attempts",] += len(dials)
-    cells["results", detail["result"]] += 1
+    cells["results", detail["result"] or "null"] += 1
     cells["result_labels", detail["result_label"]] += 1
-    cells["hangup_types", detail["hangup_type"]] += 1
+    cells["hangup_types", detail["hangup_type"] or "null"] += 1
     cells["ring_types", ring_word(detail) or "null"] += 1
     cells["dispositions", ours[-1]] += 1
     cells.update(("attempt_dispositions", word) for word in ours)
@@ -327,7 +331,7 @@ def cells_of(telling: Telling) -> Cells:
         cells["silent_answers",] += duration > 3 and rounds == 0
         cells["engaged_calls",] += rounds > 3
         cells["answered_duration_s_sum",] += duration
-        cells["answered_hangup_types", detail["hangup_type"]] += 1
+        cells["answered_hangup_types", detail["hangup_type"] or "null"] += 1
         cells["answered_on_attempt", _number(len(dials))] += 1
         cells["duration_s_histogram", _bucket(duration)] += 1
     cells["answered_ring_time_s_histogram" if answered else "unanswered_ring_time_s_histogram", _bucket(ring_time)] += 1
@@ -342,6 +346,41 @@ def _by_workflow(telling: Telling, workflow: str) -> Cells:
         cells["by_workflow", workflow, "delivered"] += word in REACHED_CALLEE
         cells["by_workflow", workflow, "pre_alert_failure"] += word == "pre_alert_failure"
     return +cells
+
+
+def summed(number: int) -> int:
+    """A number as it enters a sum: nobody talks for less than nothing, or longer than thirty years."""
+    return min(max(number, 0), 1_000_000_000)
+
+
+def named(cells: Cells, published: Cells) -> Cells:
+    """The cells as a window names its words: long ones cut, and those without a name of their own under `other`.
+
+    Which words have names depends on who came first, so that is taken from what is published; each count is not.
+    """
+    full = {cell[1] for cell in published if cell[0] == "overflow"}
+    names = {(cell[0], cell[1]) for cell in published if cell[0] in full}
+    found: Cells = Counter()
+    for cell, count in cells.items():
+        if cell[0] not in WORD_MAPS:
+            found[cell] += count
+            continue
+        word = cut(cell[1])
+        if cell[0] not in full or (cell[0], word) in names:
+            found[cell[0], word, *cell[2:]] += count
+            continue
+        found[cell[0], "other", *cell[2:]] += count
+        if cell[0] != "by_workflow" or cell[2] == "attempts":
+            found["overflow", cell[0]] += count
+    return found
+
+
+def cut(word: str) -> str:
+    """At most 128 bytes of UTF-8: the beginning, a tilde, and eight hex digits of the BLAKE2b of the whole."""
+    data = word.encode()
+    if len(data) <= 128:
+        return word
+    return data[:119].decode(errors="ignore") + "~" + blake2b(data, digest_size=4).hexdigest()
 
 
 def fate(question: Json) -> str:

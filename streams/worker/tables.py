@@ -3,14 +3,16 @@
 Faust gives what is hard: changelogs, recovery, one store per partition that comes and goes with assignments. Its way
 of writing is not used: rows of a run are written at once, and their changelog records travel in the pipeline's order.
 
-A value is 8 bytes of version, a byte of format and the row. Recovery ignores a row older than the one it has: a worker
-that was paused and lost its partition may still deliver rows, after those of the worker that took over. And it leaves
-out what is no row of ours (`accepts`): whoever may write to a changelog could else stop every worker that reads it.
+A value is 8 bytes of version, a byte of format, a CRC-32 of the row, and the row. Recovery ignores a row older than the
+one it has: a worker that was paused and lost its partition may still deliver rows, after those of the worker that took
+over. And it leaves out what is no row of ours (`accepts`): whoever may write to a changelog could else stop every
+worker that reads it.
 """
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
+from zlib import crc32
 
 import faust
 from faust.stores.rocksdb import Store as RocksDBStore
@@ -20,9 +22,10 @@ from rocksdict import WriteBatch
 from streams.worker.outbox import Outgoing
 
 _VERSION: Final = struct.Struct(">Q")
-_HEAD: Final = struct.Struct(">QB")
-# Raise it when a row is written that the release before cannot read, and go on reading the old ones. Rows from before
-# there was this byte go on with the head of a msgpack array, which no format is: 0x90 to 0x9f.
+_HEAD: Final = struct.Struct(">QBI")
+# Raise it when a row is written that the release before cannot read, and go on reading the old ones. The head stays: by
+# its checksum a row of a later release is told from what is no row. Rows from before there was a format go on behind
+# the version with the head of a msgpack array, which no format is: 0x90 to 0x9f.
 FORMAT: Final = 1
 _WITHOUT_FORMAT: Final = range(0x90, 0xA0)
 # Per partition and table; the defaults of Faust (2 GiB of cache each) are made for one table on a large machine.
@@ -36,19 +39,23 @@ STORE_OPTIONS: Final = {
 
 def pack_row(version: int, row: bytes) -> bytes:
     """A row as it is stored."""
-    return _HEAD.pack(version, FORMAT) + row
+    return _HEAD.pack(version, FORMAT, crc32(row)) + row
 
 
 def unpack_row(stored: bytes) -> bytes:
-    """The row in a stored value. Raises: ValueError when it is none, NewerFormatError when a later release wrote it."""
-    if len(stored) < _HEAD.size:
-        raise ValueError(f"{len(stored)} bytes are no row")
-    found = stored[_VERSION.size]
-    if found == FORMAT:
-        return stored[_HEAD.size :]
-    if found in _WITHOUT_FORMAT:
+    """The row in a stored value.
+
+    Raises: NewerFormatError when a later release wrote it, ValueError or struct.error when it is none.
+    """
+    if len(stored) > _VERSION.size and stored[_VERSION.size] in _WITHOUT_FORMAT:
         return stored[_VERSION.size :]
-    raise NewerFormatError(f"the row has format {found}, and this release knows {FORMAT} and none before it")
+    row = stored[_HEAD.size :]
+    _, found, checksum = _HEAD.unpack_from(stored)
+    if checksum != crc32(row):
+        raise ValueError("the checksum is another")
+    if found != FORMAT:
+        raise NewerFormatError(f"a row has format {found}, and this release knows {FORMAT}")
+    return row
 
 
 class NewerFormatError(Exception):

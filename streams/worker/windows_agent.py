@@ -128,7 +128,7 @@ class WindowsAgent(RunAgent):
         try:
             change = await self.decode(record, OutcomeChange)
             with self.permanent_faults:
-                if len(record.key) > MAX_KEY_BYTES:
+                if record.key is None or len(record.key) > MAX_KEY_BYTES:
                     raise InvalidChangeError("the key is no workflow_id or sip_line")
                 check_change(change, record.timestamp, self._partitions[CALLBACKS.name])
                 position = _position(change.source_topic, change.source_partition, change.source_offset)

@@ -50,7 +50,7 @@ def perfect() -> Planted:
     for windows, value, calls in ((WORKFLOW_OUTCOMES, "wf-1", 2), (SIP_LINE_OUTCOMES, "LINE_1", 1)):
         found[windows.name].append(window(windows.name, value, start, 3, calls))
     found[SIP_LINE_OUTCOMES.name].append(window(SIP_LINE_OUTCOMES.name, "LINE_2", start, 1, 1))
-    letter = SimpleNamespace(value=POISON.value, key=POISON.key, source_partition=0, source_offset=7)
+    letter = SimpleNamespace(value=POISON.value, key=POISON.key, source_partition=0, source_offset=7, is_cut=False)
     found["airudder.dead-letters.v1"].append(
         Read("airudder.dead-letters.v1", 0, 0, "k", letter, b"any", {"ce_id": b"dead"})
     )
