@@ -9,7 +9,7 @@ from gateway.lenient import Deviations
 from gateway.metrics import Metrics
 
 NOTED_FOR_S = 24 * 3600.0
-MAX_NOTES = 20
+MAX_NOTES = 100
 
 log = structlog.get_logger()
 
