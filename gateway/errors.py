@@ -1,6 +1,12 @@
 """What can go wrong between a webhook and its acknowledgement, and the HTTP answer to each.
 
 GatewayError
++-- EdgeError                refused by the HTTP protocol, before it is a request of a webhook
+|   +-- BadRequestError      permanent: 400, not HTTP
+|   +-- HeadersTooLargeError permanent: 431
+|   +-- UrlTooLongError      permanent: 414
+|   +-- SlowHeadersError     retriable: 408
+|   +-- CrowdedError         retriable: 503, too many connections
 +-- UnverifiedError          permanent: 401, no signature of ours
 +-- InvalidCallbackError     permanent: 422, not a callback we can read; names every fault
 +-- BodyTooLargeError        permanent: 413, the request's body
@@ -35,6 +41,53 @@ class GatewayError(Exception):
     title: ClassVar[str] = "Something went wrong here"
     retriable: ClassVar[bool] = False
     retry_after_s: int | None = None
+
+
+class EdgeError(GatewayError):
+    """Refused by the HTTP protocol; counted in `gateway_http_refused_total` by its code."""
+
+
+class BadRequestError(EdgeError):
+    """Not HTTP as RFC 9112 has it."""
+
+    code = outcome = "bad_request"
+    status = 400
+    title = "This is not a valid HTTP request"
+
+
+class HeadersTooLargeError(EdgeError):
+    """The headers or the trailers are over what may be sent, or too many."""
+
+    code = outcome = "headers_too_large"
+    status = 431
+    title = "The headers are too large"
+
+
+class UrlTooLongError(EdgeError):
+    """The request target is over what may be sent."""
+
+    code = outcome = "url_too_long"
+    status = 414
+    title = "The URL is too long"
+
+
+class SlowHeadersError(EdgeError):
+    """The headers had not arrived within GATEWAY_HEADERS_TIMEOUT_S."""
+
+    code = outcome = "slow_headers"
+    status = 408
+    title = "The headers arrived too slowly"
+    retriable = True
+
+
+class CrowdedError(EdgeError):
+    """GATEWAY_MAX_CONNECTIONS are open, or as many as the descriptors allow."""
+
+    code = outcome = "too_many_connections"
+    status = 503
+    title = "Too many connections are open"
+    retriable = True
+    retry_after_s = 1
 
 
 class UnverifiedError(GatewayError):

@@ -4,13 +4,15 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from gateway.deadlines import Deadlines
+from gateway.arrivals import Arrivals
 from gateway.keys import KeyRing
 from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
+
+MIN_ARRIVALS = 100  # bodies that may be coming, however few may be in flight
 
 
 class Gateway:
@@ -27,7 +29,9 @@ class Gateway:
         self.metrics = Metrics((key.id for key in self.keys.keys), is_shared=is_worker)
         self.rates = RateLimits(settings.rate_global_per_s, settings.rate_source_per_s)
         self.in_flight = InFlight(settings.max_in_flight_requests, settings.max_in_flight_bytes)
-        self.body_deadlines = Deadlines(settings.body_timeout_s)
+        most_bodies = max(MIN_ARRIVALS, settings.max_in_flight_requests)
+        self.arrivals = Arrivals(settings.body_timeout_s, max(1, min(most_bodies, settings.max_connections // 2)))
+        self.in_flight.make_room = self.arrivals.make_room
         self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
         self.is_draining = False
 
@@ -53,7 +57,8 @@ class Gateway:
     def refresh_gauges(self) -> None:
         """Set the gauges to this moment, for a scrape."""
         self.metrics.show_keys({key.id: key.is_valid(time.time()) for key in self.keys.keys})
-        self.metrics.in_flight.set(self.in_flight.requests)
+        self.metrics.in_flight.set(self.in_flight.requests + len(self.arrivals))
+        self.metrics.arriving.set(len(self.arrivals))
         self.metrics.in_flight_limit.set(self.in_flight.max_requests)
         self.metrics.in_flight_bytes.set(self.in_flight.bytes)
         self.metrics.in_flight_bytes_limit.set(self.in_flight.max_bytes)

@@ -1,13 +1,13 @@
 """How many requests may come, how much may be in flight, and reading a body within size and time."""
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
 from io import BytesIO
-from ipaddress import ip_address
 from typing import Self
 
-from gateway.deadlines import Deadlines
+from gateway.arrivals import Arrivals
+from gateway.crowds import network_of
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
 
 BURST_S = 2.0
@@ -18,46 +18,74 @@ NextChunk = Callable[[], Awaitable[tuple[bytes, bool]]]
 
 
 class InFlight:
-    """Counts requests and body bytes in flight, and refuses what would exceed the limits."""
+    """Counts requests and body bytes in flight, and refuses what would exceed the limits.
+
+    A place is for a request whose body is here. One source has all but a fifth of them at most, so that it cannot take
+    them from all others; behind a balancer, where all senders have one address, that is the limit.
+    """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
         self.max_requests = max_requests
         self.max_bytes = max_bytes
+        self.max_of_source = max_requests - max_requests // 5
         self.requests = 0
         self.bytes = 0
+        self.by_source: defaultdict[str, int] = defaultdict(int)
+        self.make_room: Callable[[Admission], bool] = lambda admission: False  # asked when bytes are short
 
-    def require_place(self) -> None:
+    def require_place(self, source: str) -> None:
         """Raises OverLimitError when there is none for one more request."""
         if self.requests >= self.max_requests:
             raise OverLimitError(f"{self.max_requests} requests are in flight")
+        if source in self.by_source and self.by_source[source] >= self.max_of_source:
+            raise OverLimitError(f"{self.max_of_source} requests of this source are in flight")
 
-    def admit(self) -> "Admission":
-        """Hold a place until the block ends. Entering raises OverLimitError when there is none."""
-        return Admission(self)
+    def admission(self, source: str) -> "Admission":
+        """What one request holds until the block ends."""
+        return Admission(self, source)
 
 
 class Admission:
-    """One request's place; its bytes are given back when it leaves."""
+    """One request's bytes and, once its body is here, its place; given back when it leaves."""
 
-    def __init__(self, in_flight: InFlight) -> None:
+    def __init__(self, in_flight: InFlight, source: str) -> None:
         self._in_flight = in_flight
+        self._has_place = False
+        self.source = source
         self.bytes = 0
 
     def __enter__(self) -> Self:
-        self._in_flight.require_place()
-        self._in_flight.requests += 1
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._in_flight.requests -= 1
-        self._in_flight.bytes -= self.bytes
+        in_flight = self._in_flight
+        in_flight.bytes -= self.bytes
+        if self._has_place:
+            in_flight.requests -= 1
+            in_flight.by_source[self.source] -= 1
+            if not in_flight.by_source[self.source]:
+                del in_flight.by_source[self.source]
+
+    def take_place(self) -> None:
+        """Raises OverLimitError when there is none."""
+        self._in_flight.require_place(self.source)
+        self._in_flight.requests += 1
+        self._in_flight.by_source[self.source] += 1
+        self._has_place = True
 
     def take(self, size: int) -> None:
         """Account for bytes about to be held. Raises OverLimitError when there is no room for them."""
-        if self._in_flight.bytes + size > self._in_flight.max_bytes:
-            raise OverLimitError(f"{self._in_flight.max_bytes} body bytes are in flight")
-        self._in_flight.bytes += size
+        in_flight = self._in_flight
+        while in_flight.bytes + size > in_flight.max_bytes:
+            if not in_flight.make_room(self):
+                raise OverLimitError(f"{in_flight.max_bytes} body bytes are in flight")
+        in_flight.bytes += size
         self.bytes += size
+
+    def give_back_bytes(self) -> None:
+        """Before the block ends: what was read is dropped."""
+        self._in_flight.bytes -= self.bytes
+        self.bytes = 0
 
 
 class TokenBucket:
@@ -102,7 +130,7 @@ class RateLimits:
                 bucket.take()
 
     def _source(self, address: str, now_s: float) -> TokenBucket:
-        name = _network(address)
+        name = network_of(address)
         bucket = self._sources.get(name)
         if bucket is None:
             bucket = self._sources[name] = TokenBucket(self._source_per_s, now_s)
@@ -112,30 +140,20 @@ class RateLimits:
         return bucket
 
 
-def _network(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return ""  # unknown peers share one bucket
-    if parsed.version == 4:
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else f"{int(parsed) >> 64:x}/64"
-
-
 async def read_body(
-    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, deadlines: Deadlines
+    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, arrivals: Arrivals
 ) -> bytes:
     """The whole body, joined as it comes so that one-byte chunks cost one byte each, and given out without a copy.
 
-    declared: Content-Length, None when chunked. deadlines: for the whole body.
+    declared: Content-Length, None when chunked. arrivals: the time for the whole body, and who else is coming.
     Raises: BodyTooLargeError before more than max_bytes are held, SlowBodyError, OverLimitError.
     """
     if declared is not None and declared > max_bytes:
         raise BodyTooLargeError(f"{declared} bytes declared, the limit is {max_bytes}")
     body, is_more = BytesIO(), True
+    arrival = arrivals.of(admission)
     try:
-        with deadlines.one():
+        with arrival:
             while is_more:
                 chunk, is_more = await next_chunk()
                 if body.tell() + len(chunk) > max_bytes:
@@ -143,5 +161,7 @@ async def read_body(
                 admission.take(len(chunk))
                 body.write(chunk)
     except TimeoutError:
-        raise SlowBodyError(f"not complete within {deadlines.seconds:g} s") from None
+        if arrival.has_given_way:
+            raise OverLimitError("too many bodies are coming, and this one had not come") from None
+        raise SlowBodyError(f"not complete within {arrivals.seconds:g} s") from None
     return body.getvalue()

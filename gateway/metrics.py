@@ -25,6 +25,14 @@ OUTCOMES = (
     "client_gone",
     "internal_error",
 )
+REFUSALS = (
+    "bad_request",
+    "headers_too_large",
+    "url_too_long",
+    "slow_headers",
+    "too_many_connections",
+    "client_gone",
+)  # codes of EdgeError, and of a sender that ended before its request did
 Mode = Literal["livesum", "sum", "livemin", "livemax"]  # how the values of several workers become one
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -72,8 +80,17 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = self._gauge("webhook_in_flight", "Requests being worked on.")
+        self.arriving = self._gauge(
+            "webhook_arriving", "Requests among webhook_in_flight whose body is still coming: they take no place."
+        )
         self.in_flight_limit = self._gauge(
-            "webhook_in_flight_limit", "Requests over this are answered 429; workers share it.", "sum"
+            "webhook_in_flight_limit", "Requests with their body over this are answered 429; workers share it.", "sum"
+        )
+        self.refused = Counter(
+            "gateway_http_refused_total",
+            "Connections and requests on the webhook's port refused before they were a request of a webhook.",
+            ["reason"],
+            registry=self.registry,
         )
         self.in_flight_bytes = self._gauge("webhook_in_flight_bytes", "Body bytes held in memory.")
         self.in_flight_bytes_limit = self._gauge(
@@ -202,9 +219,24 @@ class Metrics:
             self.rate_limited.labels(scope)
         for outcome in ("loaded", "refused"):
             self.key_loads.labels(outcome)
-        for reason in ("bad_signature", "malformed"):
+        for reason in REFUSALS:
+            self.refused.labels(reason)
+        for reason in ("bad_signature", "malformed", "unsupported_type"):
             for outcome in ("kept", "over_cap", "lost"):
                 self.quarantined.labels(reason, outcome)
+
+
+def ops_refusals(registry: CollectorRegistry) -> Counter:
+    """The same for the ops port, which has a process of its own where there are several workers."""
+    counter = Counter(
+        "gateway_ops_refused_total",
+        "Connections and requests on the ops port refused by its HTTP protocol.",
+        ["reason"],
+        registry=registry,
+    )
+    for reason in REFUSALS:
+        counter.labels(reason)
+    return counter
 
 
 class Overview:

@@ -1,4 +1,4 @@
-"""What uvicorn's HTTP protocol lacks: a deadline for headers, refusals that cost nothing, answers in one piece.
+"""Time and room: a deadline for headers, refusals that cost nothing, answers in one piece, an end to idling.
 
 Without a deadline a sender of nothing stays for ever. Without cheap refusals a gateway that refuses everything is as
 slow as one that works.
@@ -9,81 +9,121 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_ANSWER = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
-    b"content-length: %d\r\n\r\n%s"
-)
-_PROBLEM = (
-    b'{"type":"urn:airudder:gateway:slow_headers","title":"The headers arrived too slowly","status":408,'
-    b'"detail":"not complete in time"}'
-)
+from gateway.crowds import PROVED, UNPROVED, Wait, leaving, source_of
+from gateway.errors import CrowdedError, SlowHeadersError
+from gateway.strict_http import StrictProtocol, path_of
+
+LEAVE_AT_ONCE = 50  # a fiftieth of the connections makes room at a time: choosing looks at all of them
+
+Refuse = Callable[[str, str, str], bytes | None]  # method, path, source -> a whole response, or None to go on
 
 
-Refuse = Callable[[str, str], bytes | None]  # method, path -> a whole response, or None to go on
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline from the first byte awaited to the last header, and with `refuse`.
+class PatientProtocol(StrictProtocol):
+    """A connection with a deadline from the first byte awaited to the last header, and with `refuse`.
 
     The deadline runs from the connection's start, and anew from the first byte of each later request; between requests
-    uvicorn's own keep-alive time holds. A refused request has it for its body too, which is dropped as it comes.
+    uvicorn's own keep-alive time holds, and after a refusal (4xx) the deadline's. A request refused before any work has
+    it for its body too, which is dropped as it comes. Over `max_connections` those who wait make room.
     """
 
     headers_timeout_s = 10.0
+    max_connections = 10_000
     refuse: Refuse | None = None
+    source = ""
+    was_refused = False
     _deadline: asyncio.TimerHandle | None = None
-    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self.source = source_of(self.client[0]) if self.client else ""
         self._await_headers()
+        if len(self.connections) > self.max_connections:
+            self._find_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._have_headers()
         super().connection_lost(exc)
+        self.pipeline.clear()
+        if self.cycle is not None:
+            self.cycle.transport = self.transport  # ours knows us: no garbage cycle
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_refused = False
         if self._deadline is None:
             self._await_headers()
 
-    def on_headers_complete(self) -> None:
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.was_refused and self.timeout_keep_alive_task is not None:
+            self._idle(self.headers_timeout_s)
+
+    @property
+    def wait(self) -> Wait | None:
+        """For `crowds.py`."""
+        if self._lingering is not None or self.flow.write_paused:
+            return Wait(UNPROVED, 0.0)
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        if self._deadline is not None:
+            return Wait(UNPROVED, self._deadline.when() - self.headers_timeout_s)
+        if self.timeout_keep_alive_task is None:
+            return None
+        if self.was_refused:
+            return Wait(UNPROVED, self.timeout_keep_alive_task.when() - self.headers_timeout_s)
+        return Wait(PROVED, self.timeout_keep_alive_task.when() - self.timeout_keep_alive)
+
+    def make_room(self) -> None:
+        """Close in favour of another; who has begun to send is told."""
+        if self._is_in_head and not self._is_deaf:
+            self._refuse(CrowdedError("others waited for a place"))
+        elif self.note is not None:
+            self.note(CrowdedError.code)
+        self.transport.close()
+
+    def _find_room(self) -> None:
+        """At the cost of others, or else of this one."""
+        guests: set[PatientProtocol] = self.connections  # type: ignore[assignment]  # all are made by the same class
+        chosen = leaving(guests, max(1, self.max_connections // LEAVE_AT_ONCE))
+        for guest in chosen:
+            if guest is not self:
+                guest.make_room()
+        if self in chosen:  # all others are at work, or of smaller sources
+            self._refuse(CrowdedError("all are at work"))
+
+    def _begin(self) -> None:
         response = self._refusal()
         if response is None:
             self._have_headers()
-            super().on_headers_complete()
-            if self.cycle is not None and self.scope["method"] == "POST" and not self.expect_100_continue:
-                self.cycle.transport = _HeadWithBody(self.transport)  # type: ignore[assignment]  # all a cycle needs
+            super()._begin()
+            if self.scope["method"] == "POST" and not self.expect_100_continue:
+                self.cycle.transport = _HeadWithBody(self)  # type: ignore[assignment]  # all a cycle needs
+            else:
+                self.cycle.transport = _Answer(self)  # type: ignore[assignment]
             return
         self._is_refused = True
         self.transport.write(response)
         if self.expect_100_continue or not self.parser.should_keep_alive():
-            self.transport.close()
+            self.close_after_answer()
 
-    def on_body(self, body: bytes) -> None:
+    def _end(self) -> None:
         if not self._is_refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        if not self._is_refused:
-            super().on_message_complete()
+            super()._end()
             return
         self._have_headers()
+        if not self._is_deaf and not self.transport.is_closing():
+            self._idle(self.timeout_keep_alive)
+
+    def _idle(self, seconds: float) -> None:
         self._unset_keepalive_if_required()
-        if not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _refusal(self) -> bytes | None:
         """None also while an earlier request of this connection is unanswered: answers keep their order."""
         if self.refuse is None or (self.cycle is not None and not self.cycle.response_complete):
             return None
-        path = httptools.parse_url(self.url).path
-        return self.refuse(self.parser.get_method().decode("ascii"), path.decode("ascii"))
+        path = path_of(httptools.parse_url(self.url).path)
+        return self.refuse(self.parser.get_method().decode("ascii"), path, self.source)
 
     def _await_headers(self) -> None:
         self._deadline = self.loop.call_later(self.headers_timeout_s, self._give_up)
@@ -94,35 +134,69 @@ class PatientProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        """Answer only when no other answer is under way on this connection."""
         self._deadline = None
-        if not self._is_refused and (self.cycle is None or self.cycle.response_complete):
-            self.transport.write(_ANSWER % (len(_PROBLEM), _PROBLEM))
-        self.transport.close()
+        if self._is_deaf:
+            return
+        if self._is_refused:
+            self.transport.close()
+        else:
+            self._refuse(SlowHeadersError("not complete in time"))
 
 
-class _HeadWithBody:
-    """The transport of one response to a POST: uvicorn writes head and body apart, which made two system calls."""
+class _Answer:
+    """The transport of one response, which notes whether it refuses."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, protocol: PatientProtocol) -> None:
+        self._protocol = protocol
+        self._write = protocol.transport.write
+        self.close = protocol.close_after_answer
+        self.is_closing = protocol.transport.is_closing
+        self._has_status = False
+
+    def write(self, data: bytes) -> None:
+        if not self._has_status:
+            self._note_status(data)
+        self._write(data)
+
+    def _note_status(self, head: bytes) -> None:
+        self._has_status = head[9:10] != b"1"  # not the interim 100
+        self._protocol.was_refused = head[9:10] == b"4"
+
+
+class _HeadWithBody(_Answer):
+    """The response to a POST: uvicorn writes head and body apart, which made two system calls."""
+
+    def __init__(self, protocol: PatientProtocol) -> None:
+        super().__init__(protocol)
         self._head: bytes | None = None
-        self.close = transport.close
-        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         """The first is the head, which waits for the body; an empty body is written, too."""
         if self._head is None:
             self._head = data
+            self._note_status(data)
         else:
-            self._transport.write(self._head + data)
+            self._write(self._head + data)
             self._head = b""
 
 
-def patient_protocol(timeout_s: float, refuse: Refuse | None = None) -> type[Any]:
-    """The protocol class for uvicorn's `http`. refuse: asked for every request, before anything is done with it."""
+def patient_protocol(
+    timeout_s: float,
+    refuse: Refuse | None = None,
+    note: Callable[[str], None] | None = None,
+    max_connections: int = PatientProtocol.max_connections,
+) -> type[Any]:
+    """The protocol class for uvicorn's `http`.
+
+    refuse: asked for every request, before anything is done with it. note: told the code of each refusal here.
+    """
     return type(
         "PatientProtocol",
         (PatientProtocol,),
-        {"headers_timeout_s": timeout_s, "refuse": staticmethod(refuse) if refuse else None},
+        {
+            "headers_timeout_s": timeout_s,
+            "max_connections": max_connections,
+            "refuse": staticmethod(refuse) if refuse else None,
+            "note": staticmethod(note) if note else None,
+        },
     )

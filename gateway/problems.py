@@ -1,5 +1,6 @@
 """Errors as application/problem+json (RFC 9457)."""
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse
 from gateway.errors import GatewayError, InvalidCallbackError
 
 _TYPE = "urn:airudder:gateway:"
-_UNREAD_BODY = {408, 413, 415, 429}  # answered before the body was read to its end: the connection cannot go on
+_UNREAD_BODY = {408, 413, 429}  # answered before the body was read to its end: the connection cannot go on
 
 
 class ProblemResponse(JSONResponse):
@@ -29,6 +30,17 @@ def problem(error: GatewayError) -> ProblemResponse:
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     return ProblemResponse(content, error.status, headers)
+
+
+@lru_cache(maxsize=64)  # of these faults there are few, and none holds anything of a request
+def whole_response(kind: type[GatewayError], detail: str, *, closes: bool = False) -> bytes:
+    """The problem as the bytes of an HTTP/1.1 response, for who answers without an application."""
+    answer = problem(kind(detail))
+    headers = [(name, value) for name, value in answer.raw_headers if name != b"connection"]
+    if closes:
+        headers.append((b"connection", b"close"))
+    lines = [b"HTTP/1.1 %d %s" % (answer.status_code, kind.code.encode())]
+    return b"\r\n".join([*lines, *(b"%s: %s" % header for header in headers), b"", bytes(answer.body)])
 
 
 async def http_problem(request: Request, error: Exception) -> ProblemResponse:

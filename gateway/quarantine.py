@@ -18,9 +18,10 @@ from schemas.topics import QUARANTINE
 
 DAY_MS = 24 * 3600 * 1000
 MAX_HEADER_CHARS = 8192
+MAX_HEADERS_CHARS = 64 * 1024  # over what the HTTP protocol lets pass
 _SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 
-Reason = Literal["bad_signature", "malformed"]
+Reason = Literal["bad_signature", "malformed", "unsupported_type"]
 
 
 class Quarantine:
@@ -46,17 +47,27 @@ class Quarantine:
 
     async def keep_unverified(self, request: RawRequest, detail: str) -> None:
         """Keep it if the day's cap allows and Kafka is there; otherwise count it. Never raises for Kafka."""
-        if not self._fits_cap(request):
-            self._metrics.quarantined.labels("bad_signature", "over_cap").inc()
-            return
-        try:
-            await self._keep(request, "bad_signature", detail)
-        except (PublishError, RecordTooLargeError):
-            self._metrics.quarantined.labels("bad_signature", "lost").inc()
+        await self._keep_within_cap(request, "bad_signature", detail)
 
     async def keep_malformed(self, request: RawRequest, detail: str) -> None:
         """Keep an authentic request. Raises PublishError when it cannot be kept now: then it must be sent again."""
         await self._keep(request, "malformed", detail)
+
+    async def keep_unsupported(self, request: RawRequest, detail: str, *, is_authentic: bool) -> None:
+        """Keep what is no plain JSON by its headers, like the malformed when it is signed, else like the unverified."""
+        if is_authentic:
+            await self._keep(request, "unsupported_type", detail)
+        elif request.body:
+            await self._keep_within_cap(request, "unsupported_type", detail)
+
+    async def _keep_within_cap(self, request: RawRequest, reason: Reason, detail: str) -> None:
+        if not self._fits_cap(request):
+            self._metrics.quarantined.labels(reason, "over_cap").inc()
+            return
+        try:
+            await self._keep(request, reason, detail)
+        except (PublishError, RecordTooLargeError):
+            self._metrics.quarantined.labels(reason, "lost").inc()
 
     def _fits_cap(self, request: RawRequest) -> bool:
         day = request.received_at // DAY_MS
@@ -87,10 +98,17 @@ class Quarantine:
 
 
 def headers_without_secrets(request: RawRequest, signature_header: str) -> dict[str, str]:
-    """Headers by lower-case name, repeated ones joined by commas; the signature stays, credentials do not."""
-    kept: dict[str, str] = {}
+    """Headers by lower-case name, repeated ones joined by commas; the signature stays, credentials do not.
+
+    Of a value MAX_HEADER_CHARS are kept, and of all of them MAX_HEADERS_CHARS.
+    """
+    kept: dict[str, list[str]] = {}
+    room = MAX_HEADERS_CHARS
     for raw_name, raw_value in request.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")[:MAX_HEADER_CHARS]
+        room -= len(name) + len(value)
+        if room < 0:
+            break
         if name == signature_header or not any(word in name for word in _SECRET_WORDS):
-            kept[name] = f"{kept[name]}, {value}" if name in kept else value
-    return kept
+            kept.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in kept.items()}

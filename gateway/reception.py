@@ -67,6 +67,14 @@ class Reception:
         )
         return Receipt(position, is_duplicate)
 
+    async def refuse_type(self, request: RawRequest, detail: str) -> None:
+        """Keep what is no plain JSON by its headers: a proxy's setting must not lose what is signed.
+
+        Raises: PublishError when it is authentic and cannot be kept now.
+        """
+        verdict = self._verifier.verify(request.body, request.headers, request.received_at / 1000)
+        await self.quarantine.keep_unsupported(request, detail, is_authentic=isinstance(verdict, Verified))
+
     async def _verify(self, request: RawRequest) -> Verified | None:
         """Who signed it; None when nobody did and the mode lets it through."""
         if self._mode == "off":

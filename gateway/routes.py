@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.crowds import source_of
 from gateway.errors import (
     BodyTooLargeError,
     ClientGoneError,
@@ -117,18 +118,22 @@ async def _receive(
     headers = dict(reversed(scope["headers"]))  # the first of a name counts
     address = scope["client"][0] if scope["client"] else ""
     declared = _declared_length(headers)
-    _require_json_type(headers)
+    type_fault = _type_fault(headers)
     _require_room(gateway, address, declared)
-    with gateway.in_flight.admit() as admission:
+    with gateway.in_flight.admission(source_of(address)) as admission:
         body = await read_body(
             partial(_next_chunk, receive),
             admission,
             declared=declared,
             max_bytes=gateway.settings.max_body_bytes,
-            deadlines=gateway.body_deadlines,
+            arrivals=gateway.arrivals,
         )
+        admission.take_place()
         raw = RawRequest(scope["method"], kind.path, scope["headers"], body, address, time.time_ns() // 1_000_000)
         event["event_id"] = raw.event_id
+        if type_fault:
+            await gateway.reception.refuse_type(raw, type_fault)
+            raise UnsupportedTypeError(type_fault)
         return await gateway.reception.receive(raw)
 
 
@@ -151,17 +156,17 @@ def _require_room(gateway: Gateway, address: str, declared: int | None) -> None:
         raise
 
 
-def _require_json_type(headers: Mapping[bytes, bytes]) -> None:
+def _type_fault(headers: Mapping[bytes, bytes]) -> str:
+    """Why this is no plain JSON by its headers; empty when it is."""
     content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if content_type != b"application/json":
-        raise UnsupportedTypeError("send application/json")
-    if encoding != b"identity":
-        raise UnsupportedTypeError("send the body uncompressed")
+        return "send application/json"
+    return "" if encoding == b"identity" else "send the body uncompressed"
 
 
 def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
-    text = headers.get(b"content-length", b"")
+    text = headers.get(b"content-length", b"").lstrip(b"0")  # the HTTP parser lets thousands of zeros pass
     return int(text) if text.isdigit() else None
 
 

@@ -18,12 +18,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.app import create_app, create_ops_app
+from gateway.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
 from gateway.gateway import Gateway
 from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import TOPICS
 from gateway.leftovers import leftover_spools, take_over
-from gateway.patience import Refuse, patient_protocol
+from gateway.metrics import ops_refusals
+from gateway.patience import patient_protocol
 from gateway.publisher import Publisher
+from gateway.refusals import HttpRefusals
+from gateway.routes import Operated
 from gateway.settings import GatewaySettings
 from gateway.shared_metrics import share_values
 from gateway.shedding import Shedding
@@ -76,9 +80,10 @@ async def serve(settings: GatewaySettings) -> None:
 
 
 async def _serve_alone(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
+    settings = _within_descriptors(settings)
     stop, spool = _stop_event(), _spool(settings)
     gateway = Gateway(settings, _publisher(settings, spool))
-    ops = _server(create_ops_app(gateway), 1, settings.headers_timeout_s)
+    ops = _ops_server(gateway, settings)
     async with _open(gateway, spool, leftover_spools(settings.spool_dir, 1) if settings.spool_dir else []):
         serving_ops = asyncio.create_task(ops.serve(sockets=[ops_socket]))
         await _serve_webhook(gateway, hook_socket, stop)
@@ -91,7 +96,7 @@ async def _serve_by_workers(settings: GatewaySettings, hook_socket: socket.socke
     with TemporaryDirectory(prefix="gateway-metrics-") as metrics_dir:
         workers = Workers(settings, hook_socket, Path(metrics_dir))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, workers.signal, signal.SIGHUP)
-        ops = _server(create_ops_app(workers), 1, settings.headers_timeout_s)
+        ops = _ops_server(workers, settings)
         serving_ops = asyncio.create_task(ops.serve(sockets=[ops_socket]))
         workers.start()
         ends: list[asyncio.Future[Any]] = [asyncio.create_task(stop.wait()), workers.failed]
@@ -111,7 +116,7 @@ async def serve_worker(settings: GatewaySettings, place: Place) -> None:
     settings: the whole gateway's; this worker takes its share.
     """
     share_values(place.metrics_dir, place.number)
-    share, stop = settings.share_of(place.number), _stop_event()
+    share, stop = _within_descriptors(settings.share_of(place.number)), _stop_event()
     spool = _spool(share)
     gateway = Gateway(share, _publisher(share, spool), is_worker=True)
     is_first = place.number == 1 and settings.spool_dir is not None
@@ -176,7 +181,9 @@ async def _serve_webhook(gateway: Gateway, hook_socket: socket.socket, stop: asy
     settings = gateway.settings
     collect_seldom()
     refuse = Shedding(gateway).refusal
-    webhook = _server(create_app(gateway), _finish_timeout_s(settings), settings.headers_timeout_s, refuse)
+    note = HttpRefusals(gateway.metrics.refused, "webhook").note
+    protocol = patient_protocol(settings.headers_timeout_s, refuse, note, settings.max_connections)
+    webhook = _server(create_app(gateway), _finish_timeout_s(settings), protocol)
     serving = asyncio.create_task(webhook.serve(sockets=[hook_socket]))
     await stop.wait()
     await _drain(gateway, webhook, serving)
@@ -190,6 +197,14 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
+def _within_descriptors(settings: GatewaySettings) -> GatewaySettings:
+    """Each process has its own: as many as the system gives, and no more connections than leave some for us."""
+    descriptors = raise_limit()
+    most = connections_within(descriptors, settings.max_connections)
+    log.info("gateway.descriptors", limit=descriptors, max_connections=most)
+    return settings.model_copy(update={"max_connections": most})
 
 
 def _spool(settings: GatewaySettings) -> Spool | None:
@@ -215,11 +230,18 @@ def _finish_timeout_s(settings: GatewaySettings) -> int:
     return int(settings.body_timeout_s + settings.publish_timeout_s) + 1
 
 
-def _server(app: ASGIApp, timeout_s: int, headers_timeout_s: float, refuse: Refuse | None = None) -> Server:
+def _ops_server(operated: Operated, settings: GatewaySettings) -> Server:
+    note = HttpRefusals(ops_refusals(operated.registry), "ops").note
+    protocol = patient_protocol(settings.headers_timeout_s, None, note, OPS_CONNECTIONS)
+    return _server(create_ops_app(operated), 1, protocol)
+
+
+def _server(app: ASGIApp, timeout_s: int, protocol: type[Any]) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http=patient_protocol(headers_timeout_s, refuse),
+            http=protocol,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -5,10 +5,7 @@ up. So the HTTP protocol writes the answer (`patience.py`), and the log tells of
 not read: who signed them, and whether they are duplicates, is not known.
 """
 
-import asyncio
 import time
-from collections import Counter
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -17,9 +14,8 @@ from gateway.errors import GatewayError
 from gateway.gateway import Gateway
 from gateway.kinds import BY_PATH
 from gateway.metrics import SOURCE
-from gateway.problems import problem
-
-TELL_EVERY_S = 1.0
+from gateway.problems import whole_response
+from gateway.refusals import Tally
 
 log = structlog.get_logger()
 
@@ -29,19 +25,19 @@ class Shedding:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._untold: Counter[str] = Counter()
+        self._tally = Tally("callbacks.refused")
         self._series: dict[tuple[str, str], tuple[Any, Any]] = {}  # looking them up costs more than counting
 
-    def refusal(self, method: str, path: str) -> bytes | None:
+    def refusal(self, method: str, path: str, source: str) -> bytes | None:
         """The whole HTTP/1.1 response to a request that is not to be worked on, else None."""
         if method != "POST" or path not in BY_PATH:
             return None
         started = time.perf_counter()
         try:
-            self._gateway.in_flight.require_place()
+            self._gateway.in_flight.require_place(source)
             self._gateway.publisher.admit()
         except GatewayError as error:
-            response = _response(type(error), str(error))  # type: ignore[arg-type]  # mypy has no hash for classes
+            response = whole_response(type(error), str(error))  # type: ignore[arg-type]  # mypy has no hash for classes
             self._count(error, path, started)
             return response
         except Exception as error:  # the parser would make a 400 of it: do not send this again
@@ -57,18 +53,4 @@ class Shedding:
         requests, durations = series
         requests.inc()
         durations.observe(time.perf_counter() - started)
-        if not self._untold:
-            asyncio.get_running_loop().call_later(TELL_EVERY_S, self._tell)
-        self._untold[error.code] += 1
-
-    def _tell(self) -> None:
-        log.warning("callbacks.refused", **self._untold)
-        self._untold.clear()
-
-
-@lru_cache(maxsize=64)  # of the faults an outage has there are few, and none holds anything of a request
-def _response(kind: type[GatewayError], detail: str) -> bytes:
-    answer = problem(kind(detail))
-    headers = [(name, value) for name, value in answer.raw_headers if name != b"connection"]
-    lines = [b"HTTP/1.1 %d %s" % (answer.status_code, kind.code.encode())]
-    return b"\r\n".join([*lines, *(b"%s: %s" % header for header in headers), b"", bytes(answer.body)])
+        self._tally.add(error.code)

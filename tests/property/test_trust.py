@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from gateway.deadlines import Deadlines
+from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
 from gateway.kinds import KINDS, Kind
 from gateway.limits import InFlight, read_body
@@ -90,9 +90,9 @@ async def test_a_body_is_the_same_however_it_is_cut_and_refused_exactly_over_the
 
     in_flight = InFlight(1, 1000)
     try:
-        with in_flight.admit() as admission:
+        with in_flight.admission("") as admission:
             read = await read_body(
-                next_chunk_of(chunks()), admission, declared=None, max_bytes=limit, deadlines=Deadlines(5)
+                next_chunk_of(chunks()), admission, declared=None, max_bytes=limit, arrivals=Arrivals(5, 10)
             )
         assert read == body
         assert len(body) <= limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -352,6 +353,35 @@ async def test_what_is_not_plain_json_by_its_headers_is_415(changes: dict[str, s
     async with open_door() as door:
         assert_problem(await door.post(headers={**signed(BODY), **changes}), 415, "unsupported_type")
         assert door.outcome("unsupported_type") == 1
+
+
+async def test_what_is_415_is_kept_as_it_came_with_the_reason() -> None:
+    packed = gzip.compress(BODY)
+    async with open_door() as door:
+        await door.post(headers={**signed(BODY), "content-type": "text/json"})
+        await door.post(packed, {**signed(BODY), "content-encoding": "gzip"})
+        await door.post(b"", {"content-type": "text/plain"})
+
+        kept = [stored.record for stored in door.publisher.records(QUARANTINE)]
+        assert [(one.reason, one.body) for one in kept if isinstance(one, QuarantinedRequest)] == [
+            ("unsupported_type", BODY),
+            ("unsupported_type", packed),
+        ]
+
+
+async def test_what_is_415_and_signed_is_kept_over_the_cap_and_else_comes_again() -> None:
+    headers = {**signed(BODY), "content-type": "text/plain"}
+    async with open_door(quarantine_bytes_per_day=0) as door:
+        signed_ = await door.post(headers=headers)
+        unsigned = await door.post(headers={"content-type": "text/plain"})
+        door.publisher.fault = "Kafka: away"
+        away = await door.post(headers=headers)
+
+        assert [answer.status_code for answer in (signed_, unsigned, away)] == [415, 415, 503]
+        assert (door.quarantined("unsupported_type", "kept"), door.quarantined("unsupported_type", "over_cap")) == (
+            1,
+            1,
+        )
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])

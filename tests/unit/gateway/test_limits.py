@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.deadlines import Deadlines
+from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
 from gateway.limits import MAX_SOURCES, InFlight, RateLimits, read_body
 from tests.unit.gateway.samples import next_chunk_of
@@ -20,8 +20,10 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 async def read(body: AsyncIterator[bytes], declared: int | None = None, in_flight: InFlight | None = None) -> bytes:
-    with (in_flight or InFlight(10, 10_000_000)).admit() as admission:
-        return await read_body(next_chunk_of(body), admission, declared=declared, max_bytes=10, deadlines=Deadlines(5))
+    with (in_flight or InFlight(10, 10_000_000)).admission("") as admission:
+        return await read_body(
+            next_chunk_of(body), admission, declared=declared, max_bytes=10, arrivals=Arrivals(5, 10)
+        )
 
 
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
@@ -55,9 +57,9 @@ async def test_a_body_takes_less_than_twice_its_size_in_chunks_of_any_size(chunk
             yield whole[start : start + chunk_bytes]
 
     tracemalloc.start()
-    with InFlight(1, size).admit() as admission:
+    with InFlight(1, size).admission("") as admission:
         body = await read_body(
-            next_chunk_of(pieces()), admission, declared=None, max_bytes=size, deadlines=Deadlines(60)
+            next_chunk_of(pieces()), admission, declared=None, max_bytes=size, arrivals=Arrivals(60, 10)
         )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -71,23 +73,24 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
         yield b"{"
         await asyncio.Event().wait()
 
-    with InFlight(1, 100).admit() as admission, pytest.raises(SlowBodyError):
-        await read_body(next_chunk_of(stalled()), admission, declared=None, max_bytes=10, deadlines=Deadlines(0.01))
+    with InFlight(1, 100).admission("") as admission, pytest.raises(SlowBodyError):
+        await read_body(next_chunk_of(stalled()), admission, declared=None, max_bytes=10, arrivals=Arrivals(0.01, 10))
 
 
 def test_no_more_requests_than_the_limit_are_admitted() -> None:
     in_flight = InFlight(1, 10)
-    with in_flight.admit(), pytest.raises(OverLimitError), in_flight.admit():
-        pass
+    with in_flight.admission("one") as first, in_flight.admission("other") as second:
+        first.take_place()
+        with pytest.raises(OverLimitError):
+            second.take_place()
 
-    with in_flight.admit():
         assert in_flight.requests == 1
     assert in_flight.requests == 0
 
 
 async def test_no_more_bytes_than_the_limit_are_held_and_they_are_given_back() -> None:
     in_flight = InFlight(10, 12)
-    with in_flight.admit() as other:
+    with in_flight.admission("") as other:
         other.take(5)
         with pytest.raises(OverLimitError):
             await read(chunks(b"1234", b"5678"), in_flight=in_flight)

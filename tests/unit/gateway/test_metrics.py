@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.refusals import HttpRefusals
 from gateway.spool import SpoolState
 from schemas.topics import CALLBACKS
 from tests.unit.gateway.samples import KEY, WEBHOOK, signed, to_body, with_detail
@@ -24,15 +26,17 @@ DRIVEN = {
     f'http_server_request_duration_seconds_count{{http_route="{WEBHOOK}",http_request_method="POST",'
     'http_response_status_code="200"}': 2,
     f'webhook_publish_duration_seconds_count{{topic="{CALLBACKS.name}"}}': 1,
-    "webhook_in_flight": 1,
+    "webhook_in_flight": 2,
+    "webhook_arriving": 1,
     "webhook_in_flight_limit": 500,
-    "webhook_in_flight_bytes": 7,
+    "webhook_in_flight_bytes": 8,
     "webhook_in_flight_bytes_limit": 128 * 1024 * 1024,
     f'webhook_signatures_total{{key_id="{KEY.id}"}}': 3,
     'webhook_rate_limited_total{scope="global"}': 1,
     f'webhook_signing_key_valid{{key_id="{KEY.id}"}}': 1,
     'webhook_signing_key_loads_total{outcome="loaded"}': 1,
     'webhook_quarantined_total{reason="bad_signature",outcome="kept"}': 1,
+    'gateway_http_refused_total{reason="bad_request"}': 1,
     'webhook_quarantined_total{reason="bad_signature",outcome="over_cap"}': 1,
     "webhook_quarantine_bytes_limit": 8000,
     f'webhook_unknown_fields_total{{kind="{KIND}",field="details.new_field"}}': 1,
@@ -83,15 +87,24 @@ async def drive(door: Door) -> dict[str, float]:
     door.publisher.hold = asyncio.Event()
     last = asyncio.create_task(door.post(b'{"a":1}', signed(b'{"a":1}')))
     await wait_until(lambda: door.publisher.waiting, 5, "a request in flight")
+    arriving = asyncio.create_task(door.post(slowly(door.publisher.hold), signed(b"[]")))
+    await wait_until(lambda: door.gateway.in_flight.bytes == 8, 5, "a body on its way")
     await door.post(body)
+    HttpRefusals(door.gateway.metrics.refused, "webhook").note("bad_request")
     now = await samples(door)
     door.publisher.hold.set()
-    await last
+    await asyncio.gather(last, arriving)
     return now
 
 
+async def slowly(end: asyncio.Event) -> AsyncIterator[bytes]:
+    yield b"["
+    await end.wait()
+    yield b"]"
+
+
 async def test_every_metric_tells_what_happened() -> None:
-    async with open_door(quarantine_bytes_per_day=8000, rate_global_per_s=2.5) as door:
+    async with open_door(quarantine_bytes_per_day=8000, rate_global_per_s=3) as door:
         before = await samples(door)
         oldest_at = int(time.time() - 60) * 1000
         door.publisher.spool = SpoolState(entries=3, refused=2, bytes=11, max_bytes=13, oldest_at=oldest_at)

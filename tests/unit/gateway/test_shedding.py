@@ -16,6 +16,8 @@ from gateway.errors import PublishError
 from gateway.gateway import Gateway
 from gateway.kafka_publisher import EXAMINED_PER_S, KafkaPublisher
 from gateway.kinds import TOPICS
+from gateway.patience import patient_protocol
+from gateway.refusals import HttpRefusals
 from gateway.server import _server
 from gateway.shedding import Shedding
 from schemas.listening import listen
@@ -69,8 +71,9 @@ class Door:
         self.publisher = FakePublisher()
         self.gateway = Gateway(settings(**changes), self.publisher)
         self.socket = listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_PORT")
-        shedding = Shedding(self.gateway)
-        self.server = _server(create_app(self.gateway), 1, HEADERS_TIMEOUT_S, shedding.refusal)
+        note = HttpRefusals(self.gateway.metrics.refused, "webhook").note
+        refuse, most = Shedding(self.gateway).refusal, self.gateway.settings.max_connections
+        self.server = _server(create_app(self.gateway), 1, patient_protocol(HEADERS_TIMEOUT_S, refuse, note, most))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -238,6 +241,6 @@ def is_admitted(publisher: KafkaPublisher) -> bool:
 
 def test_idle_connections_are_kept_longer_than_balancers_keep_them() -> None:
     balancer_s = 60
-    server = _server(create_app(Gateway(settings(), FakePublisher())), 1, HEADERS_TIMEOUT_S)
+    server = _server(create_app(Gateway(settings(), FakePublisher())), 1, patient_protocol(HEADERS_TIMEOUT_S))
 
     assert server.config.timeout_keep_alive > balancer_s
