@@ -204,35 +204,44 @@ class Call(Record, frozen=True, kw_only=True):
     call_id: str
     revision: int
     workflow_id: str
-    workflow_name: str
-    nodetask_id: str
-    nodetask_name: str
-    task_id: str
-    task_name: str
+    workflow_name: str = ""
+    nodetask_id: str = ""
+    nodetask_name: str = ""
+    task_id: str = ""
+    task_name: str = ""
     sip_line: str
-    detail_id: int
-    case_id: str
-    callee: str
+    detail_id: int = 0
+    case_id: str = ""
+    callee: str = ""
     caller_number: str | None = None
-    result: str
-    result_label: str
-    hangup_type: str
+    result: str = ""
+    result_label: str = ""
+    hangup_type: str = ""
     ring_type: str | None = None
-    disposition: str
-    duration_s: int
-    ring_time_s: int
-    talk_round: int
-    call_times: int
+    disposition: str = "unknown"
+    duration_s: int = 0
+    ring_time_s: int = 0
+    talk_round: int = 0
+    call_times: int | None = None
     started_at: int | None = None
-    ended_at: int
-    received_at: int
-    robot_hash: str
+    ended_at: int = 0
+    received_at: int = 0
+    robot_hash: str = ""
     intention_description: str | None = None
-    ner_slots: dict[str, str]
-    event_labels: dict[str, str]
-    variables: dict[str, str]
+    ner_slots: dict[str, str] = field(default_factory=dict)
+    event_labels: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     answer_count: int
     attempt_count: int
+    ended_at_source: str = "provider"
+    task_status: str | None = None
+    task_created_at: int | None = None
+    repeat_interval: int | None = None
+    repeat_number: int | None = None
+    robot_method: str | None = None
+    schedule_start_at: int | None = None
+    schedule_end_at: int | None = None
+    extra: dict[str, str] = field(default_factory=dict)
 
 
 class Answer(Record, frozen=True, kw_only=True):
@@ -245,9 +254,9 @@ class Answer(Record, frozen=True, kw_only=True):
     position: int
     workflow_id: str
     sip_line: str
-    case_id: str
-    callee: str
-    question_name: str
+    case_id: str = ""
+    callee: str = ""
+    question_name: str = ""
     question_content: str | None = None
     question_type: str | None = None
     status: str | None = None
@@ -257,7 +266,9 @@ class Answer(Record, frozen=True, kw_only=True):
     var: str | None = None
     verification_results: str | None = None
     whether_answer: str | None = None
-    call_ended_at: int
+    call_ended_at: int = 0
+    answer_count: int = 0
+    state: str = "not_reached"
 
 
 class CallAttempt(Record, frozen=True, kw_only=True):
@@ -268,18 +279,19 @@ class CallAttempt(Record, frozen=True, kw_only=True):
     final_call_id: str
     call_id: str
     attempt_number: int
-    is_final: bool
+    is_final: bool = False
     workflow_id: str
     sip_line: str
-    callee: str
+    callee: str = ""
     caller_number: str | None = None
     ring_type: str | None = None
     ring_time_s: int | None = None
     hangup_type: str | None = None
     result_label: str | None = None
-    disposition: str
+    disposition: str = "unknown"
     duration_s: int | None = None
     started_at: int | None = None
+    attempt_count: int = 0
 
 
 class QuestionOutcomes(Record, frozen=True, kw_only=True):
@@ -336,6 +348,7 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
     call_times_conflicts: int
     by_workflow: dict[str, LineWorkflowOutcomes]
     overflow: dict[str, int] = field(default_factory=dict)
+    contradictions: dict[str, int] = field(default_factory=dict)
 
 
 class QuestionState(Record, frozen=True, kw_only=True):
@@ -363,6 +376,7 @@ class CallOutcome(Record, frozen=True, kw_only=True):
     never_rang_conflicts: int
     call_times_conflict: bool
     questions: list[QuestionState]
+    contradiction: str | None = None
 
 
 class OutcomeChange(Record, frozen=True, kw_only=True):
@@ -381,6 +395,7 @@ class OutcomeChange(Record, frozen=True, kw_only=True):
     removed_offset: int | None = None
     added: CallOutcome | None = None
     call: bytes | None = None
+    ended_at_source: str = "provider"
 
 
 class QuarantinedRequest(Record, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ A record of the callbacks topic is decided on once, and the decision is stored b
 record is read again after a crash, it gets the same decision, so the same records go out again under the same ids.
 """
 
+from enum import Enum
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
@@ -36,6 +37,13 @@ def source_of(is_rekeyed: bool, partition: int) -> int:
     return partition * 2 + is_rekeyed
 
 
+class Ignored(Enum):
+    """Why a record changes nothing."""
+
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+
+
 class Decision(Struct, array_like=True):
     """What was decided on the record at one position: its revision, the outcome replaced, and where that came from."""
 
@@ -47,7 +55,10 @@ class Decision(Struct, array_like=True):
 
 
 class CallState(Struct, array_like=True):
-    """One call: its latest revision, content and outcome, the deliveries seen, the latest decisions."""
+    """One call: its latest revision, content and outcome, the deliveries seen, the latest decisions.
+
+    `call_times` is the most dials that a counted report has told of.
+    """
 
     revision: int = 0
     digest: bytes = b""
@@ -56,6 +67,7 @@ class CallState(Struct, array_like=True):
     deliveries: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     version: int = 0
+    call_times: int = 0
 
 
 def delivery_of(event_id: str, detail_offset: int) -> str:
@@ -63,22 +75,33 @@ def delivery_of(event_id: str, detail_offset: int) -> str:
     return f"{event_id[:_DELIVERY_DIGITS]}.{detail_offset}"
 
 
-def decide(state: CallState, position: Position, delivery: str, digest: bytes) -> Decision | None:
-    """What to do with one record: a decision to act on, or None for a repeat that changes nothing.
+def decide(
+    state: CallState, position: Position, delivery: str, digest: bytes, call_times: int | None = None
+) -> Decision | Ignored:
+    """What to do with one record: a decision to act on, or why it changes nothing.
 
     The decision of an earlier reading of this position is returned as it was. A new one is not yet in `state`.
+    A report of fewer dials than one that was counted is older by its own words; one that tells no number is not.
     """
     for known in state.decisions:
         if known.source == position.source and known.offset == position.offset:
             return known
     if delivery in state.deliveries or digest == state.digest:
-        return None
+        return Ignored.DUPLICATE
+    if call_times is not None and call_times < state.call_times:
+        return Ignored.STALE
     replaced_at = Position(state.decisions[-1].source, state.decisions[-1].offset) if state.decisions else None
     return Decision(position.source, position.offset, state.revision + 1, state.outcome, replaced_at)
 
 
 def remember(
-    state: CallState, decision: Decision, delivery: str, digest: bytes, outcome: CallOutcome, received_at: int
+    state: CallState,
+    decision: Decision,
+    delivery: str,
+    digest: bytes,
+    outcome: CallOutcome,
+    received_at: int,
+    call_times: int | None = None,
 ) -> None:
     """Put a new decision into the state. Repeat: safe; a decision already there changes nothing."""
     if decision.revision <= state.revision:
@@ -87,6 +110,7 @@ def remember(
     state.digest = digest
     state.outcome = outcome
     state.received_at = max(state.received_at, received_at)
+    state.call_times = max(state.call_times, call_times or 0)
     state.decisions = [*state.decisions[1 - MAX_DECISIONS :], decision]
     note_delivery(state, delivery)
 

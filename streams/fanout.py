@@ -7,24 +7,28 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import msgpack
+from msgspec import msgpack, structs
 
 from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, QuestionState, RedialCall
 from streams.errors import InvalidCallbackError
 from streams.ids import id_of
 from streams.outcomes import (
     blames_callee_though_silent,
+    contradiction_of,
+    contradicts_call_times,
     disposition_of,
     question_state,
     summable,
     word,
 )
 from streams.spellings import as_documented, detail_as_documented
-from streams.times import EventTime, epoch_ms, event_time
+from streams.times import FUTURE_TOLERANCE_MS, EventTime, Times, epoch_ms, times_of
 
-# Characters: surrogate pairs, and units that are no surrogate. Half a pair is no character, and Avro takes none.
+# Characters behind an even number of backslashes: surrogate pairs, and units that are no surrogate. Half a pair is no
+# character, and Avro takes none; NUL is one, but many databases take none.
 _ESCAPED: Final = re.compile(
-    r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})+"
+    r"(?<!\\)((?:\\\\)*)"
+    r"((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4})+)"
 )
 _REMEMBERED_LENGTH: Final = 2048  # a script's questions come again with every call; what is longer costs memory
 
@@ -55,7 +59,10 @@ def check(callback: Callback) -> CallDetail | None:
 
 
 def content_digest(callback: Callback, detail: CallDetail) -> bytes:
-    """16 bytes that are equal when two deliveries say the same about a call, however and whenever they came."""
+    """16 bytes that are equal when two deliveries say the same about a call, however and whenever they came.
+
+    What has become of the task meanwhile says nothing about the call, nor does the order of the redials.
+    """
     envelope = (
         callback.workflow_id,
         callback.workflow_name,
@@ -65,6 +72,9 @@ def content_digest(callback: Callback, detail: CallDetail) -> bytes:
         callback.task_name,
         callback.sip_line,
     )
+    redials = detail.redial_calls
+    if redials and len(redials) > 1:
+        detail = structs.replace(detail, redial_calls=sorted(redials, key=msgpack.encode))
     return blake2b(msgpack.encode((envelope, detail), order="sorted"), digest_size=16).digest()
 
 
@@ -78,11 +88,11 @@ def fan_out(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInf
     """
     if callback.extra:
         callback = as_documented(callback)
-    when = event_time(detail.call_end_time, callback.received_at, zone)
-    attempts = _attempts(callback, detail, revision, zone)
-    answers = _answers(callback, detail, revision, when.at_ms)
-    call = _call(callback, detail, revision, when.at_ms, zone, attempts, len(answers))
-    return FanOut(call, answers, attempts, _outcome(call, detail, attempts), when)
+    times = times_of(detail.call_start_time, detail.call_end_time, callback.received_at, zone)
+    attempts = _attempts(callback, detail, revision, times, zone)
+    answers = _answers(callback, detail, revision, times.ended.at_ms)
+    call = _call(callback, detail, revision, times, zone, attempts, len(answers))
+    return FanOut(call, answers, attempts, outcome_of(call, attempts, answers), times.ended)
 
 
 def record_id(kind: str, callback: Callback, call_id: str, revision: int, position: int = 0) -> str:
@@ -107,14 +117,14 @@ def _unescaped(text: str) -> str:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    return bytes.fromhex(match.group().replace("\\u", "")).decode("utf-16-be")
+    return match[1] + bytes.fromhex(match[2].replace("\\u", "")).decode("utf-16-be")
 
 
 def _call(
     callback: Callback,
     detail: CallDetail,
     revision: int,
-    ended_at: int,
+    times: Times,
     zone: ZoneInfo,
     attempts: list[CallAttempt],
     answer_count: int,
@@ -143,9 +153,9 @@ def _call(
         duration_s=detail.duration or 0,
         ring_time_s=detail.ring_time or 0,
         talk_round=detail.talk_round or 0,
-        call_times=detail.call_times or 0,
-        started_at=epoch_ms(detail.call_start_time, zone),
-        ended_at=ended_at,
+        call_times=detail.call_times,
+        started_at=times.started_at,
+        ended_at=times.ended.at_ms,
         received_at=callback.received_at,
         robot_hash=detail.robot_hash or "",
         intention_description=detail.intention_description,
@@ -154,10 +164,20 @@ def _call(
         variables=detail.variables or {},
         answer_count=answer_count,
         attempt_count=len(attempts),
+        ended_at_source=times.ended.source,
+        task_status=callback.status,
+        task_created_at=epoch_ms(callback.created_at, zone, callback.received_at),
+        repeat_interval=callback.repeat_interval,
+        repeat_number=callback.repeat_number,
+        robot_method=callback.robot_method,
+        schedule_start_at=epoch_ms(callback.schedule_start_time, zone, callback.received_at),
+        schedule_end_at=epoch_ms(callback.schedule_end_time, zone, callback.received_at),
+        extra=detail.extra,
     )
 
 
 def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: int) -> list[Answer]:
+    questions = detail.question_answer or ()
     return [
         Answer(
             record_id=record_id("answer", callback, detail.call_id or "", revision, position),
@@ -180,24 +200,61 @@ def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: in
             verification_results=question.verification_results,
             whether_answer=question.whether_answer,
             call_ended_at=ended_at,
+            answer_count=len(questions),
+            state=question_state(question.status, question.whether_answer),
         )
-        for position, question in enumerate(detail.question_answer or ())
+        for position, question in enumerate(questions)
     ]
 
 
-def _attempts(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInfo) -> list[CallAttempt]:
-    started = [(epoch_ms(redial.call_start_time, zone), redial) for redial in detail.redial_calls or []]
-    # Unreadable start times keep their place behind the readable ones; sorting is stable.
-    started.sort(key=lambda pair: (pair[0] is None, pair[0] or 0))
+def _attempts(callback: Callback, detail: CallDetail, revision: int, times: Times, zone: ZoneInfo) -> list[CallAttempt]:
+    redials = _redials(detail, times.ended.at_ms, callback.received_at, zone)
+    count = len(redials) + 1
     attempts = [
-        _redial(callback, detail, revision, number, started_at, redial)
-        for number, (started_at, redial) in enumerate(started, start=1)
+        _redial(callback, detail, revision, number, count, started_at, redial)
+        for number, (started_at, redial) in enumerate(redials, start=1)
     ]
-    return [*attempts, _final_attempt(callback, detail, revision, len(attempts) + 1, zone)]
+    return [*attempts, _final_attempt(callback, detail, revision, count, times.started_at)]
+
+
+def _redials(
+    detail: CallDetail, ended_at: int, received_at: int, zone: ZoneInfo
+) -> list[tuple[int | None, RedialCall]]:
+    """The earlier dials with their start times, in that order; each once, and without the final one.
+
+    A dial is named by its call_id; what has none is a dial of its own. What has no time that a dial before the receipt
+    can have keeps its place behind the others.
+    """
+    timed = [(_started(redial, ended_at, received_at, zone), redial) for redial in detail.redial_calls or ()]
+    if len(timed) > 1:
+        timed.sort(key=_dialling_order)
+    seen = {detail.call_id}
+    return [(at, redial) for at, redial in timed if not redial.call_id or _is_new(seen, redial.call_id)]
+
+
+def _started(redial: RedialCall, ended_at: int, received_at: int, zone: ZoneInfo) -> int | None:
+    started_at = epoch_ms(redial.call_start_time, zone, ended_at)
+    return None if started_at is None or started_at > received_at + FUTURE_TOLERANCE_MS else started_at
+
+
+def _dialling_order(timed: tuple[int | None, RedialCall]) -> tuple[bool, int]:
+    return timed[0] is None, timed[0] or 0
+
+
+def _is_new(seen: set[str | None], call_id: str) -> bool:
+    is_new = call_id not in seen
+    seen.add(call_id)
+    return is_new
 
 
 def _redial(
-    callback: Callback, detail: CallDetail, revision: int, number: int, started_at: int | None, redial: RedialCall
+    callback: Callback,
+    detail: CallDetail,
+    revision: int,
+    number: int,
+    count: int,
+    started_at: int | None,
+    redial: RedialCall,
 ) -> CallAttempt:
     return CallAttempt(
         record_id=record_id("attempt", callback, detail.call_id or "", revision, number),
@@ -214,13 +271,16 @@ def _redial(
         ring_time_s=redial.ring_time,
         hangup_type=redial.hangup_type,
         result_label=redial.result_label,
-        disposition=disposition_of(None, redial.ring_type, redial.hangup_type, redial.ring_time, None),
+        disposition=disposition_of(None, redial.ring_type, redial.hangup_type, redial.ring_time, None, None),
         duration_s=None,
         started_at=started_at,
+        attempt_count=count,
     )
 
 
-def _final_attempt(callback: Callback, detail: CallDetail, revision: int, number: int, zone: ZoneInfo) -> CallAttempt:
+def _final_attempt(
+    callback: Callback, detail: CallDetail, revision: int, number: int, started_at: int | None
+) -> CallAttempt:
     return CallAttempt(
         record_id=record_id("attempt", callback, detail.call_id or "", revision, number),
         event_id=callback.event_id,
@@ -237,14 +297,21 @@ def _final_attempt(callback: Callback, detail: CallDetail, revision: int, number
         hangup_type=detail.hangup_type,
         result_label=detail.result_label,
         disposition=disposition_of(
-            detail.result, detail.ring_type, detail.hangup_type, detail.ring_time, detail.duration
+            detail.result,
+            detail.ring_type,
+            detail.hangup_type,
+            detail.ring_time,
+            detail.duration,
+            detail.talk_round,
         ),
         duration_s=detail.duration,
-        started_at=epoch_ms(detail.call_start_time, zone),
+        started_at=started_at,
+        attempt_count=number,
     )
 
 
-def _outcome(call: Call, detail: CallDetail, attempts: list[CallAttempt]) -> CallOutcome:
+def outcome_of(call: Call, attempts: list[CallAttempt], answers: list[Answer]) -> CallOutcome:
+    """What a call adds to a window, from its records alone."""
     return CallOutcome(
         workflow_id=call.workflow_id,
         sip_line=call.sip_line,
@@ -259,12 +326,7 @@ def _outcome(call: Call, detail: CallDetail, attempts: list[CallAttempt]) -> Cal
         talk_round=summable(call.talk_round),
         attempt_dispositions=[attempt.disposition for attempt in attempts],
         never_rang_conflicts=sum(blames_callee_though_silent(a.disposition, a.hangup_type) for a in attempts),
-        call_times_conflict=call.call_times != len(attempts),
-        questions=[
-            QuestionState(
-                question_name=question.question_name or "",
-                state=question_state(question.status, question.whether_answer),
-            )
-            for question in detail.question_answer or ()
-        ],
+        call_times_conflict=contradicts_call_times(call.call_times, call.attempt_count),
+        questions=[QuestionState(question_name=answer.question_name, state=answer.state) for answer in answers],
+        contradiction=contradiction_of(call.ring_type, call.duration_s, call.talk_round),
     )

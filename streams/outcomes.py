@@ -33,6 +33,9 @@ DISPOSITIONS: Final = (
     PRE_ALERT_FAILURE,
     UNKNOWN,
 )
+TALKED_UNREACHABLE: Final = "talked_unreachable"  # a talk round, and a ring word of a number that cannot be reached
+TALKED_NO_SECONDS: Final = "talked_no_seconds"  # a talk round in no seconds
+SECONDS_UNREACHABLE: Final = "seconds_unreachable"  # seconds, no talk round and such a ring word: an announcement
 DELIVERED: Final = frozenset((ANSWERED, USER_BUSY, REJECTED, NO_ANSWER, SUBSCRIBER_ABSENT, SUBSCRIBER_BARRED))
 
 # The ring word alone decides these.
@@ -45,6 +48,8 @@ _BY_RING_TYPE: Final = {
     "cantuse": SUBSCRIBER_BARRED,
     "wrongnum": BAD_NUMBER,
 }
+# A number that these tell of cannot have been reached: seconds without a talk round were an announcement.
+_UNREACHABLE: Final = frozenset(("switchoff", "outofarea", "unregister", "cantuse", "wrongnum"))
 _RANG_OR_NOT: Final = frozenset(("normal", "notmatch"))
 _NEVER_RANG: Final = frozenset(("normal", "notmatch", "null"))
 _NOT_DIALLED: Final = frozenset(("cancelled", "canceled", "created", "pending"))
@@ -65,17 +70,22 @@ def word(value: str | None) -> str:
 
 
 def disposition_of(
-    result: str | None, ring_type: str | None, hangup_type: str | None, ring_time_s: int | None, duration_s: int | None
+    result: str | None,
+    ring_type: str | None,
+    hangup_type: str | None,
+    ring_time_s: int | None,
+    duration_s: int | None,
+    talk_round: int | None,
 ) -> str:
     """The outcome class of one dial: the first rule that holds. Total: every input has exactly one class.
 
-    The provider has no word for "answered", so talk time decides; a line that never rang is told by its numbers,
-    whatever the label says; a cancelled dial is nobody's fault.
+    The provider has no word for "answered", so talk decides, then seconds, but for those of an announcement; a line
+    that never rang is told by its numbers, whatever the label says; a cancelled dial is nobody's fault.
     """
     ring = word(ring_type).lower()
     hangup = word(hangup_type).lower()
     rang = (ring_time_s or 0) > 0
-    if (duration_s or 0) > 0:
+    if (talk_round or 0) > 0 or ((duration_s or 0) > 0 and ring not in _UNREACHABLE):
         return ANSWERED
     if ring in _BY_RING_TYPE:
         return _BY_RING_TYPE[ring]
@@ -88,9 +98,24 @@ def disposition_of(
     return PRE_ALERT_FAILURE
 
 
+def contradiction_of(ring_type: str | None, duration_s: int | None, talk_round: int | None) -> str | None:
+    """How the fields of the final dial contradict each other, or None; `disposition_of` says which is believed."""
+    is_unreachable = word(ring_type).lower() in _UNREACHABLE
+    if (talk_round or 0) > 0:
+        if is_unreachable:
+            return TALKED_UNREACHABLE
+        return TALKED_NO_SECONDS if (duration_s or 0) <= 0 else None
+    return SECONDS_UNREACHABLE if is_unreachable and (duration_s or 0) > 0 else None
+
+
 def blames_callee_though_silent(disposition: str, hangup_type: str | None) -> bool:
     """True when the provider says the callee hung up on a dial that never rang."""
     return disposition == PRE_ALERT_FAILURE and word(hangup_type).lower() == _BY_CALLEE
+
+
+def contradicts_call_times(call_times: int | None, dials: int) -> bool:
+    """True when the provider counts another number of dials than it lists, each once."""
+    return call_times is not None and call_times != dials
 
 
 @lru_cache(maxsize=1024)
@@ -154,6 +179,7 @@ class OutcomeCounts(Struct, array_like=True):
     call_times_conflicts: int = 0
     by_workflow: dict[str, dict[str, int]] = field(default_factory=dict)
     overflow: dict[str, int] = field(default_factory=dict)
+    contradictions: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: CallOutcome, *, by_workflow: bool) -> None:
         """Count one call in. by_workflow: also under its workflow, as a SIP line's windows do."""
@@ -174,6 +200,8 @@ class OutcomeCounts(Struct, array_like=True):
         self.ring_time_s_sum += sign * outcome.ring_time_s
         self.talk_round_sum += sign * outcome.talk_round
         self.call_times_conflicts += sign * outcome.call_times_conflict
+        if outcome.contradiction is not None:
+            self._count("contradictions", self.contradictions, outcome.contradiction, sign)
         for question in outcome.questions:
             name = question.question_name
             if name not in self.questions:

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field, structs
 
 from schemas.records import Answer, Call, CallAttempt, CallOutcome, QuestionState
+from streams.fanout import outcome_of
 from streams.ids import id_of
-from streams.outcomes import OutcomeCounts, blames_callee_though_silent, question_state, summable, word
+from streams.outcomes import OutcomeCounts, blames_callee_though_silent
 from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 
 DIMENSIONS: Final = (WORKFLOW, SIP_LINE)
@@ -94,7 +95,7 @@ class Ledger:
         revisions = self._calls.setdefault(call.call_id, {})
         if call.revision not in revisions:
             revisions[call.revision] = Revision(
-                call.revision, call.event_id, call.record_id, call.received_at, _outcome(call)
+                call.revision, call.event_id, call.record_id, call.received_at, outcome_of(call, [], [])
             )
 
     def add_late(self, call: Call) -> None:
@@ -106,8 +107,8 @@ class Ledger:
         """Take one answer."""
         revision = self._calls.get(answer.call_id, {}).get(answer.revision)
         if revision and self._is_wanted(revision):
-            state = question_state(answer.status, answer.whether_answer)
-            revision.questions[answer.position] = QuestionState(question_name=answer.question_name, state=state)
+            state = QuestionState(question_name=answer.question_name, state=answer.state)
+            revision.questions[answer.position] = state
 
     def add_attempt(self, attempt: CallAttempt) -> None:
         """Take one dial. It names its delivery, not its revision."""
@@ -182,23 +183,3 @@ def _is_dial_of(attempt: CallAttempt, revision: Revision) -> bool:
             position = str(attempt.attempt_number)
             return id_of("attempt", revision.event_id, offset, call_id, number, position) == attempt.record_id
     return False
-
-
-def _outcome(call: Call) -> CallOutcome:
-    return CallOutcome(
-        workflow_id=call.workflow_id,
-        sip_line=call.sip_line,
-        ended_at=call.ended_at,
-        result=call.result,
-        result_label=call.result_label,
-        hangup_type=call.hangup_type,
-        ring_type=word(call.ring_type),
-        disposition=call.disposition,
-        duration_s=summable(call.duration_s),
-        ring_time_s=summable(call.ring_time_s),
-        talk_round=summable(call.talk_round),
-        attempt_dispositions=[],
-        never_rang_conflicts=0,
-        call_times_conflict=call.call_times != call.attempt_count,
-        questions=[],
-    )

@@ -3,24 +3,25 @@
 Integer milliseconds in, decisions out; the clock is an argument. One tumbling pane per STREAMS_WINDOW_S; longer
 windows are sums of panes, made where they are read.
 
-Stream time is kept per key (a workflow, a SIP line). It is the receipt clock less the smallest delay between the end
-of a call and its receipt that the key has seen. So it never stands still, needs no idle rule, and follows from the
-records alone: a backlog read at full speed judges each call as it was judged live. A key whose calls are years old
-(a replay, a demonstration) has its own clock and closes nobody else's windows.
+Stream time is kept per key (a workflow, a SIP line); see `clocks`. It follows from the records alone. A pane takes
+calls until, in receipt time, the key's clock as it was when the pane opened has passed its end by the grace. That is
+settled at once, so a backlog read at full speed judges each call as it was judged live.
 """
 
+from collections.abc import Iterable
 from enum import Enum
+from math import inf
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.calls import NOWHERE, Position
+from streams.clocks import Clock, KeyState, delay_of
 from streams.outcomes import OutcomeCounts
 
 WORKFLOW: Final = "workflow"
 SIP_LINE: Final = "sip_line"
-MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash
 
 
 class Effect(Enum):
@@ -38,46 +39,17 @@ class WindowSettings(NamedTuple):
     grace_ms: int
 
 
-class KeyState(Struct, array_like=True):
-    """One workflow's or SIP line's clock. `closed_until`: every pane ending by then is closed for good.
-
-    `positions` are the last seen of each source, `late` the latest that were judged late: both tell a record that is
-    read again from a new one. `version` counts the changes.
-    """
-
-    min_delay_ms: int | None = None
-    closed_until: int = 0
-    positions: dict[int, int] = field(default_factory=dict)
-    late: list[Position] = field(default_factory=list)
-    received_at: int = 0
-    version: int = 0
-
-    def stream_time(self, received_at: int) -> int:
-        """Event time that the key had reached when something received at `received_at` came."""
-        return received_at - (self.min_delay_ms or 0)
-
-    def observe(self, change: OutcomeChange) -> None:
-        """Let a call move the clock; one whose event time is only its time of receipt does not."""
-        self.received_at = max(self.received_at, change.received_at)
-        if change.added is None or not change.is_event_time_trusted:
-            return
-        delay = max(change.received_at - change.added.ended_at, 0)
-        self.min_delay_ms = delay if self.min_delay_ms is None else min(self.min_delay_ms, delay)
-
-    def note(self, position: Position, *, is_late: bool) -> None:
-        """Remember a position as seen."""
-        self.positions[position.source] = position.offset
-        if is_late:
-            self.late = [*self.late[1 - MAX_LATE :], position]
-        self.version += 1
-
-
 class Pane(Struct, array_like=True):
-    """One window of one key. `revision` counts the changes applied; `positions` the last applied of each source."""
+    """One window of one key. `revision` counts the changes applied; `positions` the last applied of each source.
+
+    It takes calls received before `closes_at`. `received_at` is the latest receipt of what it counts.
+    """
 
     revision: int = 0
     counts: OutcomeCounts = field(default_factory=OutcomeCounts)
     positions: dict[int, int] = field(default_factory=dict)
+    closes_at: int = 0
+    received_at: int = 0
 
 
 class PaneId(NamedTuple):
@@ -85,6 +57,14 @@ class PaneId(NamedTuple):
 
     value: str
     start: int
+
+
+class ClockChange(NamedTuple):
+    """A key whose clock went far from its receipts, or came near again. `delay_ms`: what its calls agree on."""
+
+    value: str
+    clock: Clock
+    delay_ms: int
 
 
 class Part(NamedTuple):
@@ -107,9 +87,11 @@ class Windows:
         self._settings = settings
         self._keys: dict[str, KeyState] = {}
         self._panes: dict[PaneId, Pane] = {}
-        self._open: dict[str, set[int]] = {}
+        self._open: dict[str, dict[int, Pane]] = {}
         self._changed_keys: dict[str, None] = {}
         self._changed_panes: dict[PaneId, None] = {}
+        self._far: dict[str, Clock] = {}
+        self._clock_changes: list[ClockChange] = []
 
     def newest_received_at(self) -> int:
         """The latest receipt that any key has seen; 0 for none."""
@@ -121,6 +103,7 @@ class Windows:
         for value in idle:
             del self._keys[value]
             self._open.pop(value, None)
+            self._far.pop(value, None)
             self._changed_keys.pop(value, None)
         return idle
 
@@ -130,11 +113,16 @@ class Windows:
     def load_key(self, value: str, state: KeyState) -> None:
         """Put a stored clock in place."""
         self._keys[value] = state
+        if (clock := state.clock(Clock.BEHIND)) is not Clock.NEAR:
+            self._far[value] = clock
 
     def load_pane(self, pane_id: PaneId, pane: Pane) -> None:
         """Put a stored pane in place, open or waiting to be closed."""
+        if not pane.closes_at:  # a row of a release that did not settle it
+            key = self._keys.get(pane_id.value, KeyState())
+            pane.closes_at = self._end(pane_id.start) + (key.delay_ms or 0) + self._settings.grace_ms
         self._panes[pane_id] = pane
-        self._open.setdefault(pane_id.value, set()).add(pane_id.start)
+        self._open.setdefault(pane_id.value, {})[pane_id.start] = pane
 
     def apply(self, value: str, change: OutcomeChange, position: Position, removed_at: Position = NOWHERE) -> Effect:
         """Apply one change of one key; `removed_at` is where the outcome it removes was added.
@@ -148,15 +136,14 @@ class Windows:
         if position in key.late:
             return Effect.LATE
         if position.offset <= key.positions.get(position.source, -1):
-            return self._apply_again(key, parts, position)
-        if change.added is not None:
-            key.observe(change)
-        if removed_at in key.late or self._is_late(key, parts, change.received_at):
-            key.note(position, is_late=True)
-            return Effect.LATE
-        self._count(parts, position)
-        key.note(position, is_late=False)
-        return Effect.APPLIED
+            return self._apply_again(key, parts, position, change.received_at)
+        is_late = removed_at in key.late or self._is_late(key, parts, change.received_at)
+        if not is_late:
+            self._count(key, parts, position, change.received_at)
+        key.observe(change)  # a call is not judged by the clock it sets itself
+        self._note_clock(value, key)
+        key.note(position, is_late=is_late)
+        return Effect.LATE if is_late else Effect.APPLIED
 
     def close_due(self, received_until: int) -> list[PaneId]:
         """Close every pane whose grace is over, given that all calls received until then have been applied.
@@ -165,17 +152,34 @@ class Windows:
         They take no more calls; `final` gives their last result, `forget` clears them once that is published.
         """
         due: list[PaneId] = []
-        for value, starts in self._open.items():
+        for value, panes in self._open.items():
             key = self._keys.setdefault(value, KeyState())
-            horizon = key.stream_time(received_until) - self._settings.grace_ms
-            closed = [start for start in starts if start + self._settings.window_ms <= max(horizon, key.closed_until)]
+            closed = [
+                start
+                for start, pane in panes.items()
+                if pane.closes_at <= received_until or key.is_closed(start, self._end(start))
+            ]
             if closed:
-                key.closed_until = max(key.closed_until, max(closed) + self._settings.window_ms)
+                for start in closed:
+                    key.close(start, self._end(start))
+                    del panes[start]
                 key.version += 1
                 self._changed_keys[value] = None
                 due.extend(PaneId(value, start) for start in closed)
-                starts.difference_update(closed)
         return sorted(due, key=lambda pane_id: (pane_id.start, pane_id.value))
+
+    def told_at(self, pane_id: PaneId) -> int:
+        """When what a pane's result tells had happened: at its end, or so far with the latest receipt counted."""
+        return min(self._end(pane_id.start), self._panes[pane_id].received_at)
+
+    def far_clocks(self) -> Iterable[Clock]:
+        """One for each key whose clock is hours away from its receipts."""
+        return self._far.values()
+
+    def take_clock_changes(self) -> list[ClockChange]:
+        """The keys whose clock went far or came near again since the last call."""
+        changes, self._clock_changes = self._clock_changes, []
+        return changes
 
     def final(self, pane_id: PaneId) -> WindowedOutcomes:
         """The last result of a closed pane."""
@@ -219,12 +223,13 @@ class Windows:
                 parts.append(Part(PaneId(value, start), outcome, sign))
         return parts
 
-    def _apply_again(self, key: KeyState, parts: list[Part], position: Position) -> Effect:
+    def _apply_again(self, key: KeyState, parts: list[Part], position: Position, received_at: int) -> Effect:
         """A position the clock has seen: counted only where a crash lost the pane's row after storing the clock's."""
-        lost = [part for part in parts if self._end(part) > key.closed_until and not self._has(part, position)]
-        self._count(lost, position)
-        for part in parts:
-            if part.pane_id in self._panes and self._end(part) > key.closed_until:
+        still_open = [part for part in parts if not self._is_closed(key, part)]
+        lost = [part for part in still_open if not self._has(part, position)]
+        self._count(key, lost, position, received_at)
+        for part in still_open:
+            if part.pane_id in self._panes:
                 self._changed_panes[part.pane_id] = None
         return Effect.APPLIED if lost else Effect.DUPLICATE
 
@@ -233,17 +238,32 @@ class Windows:
         return pane is not None and position.offset <= pane.positions.get(position.source, -1)
 
     def _is_late(self, key: KeyState, parts: list[Part], received_at: int) -> bool:
-        horizon = max(key.stream_time(received_at) - self._settings.grace_ms, key.closed_until)
-        return any(self._end(part) <= horizon for part in parts)
+        return any(self._is_closed(key, part) or received_at >= self._closes_at(key, part) for part in parts)
 
-    def _end(self, part: Part) -> int:
-        return part.pane_id.start + self._settings.window_ms
+    def _is_closed(self, key: KeyState, part: Part) -> bool:
+        return key.is_closed(part.pane_id.start, self._end(part.pane_id.start))
 
-    def _count(self, parts: list[Part], position: Position) -> None:
+    def _closes_at(self, key: KeyState, part: Part) -> float:
+        """Until which receipt the pane takes calls; one not yet open, by the key's clock as it is now."""
+        if pane := self._panes.get(part.pane_id):
+            return pane.closes_at
+        if key.delay_ms is None:
+            return inf
+        return self._end(part.pane_id.start) + key.delay_ms + self._settings.grace_ms
+
+    def _end(self, start: int) -> int:
+        return start + self._settings.window_ms
+
+    def _opened(self, key: KeyState, part: Part, received_at: int) -> Pane:
+        wait_ms = key.wait_ms(delay_of(received_at, part.outcome)) + self._settings.grace_ms
+        start = part.pane_id.start
+        pane = Pane(closes_at=key.open(start, self._end(start) + wait_ms))
+        self.load_pane(part.pane_id, pane)
+        return pane
+
+    def _count(self, key: KeyState, parts: list[Part], position: Position, received_at: int) -> None:
         for part in parts:
-            pane = self._panes.get(part.pane_id)
-            if pane is None:
-                self.load_pane(part.pane_id, pane := Pane())
+            pane = self._panes.get(part.pane_id) or self._opened(key, part, received_at)
             if part.sign > 0:
                 pane.counts.add(part.outcome, by_workflow=self.dimension == SIP_LINE)
             else:
@@ -252,4 +272,16 @@ class Windows:
             pane = self._panes[pane_id]
             pane.revision += 1
             pane.positions[position.source] = position.offset
+            pane.received_at = max(pane.received_at, received_at)
             self._changed_panes[pane_id] = None
+
+    def _note_clock(self, value: str, key: KeyState) -> None:
+        before = self._far.get(value, Clock.NEAR)
+        clock = key.clock(before)
+        if clock is before:
+            return
+        if clock is Clock.NEAR:
+            del self._far[value]
+        else:
+            self._far[value] = clock
+        self._clock_changes.append(ClockChange(value, clock, key.delay_ms or 0))

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b, sha256
 from typing import Any, Literal
@@ -32,6 +32,13 @@ WORD_MAPS = {
 }
 
 OF_THE_DELIVERY = ("workflow_id", "workflow_name", "nodetask_id", "nodetask_name", "task_id", "task_name", "sip_line")
+OF_THE_TASK = ("repeat_interval", "repeat_number", "robot_method")
+OF_THE_DETAIL = (
+    *("id", "callee", "result", "result_label", "duration", "hangup_type", "ring_type", "question_answer", "NerSlots"),
+    *("robot_hash", "call_id", "call_times", "call_start_time", "call_end_time", "ring_time", "talk_round"),
+    *("redail_call", "intention_description", "EventLabel", "caller_number", "CaseID", "Variables"),
+)
+UNREACHABLE = {"switchoff", "outofarea", "unregister", "cantuse", "wrongnum"}
 OF_THE_QUESTION = (
     *("question_type", "status", "answer", "answer_text", "answer_text_slot"),
     *("var", "verification_results", "whether_answer"),
@@ -84,9 +91,10 @@ class Telling:
 
     @cached_property
     def content(self) -> str:
-        """Equal for equal content, whatever the bytes, the place in details[] and the time of receipt."""
-        shared = {name: value for name, value in self.arrival.delivery.items() if name != "details"}
-        return json.dumps([shared, self.detail], sort_keys=True)
+        """Equal for equal content, whatever the bytes, the place in details[], the order of redials, the receipt."""
+        shared = {name: self.arrival.delivery[name] for name in OF_THE_DELIVERY}
+        redials = sorted(self.detail.get("redail_call") or [], key=lambda dial: json.dumps(dial, sort_keys=True))
+        return json.dumps([shared, {**self.detail, "redail_call": redials}], sort_keys=True)
 
     @property
     def channel(self) -> int | None:
@@ -94,16 +102,46 @@ class Telling:
         return None if self.index == 0 else self.arrival.partition
 
     @cached_property
+    def ended(self) -> tuple[int, str]:
+        """Event time, and where it is from."""
+        received_at = self.arrival.received_at
+        at, start = read_time(self.detail["call_end_time"]), read_time(self.detail["call_start_time"])
+        if at is None:
+            return received_at, "unreadable"
+        if at > received_at + FUTURE_TOLERANCE_MS:
+            return received_at, "future"
+        if start is not None and start <= received_at and start - at > timedelta(days=366) / timedelta(milliseconds=1):
+            return received_at, "implausible"
+        return at, "provider"
+
+    @property
     def ended_at(self) -> int:
-        """Event time."""
-        at, received_at = read_time(self.detail["call_end_time"]), self.arrival.received_at
-        return received_at if at is None or at > received_at + FUTURE_TOLERANCE_MS else at
+        return self.ended[0]
+
+    @property
+    def started_at(self) -> int | None:
+        start = read_time(self.detail["call_start_time"])
+        return start if start is not None and start <= self.ended_at else None
+
+    def dialled_at(self, dial: Json) -> int | None:
+        """The start of one dial."""
+        if dial is self.detail:
+            return self.started_at
+        at = read_time(dial["call_start_time"])
+        return at if at is not None and at <= self.arrival.received_at + FUTURE_TOLERANCE_MS else None
 
     @cached_property
     def dials(self) -> list[Json]:
-        """All attempts in dialling order, the final one last."""
-        earlier = sorted(self.detail.get("redail_call") or [], key=lambda dial: read_time(dial["call_start_time"]) or 0)
-        return [*({**dial, "duration": None, "result": None} for dial in earlier), self.detail]
+        """All attempts in dialling order, each call_id once, the final one last."""
+        told = [{**dial, "duration": None, "result": None} for dial in self.detail.get("redail_call") or []]
+        known = [dial for dial in told if self.dialled_at(dial) is not None]
+        known.sort(key=lambda dial: self.dialled_at(dial) or 0)
+        kept: list[Json] = []
+        for dial in known + [dial for dial in told if self.dialled_at(dial) is None]:
+            name = dial.get("call_id")
+            if not name or name not in (self.call_id, *(one.get("call_id") for one in kept)):
+                kept.append(dial)
+        return [*kept, self.detail]
 
 
 # --- which contents a call has had -----------------------------------------------------------------------------------
@@ -120,14 +158,18 @@ def tellings_of(arrivals: Iterable[Arrival]) -> dict[str, list[Telling]]:
 
 
 def revisions(tellings: Iterable[Telling]) -> tuple[Telling, ...]:
-    """The tellings that become revision 1, 2, ...: neither an event seen before nor the content that holds already."""
+    """The tellings that become revision 1, 2, ...: what is neither seen before, nor what holds already, nor older.
+
+    Older by its own words is what tells of fewer dials than one that counts.
+    """
     seen: set[str] = set()
     kept: list[Telling] = []
     for telling in tellings:
         if telling.arrival.event_id in seen:
             continue
         seen.add(telling.arrival.event_id)
-        if not kept or kept[-1].content != telling.content:
+        dials = max([one.detail["call_times"] for one in kept], default=0)
+        if (not kept or kept[-1].content != telling.content) and telling.detail["call_times"] >= dials:
             kept.append(telling)
     return tuple(kept)
 
@@ -182,8 +224,15 @@ def call_of(telling: Telling, revision: int) -> Json:
         "ring_time_s": detail["ring_time"],
         "talk_round": detail["talk_round"],
         "call_times": detail["call_times"],
-        "started_at": read_time(detail["call_start_time"]),
+        "started_at": telling.started_at,
         "ended_at": telling.ended_at,
+        "ended_at_source": telling.ended[1],
+        "task_status": delivery["status"],
+        "task_created_at": read_time(delivery["created_at"]),
+        **{name: delivery[name] for name in OF_THE_TASK},
+        "schedule_start_at": read_time(delivery["schedule_start_time"]),
+        "schedule_end_at": read_time(delivery["schedule_end_time"]),
+        "extra": {name: value for name, value in detail.items() if name not in OF_THE_DETAIL},
         "received_at": telling.arrival.received_at,
         "robot_hash": detail["robot_hash"],
         "intention_description": detail.get("intention_description"),
@@ -212,6 +261,8 @@ def answers_of(telling: Telling, revision: int) -> list[Json]:
             "question_name": question["question_name"],
             "question_content": readable(question.get("question_content")),
             "call_ended_at": telling.ended_at,
+            "answer_count": len(detail["question_answer"]),
+            "state": fate(question),
         }
         for position, question in enumerate(detail["question_answer"])
     ]
@@ -238,16 +289,19 @@ def attempts_of(telling: Telling, revision: int) -> list[Json]:
             "result_label": dial.get("result_label"),
             "disposition": disposition(dial),
             "duration_s": dial["duration"],
-            "started_at": read_time(dial["call_start_time"]),
+            "started_at": telling.dialled_at(dial),
+            "attempt_count": len(telling.dials),
         }
         for number, dial in enumerate(telling.dials, 1)
     ]
 
 
 def disposition(dial: Json) -> str:
-    """monitoring.md 3.1 with 3.2: first match wins. An earlier dial has neither result nor duration."""
+    """monitoring.md 3.1 with 3.2: first match wins. An earlier dial has neither result, duration nor talk rounds."""
     ring, ring_time, duration = ring_word(dial), dial.get("ring_time") or 0, dial.get("duration") or 0
-    if duration > 0:  # no result word says "answered", so the numbers do
+    if (dial.get("talk_round") or 0) > 0:  # no result word says "answered", so the numbers do
+        return "answered"
+    if duration > 0 and ring not in UNREACHABLE:
         return "answered"
     if ring in _DISPOSITION_OF_RING:
         return _DISPOSITION_OF_RING[ring]
@@ -257,6 +311,16 @@ def disposition(dial: Json) -> str:
     if ring in ("normal", None, "notmatch") and ring_time == 0 and not cancelled:
         return "pre_alert_failure"
     return "unknown"
+
+
+def contradictions(dial: Json) -> list[str]:
+    """How the fields of a final dial contradict each other."""
+    cannot_be_reached = ring_word(dial) in UNREACHABLE
+    if dial["talk_round"] > 0 and cannot_be_reached:
+        return ["talked_unreachable"]
+    if dial["talk_round"] > 0 and dial["duration"] <= 0:
+        return ["talked_no_seconds"]
+    return ["seconds_unreachable"] if dial["duration"] > 0 and cannot_be_reached and dial["talk_round"] <= 0 else []
 
 
 def ring_word(dial: Json) -> str | None:
@@ -269,16 +333,21 @@ def readable(text: str | None) -> str | None:
     """Doubly escaped Unicode as text."""
     if text is None:
         return None
-    escapes = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
-    return escapes.sub(lambda found: bytes.fromhex(found[0].replace("\\u", "")).decode("utf-16-be"), text)
+    escapes = re.compile(r"(?<!\\)(?:\\\\)*((?:\\u(?!0000)[0-9a-fA-F]{4})+)")
+
+    def as_text(found: re.Match[str]) -> str:
+        return found[0].removesuffix(found[1]) + bytes.fromhex(found[1].replace("\\u", "")).decode("utf-16-be")
+
+    return escapes.sub(as_text, text)
 
 
 def read_time(text: str) -> int | None:
-    """The provider's text of an instant, in UTC, as epoch ms; None when it is none."""
+    """The provider's text of an instant, in UTC, as epoch ms; None when it is none or a stand-in for none."""
     try:
-        return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp() * 1000)
+        at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return int(at.timestamp() * 1000) if at.year >= 2015 else None
 
 
 # --- windows ---------------------------------------------------------------------------------------------------------
@@ -325,6 +394,7 @@ def cells_of(telling: Telling) -> Cells:
         blame and word == "pre_alert_failure" for blame, word in zip(blamed, ours, strict=True)
     )
     cells["call_times_conflicts",] += detail["call_times"] != len(dials)
+    cells.update(("contradictions", word) for word in contradictions(detail))
     if answered:
         cells["answered",] += 1
         cells["short_calls",] += duration <= 6

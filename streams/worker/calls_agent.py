@@ -26,6 +26,7 @@ from streams.bounds import SMALL_RECORD_BYTES, bounded, check_callback, check_de
 from streams.calls import (
     CallState,
     Decision,
+    Ignored,
     Position,
     decide,
     delivery_of,
@@ -111,17 +112,17 @@ class CallsAgent(RunAgent):
         position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         digest = content_digest(callback, detail)
-        decision = decide(state, position, delivery, digest)
-        if decision is None:
+        decision = decide(state, position, delivery, digest, detail.call_times)
+        if isinstance(decision, Ignored):
             note_delivery(state, delivery)
             rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
-            self.count("duplicate")
+            self.count(decision.value)
             return []
         fanned = fan_out(callback, detail, decision.revision, self._zone)
         if not is_small:
             fanned = replace(fanned, outcome=bounded(fanned.outcome))
         outputs = self._outputs(record, callback, decision, fanned)
-        remember(state, decision, delivery, digest, fanned.outcome, callback.received_at)
+        remember(state, decision, delivery, digest, fanned.outcome, callback.received_at, detail.call_times)
         rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
         self._newest[record.partition] = max(self._newest.get(record.partition, 0), callback.received_at)
         self._observe(callback, fanned)
@@ -134,13 +135,18 @@ class CallsAgent(RunAgent):
     def _observe(self, callback: Callback, fanned: FanOut) -> None:
         self.count("ok")
         self.observe_age(callback.received_at)
-        if fanned.event_time.fault:
-            self.metrics.event_time_faults.labels(fanned.event_time.fault).inc()
+        if not fanned.event_time.is_trusted:
+            self.metrics.event_time_faults.labels(fanned.event_time.source).inc()
+        if fanned.outcome.contradiction:
+            self.metrics.contradictions.labels(fanned.outcome.contradiction).inc()
+        if fanned.outcome.call_times_conflict:
+            self.metrics.contradictions.labels("call_times").inc()
 
     def _outputs(self, record: Any, callback: Callback, decision: Decision, fanned: FanOut) -> list[Outgoing]:
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_id_of(record.headers, callback.event_id)
         call = fanned.call
+        at_ms = min(call.ended_at, call.received_at)  # an event cannot have happened after it was told
         key, outputs, limit = call.call_id.encode(), list[Outgoing](), self.made_bytes + MAX_PRODUCT_BYTES
         by_topic: tuple[tuple[Topic, Sequence[Call | Answer | CallAttempt]], ...] = (
             (CALLS, (call,)),
@@ -149,7 +155,7 @@ class CallsAgent(RunAgent):
         )
         for topic, records in by_topic:
             for one in records:
-                headers = headers_for(topic.record, one.record_id, SOURCE, call.ended_at, trace, synthetic=synthetic)
+                headers = headers_for(topic.record, one.record_id, SOURCE, at_ms, trace, synthetic=synthetic)
                 outputs.append(self.outgoing(topic, key, self.registry.encode(topic, one), headers))
                 if self.made_bytes > limit:
                     raise TooLargeError(f"the call's records come to more than {MAX_PRODUCT_BYTES} bytes")
@@ -203,6 +209,7 @@ class CallsAgent(RunAgent):
             removed_offset=removed_at.offset if removed_at else None,
             added=added,
             call=call,
+            ended_at_source=fanned.event_time.source,
         )
         change_id = id_of(topic.name, change.record_id, "out" if added is None else "in")
         return self._output(topic, key, change, change_id, change.received_at, trace, False)

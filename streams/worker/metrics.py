@@ -28,6 +28,18 @@ class WorkerMetrics:
             ["fault"],
             registry=self.registry,
         )
+        self.contradictions = Counter(
+            "stream_call_contradiction",
+            "Calls whose fields contradict each other, by rule (README, What counts)",
+            ["rule"],
+            registry=self.registry,
+        )
+        self.far_keys = Gauge(
+            "stream_clock_far_keys",
+            "Workflows or SIP lines whose calls end hours before their receipt (behind) or after it (ahead)",
+            ["table", "state"],
+            registry=self.registry,
+        )
         self.age = Histogram(
             "stream_event_age_seconds",
             "Age of a call, from its receipt at the gateway, when a stage was done with it",

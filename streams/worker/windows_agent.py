@@ -1,6 +1,7 @@
 """The agents that keep windows, one for workflows and one for SIP lines: changes in, results and late calls out."""
 
 import asyncio
+from collections import Counter
 from typing import Any, ClassVar, Final
 
 import structlog
@@ -13,10 +14,11 @@ from schemas.records import Call, OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS, Topic
 from streams.bounds import MAX_ID_CHARS, check_change
 from streams.calls import NOWHERE, Position, source_of
+from streams.clocks import Clock, KeyState
 from streams.errors import InvalidChangeError
 from streams.ids import id_of
 from streams.outcomes import BUCKETS_S
-from streams.windows import Effect, KeyState, Pane, PaneId, Windows, WindowSettings
+from streams.windows import Effect, Pane, PaneId, Windows, WindowSettings
 from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
@@ -24,6 +26,7 @@ from streams.worker.run_agent import UNIT_BYTES, Permanent, RunAgent
 
 log = structlog.get_logger()
 
+MAX_LOGGED: Final = 64  # characters of a key in a log line
 _KEY: Final = b"k"
 _PANE: Final = b"p"
 _START_BYTES: Final = 8
@@ -54,6 +57,7 @@ class WindowsAgent(RunAgent):
                 if number % 1000 == 0:
                     await asyncio.sleep(0)
         self._show_size()
+        self._show_clocks()
 
     async def forget(self, partition: int, keep_ms: int) -> None:
         """Drop the clocks of keys without open windows that received nothing for long."""
@@ -74,13 +78,14 @@ class WindowsAgent(RunAgent):
         for pane_id, pane in panes.items():
             key = _pane_key(pane_id)
             rows[key] = row = self.rows.packed(key, pane.revision, msgpack.encode(pane))
-            work.outputs.extend(self._result(windows.result(pane_id)))
+            work.outputs.extend(self._result(windows.result(pane_id), windows.told_at(pane_id)))
             self.made_bytes += len(row)
             if self.made_bytes > UNIT_BYTES:
                 work.rows.extend(self.table.put(run.partition, rows))
                 rows = {}
                 await self.make_room(work)
         work.rows.extend(self.table.put(run.partition, rows))
+        self._tell_clocks(windows)
         self._show_size()
 
     def decode_row(self, key: bytes, row: bytes) -> KeyState | Pane:
@@ -106,7 +111,11 @@ class WindowsAgent(RunAgent):
                 return
             keys, _ = windows.take_changes()
 
-            finals = {pane_id: made for pane_id in due if (made := self._result(windows.final(pane_id)))}
+            finals = {
+                pane_id: made
+                for pane_id in due
+                if (made := self._result(windows.final(pane_id), windows.told_at(pane_id)))
+            }
 
             def clear() -> list[Outgoing]:
                 for pane_id in finals:
@@ -156,16 +165,17 @@ class WindowsAgent(RunAgent):
             await self.registry.decode(change.call, Call)
         except DecodeError as error:
             raise Permanent("invalid", "the change of a late call does not have the call") from error
+        late_id = id_of("late", change.record_id)  # another event than the call, of another topic
         trace = trace_id_of(record.headers, change.record_id)
-        headers: Headers = headers_for("Call", change.record_id, SOURCE, change.received_at, trace)
+        headers: Headers = headers_for("LateCall", late_id, SOURCE, change.received_at, trace)
         return [self.outgoing(LATE_CALLS, change.call_id.encode(), change.call, headers)]
 
-    def _result(self, outcomes: WindowedOutcomes) -> list[Outgoing]:
+    def _result(self, outcomes: WindowedOutcomes, told_at: int) -> list[Outgoing]:
         """The result of a window, as an output. One that cannot be made is told and counted: no other waits for it."""
         if outcomes.overflow:
             self._tell_overflow(PaneId(outcomes.value, outcomes.window_start_at), outcomes.overflow)
         try:
-            return [self._output(outcomes)]
+            return [self._output(outcomes, told_at)]
         except Exception as error:
             self.metrics.unsendable.labels(self.table.name).inc()
             log.error("window.unsendable", table=self.table.name, start=outcomes.window_start_at, exc_info=error)
@@ -177,10 +187,10 @@ class WindowsAgent(RunAgent):
             self.metrics.overflow.labels(self.table.name, map_name).inc(max(count - told.get(map_name, 0), 0))
         told.update(overflow)
 
-    def _output(self, outcomes: WindowedOutcomes) -> Outgoing:
+    def _output(self, outcomes: WindowedOutcomes, told_at: int) -> Outgoing:
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(self._dimension, key, str(outcomes.revision), str(outcomes.is_final))
-        headers = headers_for("WindowedOutcomes", result_id, SOURCE, outcomes.window_end_at, result_id)
+        headers = headers_for("WindowedOutcomes", result_id, SOURCE, told_at, result_id)
         return self.outgoing(self._results, key.encode(), self.registry.encode(self._results, outcomes), headers)
 
     def _key_rows(self, keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:
@@ -189,6 +199,25 @@ class WindowsAgent(RunAgent):
             key = _KEY + value.encode()
             rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
         return rows
+
+    def _tell_clocks(self, windows: Windows) -> None:
+        """Tell the operator, once, of each key whose calls are hours away from their receipt or no longer are."""
+        changes = windows.take_clock_changes()
+        for change in changes:
+            log.warning(
+                "clock.changed",
+                table=self.table.name,
+                key=change.value[:MAX_LOGGED],
+                clock=change.clock.value,
+                delay_s=change.delay_ms // 1000,
+            )
+        if changes:
+            self._show_clocks()
+
+    def _show_clocks(self) -> None:
+        far = Counter(clock for windows in self._windows.values() for clock in windows.far_clocks())
+        for clock in (Clock.BEHIND, Clock.AHEAD):
+            self.metrics.far_keys.labels(self.table.name, clock.value).set(far[clock])
 
     def _show_size(self) -> None:
         self.metrics.table_keys.labels(self.table.name).set(sum(len(windows) for windows in self._windows.values()))

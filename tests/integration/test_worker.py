@@ -101,7 +101,9 @@ async def test_the_providers_example_becomes_one_call_eight_answers_two_attempts
 async def test_a_repeat_changes_nothing_and_a_correction_moves_the_counts(running: WorkerSystem) -> None:
     first = delivery(detail("repeat-1", duration=30), workflow="repeat", line="REPEAT_1")
     spaced = {**first, "details": [dict(reversed(first["details"][0].items()))]}  # equal content, other bytes
-    corrected = delivery(detail("repeat-1", duration=0, ring_type="busy"), workflow="repeat", line="REPEAT_2")
+    corrected = delivery(
+        detail("repeat-1", duration=0, talk_round=0, ring_type="busy"), workflow="repeat", line="REPEAT_2"
+    )
     other = delivery(detail("repeat-2"), workflow="repeat", line="REPEAT_1")
     await running.writer.write([first, first, spaced, corrected, first, other], now_ms())
 
@@ -205,7 +207,9 @@ async def test_a_window_is_final_once_after_its_grace_and_a_later_call_goes_to_t
     results = await system.read(WORKFLOW_OUTCOMES)
     assert [(r.value.calls, r.value.is_final) for r in results] == [(1, False), (1, True)]
     assert (late.key, late.value.call_id) == ("c2", "c2")
-    assert late.ce_id == late.value.record_id
+    [call] = [call for call in await system.read(CALLS) if call.key == "c2"]
+    assert (late.raw, late.headers["ce_type"]) == (call.raw, b"airudder.LateCall.v1")
+    assert late.ce_id not in (call.ce_id, late.value.record_id)
 
 
 async def test_killed_again_and_again_it_loses_nothing_and_counts_nothing_twice(system: WorkerSystem) -> None:

@@ -59,7 +59,7 @@ async def assert_exact(system: WorkerSystem, count: int) -> None:
 
 async def correct(system: WorkerSystem, first: int, last: int, count: int) -> None:
     """Tell calls again with another outcome, and wait until every window counts it."""
-    await system.writer.write(calls(first, last, duration=0, ring_type="busy"), now_ms())
+    await system.writer.write(calls(first, last, duration=0, talk_round=0, ring_type="busy"), now_ms())
 
     async def is_moved() -> bool:
         windows = await system.windows(WORKFLOW_OUTCOMES)
@@ -85,7 +85,7 @@ async def test_changelogs_that_lost_their_beginning_give_all_that_was_written_af
     await changelogs.cut({tp: offset for tp, offset in cut.items() if offset})
 
     await system.start_worker(disk)
-    await system.writer.write(calls(0, CALLS_SENT, duration=0, ring_type="busy"), now_ms())  # repeats
+    await system.writer.write(calls(0, CALLS_SENT, duration=0, talk_round=0, ring_type="busy"), now_ms())  # repeats
 
     await work_off(system, CALLS_SENT, CALLS_SENT + 20)
     revisions = [call.value.revision for call in await system.read(CALLS, 1, "wf-1")]
@@ -139,7 +139,7 @@ async def test_compacted_changelogs_give_each_row_as_it_was_last(
     await changelogs.wait_for_compaction(*TABLES)
 
     await system.start_worker(disk)
-    await system.writer.write(calls(0, CALLS_SENT, duration=0, ring_type="busy"), now_ms())  # repeats
+    await system.writer.write(calls(0, CALLS_SENT, duration=0, talk_round=0, ring_type="busy"), now_ms())  # repeats
 
     await work_off(system, CALLS_SENT, CALLS_SENT + 20)
     assert len(await system.read(CALLS, 1, "wf-1")) == 2 * CALLS_SENT + 20

@@ -81,6 +81,9 @@ def test_the_providers_example_adds_these_cells_and_no_other() -> None:
     ("fields", "expected"),
     [
         ({"duration": 1, "ring_type": "busy"}, "answered"),
+        ({"duration": 1, "ring_type": "switchoff"}, "subscriber_absent"),
+        ({"talk_round": 1, "ring_type": "switchoff"}, "answered"),
+        ({"talk_round": 1, "ring_type": "normal", "ring_time": 4}, "answered"),
         ({"ring_type": "busy"}, "user_busy"),
         ({"ring_type": "holdline"}, "user_busy"),
         ({"ring_type": "switchoff"}, "subscriber_absent"),
@@ -102,7 +105,7 @@ def test_the_providers_example_adds_these_cells_and_no_other() -> None:
     ],
 )
 def test_dispositions_follow_the_table(fields: dict[str, Any], expected: str) -> None:
-    assert disposition({**detail("c"), "duration": 0, "ring_time": 0, **fields}) == expected
+    assert disposition({**detail("c"), "duration": 0, "ring_time": 0, "talk_round": 0, **fields}) == expected
 
 
 def test_repeats_are_nothing_and_corrections_are_revisions() -> None:
@@ -112,6 +115,35 @@ def test_repeats_are_nothing_and_corrections_are_revisions() -> None:
     told = tellings_of(arrivals(first, first, other_bytes, corrected, first, other_bytes))["c"]
 
     assert [telling.detail["duration"] for telling in revisions(told)] == [30, 0]
+
+
+def test_a_report_of_fewer_dials_is_older_by_its_own_words() -> None:
+    final, early = delivery(detail("c", call_times=2)), delivery(detail("c", call_times=1, duration=0))
+    told = tellings_of(arrivals(final, early, final))["c"]
+
+    assert [telling.detail["call_times"] for telling in revisions(told)] == [2]
+
+
+def test_dials_are_a_set_by_call_id() -> None:
+    again, final = redial("r", "2024-03-11 13:24:00"), redial("c", "2024-03-11 13:25:00")
+    [telling] = tellings_of(arrivals(delivery(detail("c", redail_call=[again, again, final]))))["c"]
+
+    assert [attempt["call_id"] for attempt in attempts_of(telling, 1)] == ["r", "c"]
+
+
+@pytest.mark.parametrize(
+    ("end", "ended"),
+    [
+        ("2024-03-11 13:25:12", (1_710_163_512_000, "provider")),
+        ("1970-01-01 08:00:00", (AT, "unreadable")),
+        ("2019-01-01 00:00:00", (AT, "implausible")),
+        ("2031-01-01 00:00:00", (AT, "future")),
+    ],
+)
+def test_the_end_of_a_call_is_the_providers_or_its_receipt(end: str, ended: tuple[int, str]) -> None:
+    [telling] = tellings_of(arrivals(delivery(detail("c", end, call_start_time="2024-03-11 13:25:00"))))["c"]
+
+    assert telling.ended == ended
 
 
 def test_an_older_content_in_a_delivery_not_seen_before_is_a_revision_again() -> None:

@@ -15,6 +15,7 @@ from streams.calls import (
     MAX_DELIVERIES,
     CallState,
     Decision,
+    Ignored,
     Position,
     decide,
     delivery_of,
@@ -31,6 +32,7 @@ class Told(NamedTuple):
     position: Position
     delivery: str
     content: str
+    call_times: int | None = None
 
 
 def result(content: str) -> CallOutcome:
@@ -40,16 +42,18 @@ def result(content: str) -> CallOutcome:
 def take(state: CallState, told: Told) -> Decision | None:
     """What the agent does with a record, as far as the state goes."""
     digest = told.content.encode()
-    decision = decide(state, told.position, told.delivery, digest)
-    if decision is None:
+    decision = decide(state, told.position, told.delivery, digest, told.call_times)
+    if isinstance(decision, Ignored):
         note_delivery(state, told.delivery)
-    else:
-        remember(state, decision, told.delivery, digest, result(told.content), received_at=told.position.offset)
+        return None
+    remember(
+        state, decision, told.delivery, digest, result(told.content), told.position.offset, call_times=told.call_times
+    )
     return decision
 
 
-def told(offset: int, content: str, delivery: str = "", source: int = 0) -> Told:
-    return Told(Position(source, offset), delivery or f"delivery-{source}-{offset}", content)
+def told(offset: int, content: str, delivery: str = "", source: int = 0, call_times: int | None = None) -> Told:
+    return Told(Position(source, offset), delivery or f"delivery-{source}-{offset}", content, call_times)
 
 
 FIRST = told(1, "a")
@@ -94,6 +98,42 @@ def test_a_delivery_that_was_only_a_repeat_changes_nothing_after_a_correction_ei
 
 def test_content_that_comes_back_in_a_new_delivery_is_a_correction() -> None:
     assert Decision(0, 3, 3, result("b"), Position(0, 2)) == take(after(FIRST, told(2, "b")), told(3, "a"))
+
+
+@pytest.mark.parametrize(
+    ("why", "counted", "told_now", "is_taken"),
+    [
+        ("fewer dials", [2], 1, False),
+        ("as many", [2], 2, True),
+        ("more", [2], 3, True),
+        ("none, as a call cancelled before its first dial", [1], 0, False),
+        ("it does not tell", [2], None, True),
+        ("none told so far", [None], 1, True),
+        ("fewer than before one that did not tell", [3, None], 2, False),
+    ],
+)
+def test_a_report_of_fewer_dials_than_the_one_counted_changes_nothing(
+    why: str, counted: list[int | None], told_now: int | None, is_taken: bool
+) -> None:
+    state = after(*(told(n, f"content {n}", call_times=times) for n, times in enumerate(counted)))
+    before = (state.revision, state.outcome, state.digest)
+    stale = told(9, "other", call_times=told_now)
+
+    decision = decide(state, stale.position, stale.delivery, b"other", stale.call_times)
+
+    assert isinstance(decision, Decision) == is_taken, why
+    assert is_taken or decision is Ignored.STALE
+    take(state, stale)
+    assert ((state.revision, state.outcome, state.digest) == before) == (not is_taken)
+
+
+def test_a_stale_report_is_stale_each_time_it_is_read_and_known_as_seen() -> None:
+    state = after(told(1, "final", call_times=2))
+    stale = told(2, "early", call_times=1)
+
+    assert [take(state, stale), take(state, stale)] == [None, None]
+    assert take(state, told(3, "even later", call_times=2)) is not None
+    assert stale.delivery in state.deliveries
 
 
 def test_a_record_read_again_gets_its_decision_back_also_after_a_correction() -> None:

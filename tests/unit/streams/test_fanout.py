@@ -128,14 +128,15 @@ def test_an_outcome_repeats_the_call_in_numbers_that_can_be_summed() -> None:
     assert (fanned.call.duration_s, fanned.call.ring_time_s, fanned.call.ring_type) == (-3, 2**62, None)
 
 
-@pytest.mark.parametrize(("call_times", "expected"), [(1, True), (2, False), (3, True), (0, True)])
-def test_another_number_of_dials_than_the_provider_counts_is_a_conflict(call_times: int, expected: bool) -> None:
-    assert expected == fan(delivered(with_detail(call_times=call_times))).outcome.call_times_conflict
+@pytest.mark.parametrize(("call_times", "expected"), [(1, True), (2, False), (3, True), (0, True), (None, False)])
+def test_another_number_of_dials_than_the_provider_counts_is_a_conflict(call_times: int | None, expected: bool) -> None:
+    assert expected == fan(callback(detail(redial_calls=[redial()], call_times=call_times))).outcome.call_times_conflict
 
 
 def test_a_silent_dial_blamed_on_the_callee_is_counted_per_dial() -> None:
     silent = {"ring_time": 0, "ring_type": "normal", "hangup_type": "ByCallee"}
-    fanned = fan(callback(detail(duration=0, **silent, redial_calls=[redial(**silent), redial()])))
+    redials = [redial(call_id="r1", **silent), redial(call_id="r2")]
+    fanned = fan(callback(detail(duration=0, talk_round=0, **silent, redial_calls=redials)))
 
     assert fanned.outcome.never_rang_conflicts == 2
 
@@ -156,6 +157,17 @@ def test_a_silent_dial_blamed_on_the_callee_is_counted_per_dial() -> None:
         (r"\uZZZZ", r"\uZZZZ"),
         ("意愿", "意愿"),
         (r"C:\users", r"C:\users"),
+        (r"\\u0041", r"\\u0041"),
+        (r"\\\u0041", r"\\A"),
+        (r"\\\\u0041", r"\\\\u0041"),
+        (r"\u0041\\u0042\u0043", r"A\\u0042C"),
+        (r"C:\\users\\u0041dmin", r"C:\\users\\u0041dmin"),
+        (r"\u0000 nul", r"\u0000 nul"),
+        (r"\u0000\u0041", r"\u0000A"),
+        (r"\u0041\u0000\u0042", r"A\u0000B"),
+        (r"\u005cu0041", r"\u0041"),
+        (r"\\ud83d\ude00", r"\\ud83d\ude00"),
+        (r"\U0041", r"\U0041"),
     ],
 )
 def test_doubly_escaped_text_becomes_readable_and_what_is_no_escape_stays(
@@ -174,7 +186,7 @@ def test_readable_text_can_always_be_written_as_utf_8(text: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(st.characters(codec="utf-8")).filter(lambda text: "\\" not in text))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(lambda text: "\\" not in text))
 def test_any_text_escaped_as_the_provider_does_is_read_back(text: str) -> None:
     escaped = "".join(f"\\u{unit}" for unit in text.encode("utf-16-be").hex(" ", 2).split())
 
@@ -213,6 +225,92 @@ def test_redials_that_start_at_no_readable_time_come_after_those_that_do_in_thei
     assert [a.call_id for a in fan(callback(detail(redial_calls=redials))).attempts] == ["z", "x", "y", "call-1"]
 
 
+def numbered(fanned: FanOut) -> list[tuple[int, str, bool]]:
+    assert [a.attempt_number for a in fanned.attempts] == list(range(1, fanned.call.attempt_count + 1))
+    assert {a.attempt_count for a in fanned.attempts} == {fanned.call.attempt_count}
+    return [(a.attempt_number, a.call_id, a.is_final) for a in fanned.attempts]
+
+
+REPEATED = redial(call_id="r")
+
+
+@pytest.mark.parametrize(
+    ("why", "redials", "expected"),
+    [
+        ("a dial listed twice", [REPEATED, REPEATED], ["r"]),
+        ("the final dial listed", [REPEATED, redial(call_id="call-1")], ["r"]),
+        ("nothing but the final dial", [redial(call_id="call-1")], []),
+        ("both, as reported", [REPEATED, REPEATED, redial(call_id="call-1", ring_type="busy")], ["r"]),
+        ("without a call_id each is one", [redial(call_id=None), redial(call_id="")], ["", ""]),
+        ("told twice, with two times: the earlier", [redial(call_id="r", call_start_time=STARTS[2]), REPEATED], ["r"]),
+    ],
+)
+def test_a_dial_is_named_by_its_call_id_and_counts_once(
+    why: str, redials: list[RedialCall], expected: list[str]
+) -> None:
+    fanned = fan(callback(detail(redial_calls=redials, call_times=len(expected) + 1)))
+
+    dials = [*expected, "call-1"]
+    assert numbered(fanned) == [(n, name, n == len(dials)) for n, name in enumerate(dials, 1)], why
+    assert (len(fanned.outcome.attempt_dispositions), fanned.outcome.call_times_conflict) == (len(dials), False)
+
+
+def test_of_a_dial_told_twice_otherwise_the_earlier_one_counts() -> None:
+    told = [
+        redial(call_id="r", call_start_time=STARTS[2], ring_type="busy"),
+        redial(call_id="r", call_start_time=STARTS[0]),
+    ]
+
+    first, _ = fan(callback(detail(redial_calls=told))).attempts
+
+    assert (first.ring_type, first.disposition) == ("normal", "rejected")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 25)), max_size=6, unique_by=lambda one: one[1]),
+    st.randoms(use_true_random=False),
+)
+def test_the_same_redials_in_another_order_are_the_same_content_and_records(
+    told: list[tuple[str, int]], random: Random
+) -> None:
+    redials = [redial(call_id=call_id, call_start_time=f"2024-03-11 13:{minute:02}:00") for call_id, minute in told]
+    one = callback(detail(redial_calls=list(redials)))
+    random.shuffle(redials)
+    other = callback(detail(redial_calls=redials))
+
+    assert digest(one) == digest(other)
+    assert records(fan(one)) == records(fan(other))
+
+
+@pytest.mark.parametrize(
+    "start", ["1970-01-01 00:00:00", "0001-01-01 00:00:00", "2000-01-01 00:00:00", "2031-01-01 00:00:00"]
+)
+def test_a_redial_at_a_stand_in_for_no_time_or_in_the_future_is_not_the_first(start: str) -> None:
+    redials = [redial(call_id="odd", call_start_time=start), redial(call_id="r")]
+
+    attempts = fan(callback(detail(redial_calls=redials))).attempts
+
+    assert [a.call_id for a in attempts] == ["r", "odd", "call-1"]
+    assert attempts[1].started_at is None
+
+
+def test_dials_in_the_hour_that_occurs_twice_are_in_the_order_in_which_they_can_have_been() -> None:
+    """Received at 02:31 for the first time: 02:10, 02:20 and 02:30 are of the first of the two hours."""
+    redials = [redial(call_id=f"r{m}", call_start_time=f"2024-10-27 02:{m}:00") for m in (20, 10)]
+    one = detail(call_start_time="2024-10-27 02:30:00", call_end_time="2024-10-27 02:30:30", redial_calls=redials)
+    received_at = 1_729_989_060_000  # 2024-10-27 00:31 UTC
+
+    fanned = fan(callback(one, received_at=received_at), zone=ZoneInfo("Europe/Berlin"))
+
+    assert [(a.call_id, received_at - (a.started_at or 0)) for a in fanned.attempts] == [
+        ("r10", 21 * 60_000),
+        ("r20", 11 * 60_000),
+        ("call-1", 60_000),
+    ]
+    assert received_at - fanned.call.ended_at == 30_000
+
+
 def test_a_redial_that_says_nothing_takes_what_its_call_says() -> None:
     attempt = fan(callback(detail(redial_calls=[RedialCall()]))).attempts[0]
 
@@ -228,18 +326,52 @@ def test_a_missing_redial_list_is_an_empty_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call_end_time", "expected", "fault"),
+    ("call_end_time", "expected", "source"),
     [
-        ("2024-03-11 13:25:12", 1_710_163_512_000, None),
+        ("2024-03-11 13:25:12", 1_710_163_512_000, "provider"),
         ("", RECEIVED_AT, "unreadable"),
+        ("1970-01-01 08:00:00", RECEIVED_AT, "unreadable"),
+        ("2019-03-11 13:25:12", RECEIVED_AT, "implausible"),
         ("2034-03-11 13:25:12", RECEIVED_AT, "future"),
     ],
 )
-def test_all_records_of_a_call_share_its_event_time(call_end_time: str, expected: int, fault: str | None) -> None:
+def test_all_records_of_a_call_share_its_event_time(call_end_time: str, expected: int, source: str) -> None:
     fanned = fan(callback(detail(call_end_time=call_end_time)))
 
     assert expected == fanned.call.ended_at == fanned.answers[0].call_ended_at == fanned.outcome.ended_at
-    assert fault == fanned.event_time.fault
+    assert source == fanned.event_time.source == fanned.call.ended_at_source
+
+
+def test_what_a_call_tells_of_its_task_is_in_the_call() -> None:
+    call = fan(delivered(EXAMPLE), zone=MEXICO).call
+
+    assert (call.task_status, call.repeat_interval, call.repeat_number, call.robot_method) == (
+        "calling",
+        0,
+        3,
+        "single",
+    )
+    times = (call.task_created_at, call.schedule_start_at, call.schedule_end_at)
+    assert times == tuple(utc + 6 * 3_600_000 for utc in (1_710_163_192_000, 1_710_163_287_000, 1_710_165_172_000))
+
+
+def test_what_cannot_be_read_of_a_task_is_null() -> None:
+    call = fan(callback(created_at="1970-01-01 00:00:00", schedule_start_time="-", schedule_end_time=None)).call
+
+    assert (call.task_created_at, call.schedule_start_at, call.schedule_end_at) == (None, None, None)
+
+
+def test_unknown_fields_of_a_detail_are_in_the_call() -> None:
+    assert fan(callback(detail(extra={"score": "0.5"}))).call.extra == {"score": "0.5"}
+
+
+def test_answers_and_attempts_tell_how_many_their_revision_has_and_what_the_windows_count() -> None:
+    fanned = fan(delivered(EXAMPLE))
+
+    assert {answer.answer_count for answer in fanned.answers} == {8}
+    assert {attempt.attempt_count for attempt in fanned.attempts} == {2}
+    assert [answer.state for answer in fanned.answers] == [q.state for q in fanned.outcome.questions]
+    assert fanned.answers[0].state == "completed"
 
 
 # -- ids

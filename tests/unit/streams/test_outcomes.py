@@ -20,6 +20,8 @@ from streams.outcomes import (
     attempt_label,
     blames_callee_though_silent,
     bucket_of,
+    contradiction_of,
+    contradicts_call_times,
     disposition_of,
     question_state,
     summable,
@@ -92,7 +94,64 @@ def test_the_first_rule_that_holds_gives_the_disposition(
     duration_s: int | None,
     expected: str,
 ) -> None:
-    assert expected == disposition_of(result, ring_type, hangup_type, ring_time_s, duration_s), why
+    assert expected == disposition_of(result, ring_type, hangup_type, ring_time_s, duration_s, None), why
+
+
+UNREACHABLE = ("switchoff", "outofarea", "unregister", "cantuse", "wrongnum")
+
+
+@pytest.mark.parametrize(
+    ("why", "ring_type", "duration_s", "talk_round", "expected", "contradiction"),
+    [
+        ("talked, and it took seconds", "normal", 43, 3, "answered", None),
+        ("talked in no seconds", "normal", 0, 1, "answered", "talked_no_seconds"),
+        ("talked in seconds nobody told", "normal", None, 1, "answered", "talked_no_seconds"),
+        ("talked on a busy line in no seconds", "busy", 0, 2, "answered", "talked_no_seconds"),
+        ("seconds on a busy line: someone took the call", "busy", 9, 0, "answered", None),
+        ("seconds without a talk round: silence", "normal", 9, 0, "answered", None),
+        ("seconds and a word we never heard of", "satellite", 9, None, "answered", None),
+        ("an announcement: switched off", "switchoff", 12, 0, "subscriber_absent", "seconds_unreachable"),
+        ("an announcement: out of area", "OutOfArea", 12, None, "subscriber_absent", "seconds_unreachable"),
+        ("an announcement: not registered", "unregister", 3, 0, "subscriber_absent", "seconds_unreachable"),
+        ("an announcement: suspended", "cantuse", 3, -1, "subscriber_barred", "seconds_unreachable"),
+        ("an announcement: no such number", "wrongnum", 3, 0, "bad_number", "seconds_unreachable"),
+        ("talked with a number that cannot be reached", "wrongnum", 30, 2, "answered", "talked_unreachable"),
+        ("the same in no seconds", "switchoff", 0, 1, "answered", "talked_unreachable"),
+        ("not reached, as told", "switchoff", 0, 0, "subscriber_absent", None),
+        ("nothing told", None, None, None, "no_answer", None),
+    ],
+)
+def test_where_fields_contradict_each_other_talk_is_believed_then_the_ring_word_then_seconds(
+    why: str,
+    ring_type: str | None,
+    duration_s: int | None,
+    talk_round: int | None,
+    expected: str,
+    contradiction: str | None,
+) -> None:
+    ring = ring_type or "normal"
+
+    assert expected == disposition_of("finished", ring, "ByRobot", 4, duration_s, talk_round), why
+    assert contradiction == contradiction_of(ring, duration_s, talk_round), why
+
+
+@pytest.mark.parametrize(
+    ("call_times", "dials", "expected"), [(2, 2, False), (1, 2, True), (0, 1, True), (None, 1, False), (-1, 1, True)]
+)
+def test_another_number_of_dials_contradicts_and_none_told_does_not(
+    call_times: int | None, dials: int, expected: bool
+) -> None:
+    assert contradicts_call_times(call_times, dials) == expected
+
+
+def test_contradictions_are_counted_by_how_and_counted_out_again() -> None:
+    counts = OutcomeCounts()
+    for contradiction in ("talked_no_seconds", "seconds_unreachable", "talked_no_seconds", None):
+        counts.add(outcome(contradiction=contradiction), by_workflow=False)
+    assert counts.fields()["contradictions"] == {"seconds_unreachable": 1, "talked_no_seconds": 2}
+
+    counts.remove(outcome(contradiction="seconds_unreachable"), by_workflow=False)
+    assert counts.fields()["contradictions"] == {"talked_no_seconds": 2}
 
 
 def mixed_case(words: tuple[str, ...]) -> st.SearchStrategy[str | None]:
@@ -103,12 +162,18 @@ NUMBERS = st.one_of(st.none(), st.integers(-3, 60), st.integers())
 
 
 @settings(max_examples=300, deadline=None)
-@given(mixed_case(RESULTS), mixed_case(RING_TYPES), mixed_case(HANGUPS), NUMBERS, NUMBERS)
+@given(mixed_case(RESULTS), mixed_case(RING_TYPES), mixed_case(HANGUPS), NUMBERS, NUMBERS, NUMBERS)
 def test_every_input_meets_exactly_one_rule(
-    result: str | None, ring_type: str | None, hangup_type: str | None, ring_time_s: int | None, duration_s: int | None
+    result: str | None,
+    ring_type: str | None,
+    hangup_type: str | None,
+    ring_time_s: int | None,
+    duration_s: int | None,
+    talk_round: int | None,
 ) -> None:
-    talked, rang = (duration_s or 0) > 0, (ring_time_s or 0) > 0
     ring, hangup = (ring_type or "null").lower(), (hangup_type or "null").lower()
+    rang, announced = (ring_time_s or 0) > 0, ring in UNREACHABLE and not (talk_round or 0) > 0
+    talked = (talk_round or 0) > 0 or ((duration_s or 0) > 0 and not announced)
     silent = not talked and not rang and ring in ("normal", "notmatch", "null")
     stopped = (result or "").lower() in ("cancelled", "created", "pending") or hangup == "canceled"
     # Each condition stands alone, so that two that hold at once, or none, would show.
@@ -126,7 +191,7 @@ def test_every_input_meets_exactly_one_rule(
         or (not talked and ring not in RING_TYPES),
     }
 
-    disposition = disposition_of(result, ring_type, hangup_type, ring_time_s, duration_s)
+    disposition = disposition_of(result, ring_type, hangup_type, ring_time_s, duration_s, talk_round)
 
     assert [disposition] == [name for name, holds in rules.items() if holds]
 

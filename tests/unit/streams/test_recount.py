@@ -128,7 +128,9 @@ def line(start: int = START, value: str = "L") -> WindowKey:
 def test_calls_of_every_kind_are_counted_as_the_worker_counts_them() -> None:
     history = History()
     history.tell(call("answered"))
-    history.tell(call("busy", duration=0, ring_type="busy", hangup_type="ByCallee", ring_time=0, call_times=4))
+    history.tell(
+        call("busy", duration=0, talk_round=0, ring_type="busy", hangup_type="ByCallee", ring_time=0, call_times=4)
+    )
     history.tell(call("silent", duration=0, ring_time=0, ring_type=None, hangup_type="ByCallee", talk_round=0))
     history.tell(call("again", redail_call=[redial("r1", "2024-03-11 13:20:00", ring_time=0)], call_times=2))
     history.tell(
@@ -151,7 +153,7 @@ def test_a_repeated_record_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "corrected",
     [
-        call("a", duration=0, ring_type="busy"),
+        call("a", duration=0, talk_round=0, ring_type="busy"),
         call("a", end="13:30:10"),
         call("a", workflow="other"),
         call("a", line="other", end="13:30:10"),
@@ -175,7 +177,7 @@ def test_a_delivery_that_tells_one_call_twice_gives_each_revision_its_own_dials(
     history = History()
     twice = delivery(
         detail("a", redail_call=[redial("r1", "2024-03-11 13:20:00"), redial("r2", "2024-03-11 13:21:00")]),
-        detail("a", duration=0, ring_type="busy"),
+        detail("a", duration=0, talk_round=0, ring_type="busy"),
     )
     history.tell(twice)
 
@@ -255,7 +257,7 @@ def test_a_correction_too_late_for_its_window_leaves_the_earlier_revision_standi
     history = History()
     history.tell(call("a"))
     history.tell(call("now", "15:00:00"), at("15:00"))
-    history.tell(call("a", duration=0, ring_type="busy"), at("15:01"))
+    history.tell(call("a", duration=0, talk_round=0, ring_type="busy"), at("15:01"))
 
     assert history.states()[wf()] is State.EQUAL
     assert history.states()[line()] is State.LATE

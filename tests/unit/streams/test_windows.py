@@ -19,13 +19,12 @@ from msgspec import msgpack
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.calls import Position
+from streams.clocks import CLOCK_CALLS, MAX_LATE, KeyState
 from streams.outcomes import OutcomeCounts
 from streams.windows import (
-    MAX_LATE,
     SIP_LINE,
     WORKFLOW,
     Effect,
-    KeyState,
     Pane,
     PaneId,
     Windows,
@@ -76,8 +75,16 @@ APPLIED, LATE, DUPLICATE = Effect.APPLIED, Effect.LATE, Effect.DUPLICATE
         ("a backlog of old calls is judged by its own clock", [(10_000, 100, APPLIED), (10_020, 120, APPLIED)]),
         ("also one that is received all at once", [(10_000, 100, APPLIED), (10_000, 89, APPLIED), (10_000, 5, LATE)]),
         (
-            "a live call makes the old ones late",
-            [(10_000, 100, APPLIED), (10_000, 10_000, APPLIED), (10_001, 101, LATE)],
+            "one live call does not make the old ones late",
+            [(10_000, 100, APPLIED), (10_000, 10_000, APPLIED), (10_001, 101, APPLIED)],
+        ),
+        (
+            "two live calls that agree do",
+            [(10_000, 100, APPLIED), *[(10_000, 10_000, APPLIED)] * 2, (10_001, 85, LATE)],
+        ),
+        (
+            "the first call's clock judges the second and no more",
+            [(10_000, 10_000, APPLIED), (10_000, 5, LATE), (10_001, 6, APPLIED), (10_002, 7, APPLIED)],
         ),
         ("a clock never goes back", [(100, 100, APPLIED), (200, 110, LATE), (200, 200, APPLIED), (201, 165, LATE)]),
         ("ended a little after receipt is no delay", [(100, 104, APPLIED), (130, 109, LATE)]),
@@ -210,7 +217,7 @@ def test_the_positions_of_one_key_say_nothing_about_another() -> None:
 
 
 def test_late_calls_without_end_keep_a_bounded_clock() -> None:
-    windows = windows_of(call(1_000), *(call(1, 1_000) for _ in range(MAX_LATE + 50)))
+    windows = windows_of(call(1_000), *[call(1_000), call(1, 1_000)] * (MAX_LATE + 50))
 
     assert len(windows.take_changes()[0]["wf-1"].late) == MAX_LATE
 
@@ -460,22 +467,31 @@ class Expected:
 
 
 def model(entries: list[Entry]) -> Expected:
-    """Each record once, in order; its key's clock is its receipt less the smallest delay seen; late is late."""
-    expected, delays, seen = Expected(), dict[str, int](), set[tuple[str, Position]]()
+    """Each record once, in order. A pane takes what is received until its end, a grace, and its key's delay then."""
+    expected, delays, seen = Expected(), defaultdict[str, list[int]](list), set[tuple[str, Position]]()
+    closes: dict[PaneId, int] = {}
     for value, record, position in entries:
         if (value, position) in seen:
             continue
         seen.add((value, position))
-        if record.added is not None and record.is_event_time_trusted:
-            delays[value] = min(delays.get(value, 10**9), record.received_at - record.added.ended_at)
-        horizon = record.received_at - delays.get(value, 0) - GRACE
-        parts = [(s, o, o.ended_at // WINDOW * WINDOW) for s, o in ((-1, record.removed), (1, record.added)) if o]
-        if any(start + WINDOW <= horizon for _, _, start in parts):
+        known = delays[value][-CLOCK_CALLS:]
+        delay = sorted(known)[:2][-1] if known else None
+        parts = [(s, o, PaneId(value, o.ended_at // WINDOW * WINDOW)) for s, o in sides(record)]
+        ends = [closes.get(p, (delay if delay is not None else 10**9) + p.start + WINDOW + GRACE) for _, _, p in parts]
+        if any(record.received_at >= end for end in ends):
             expected.late.add((value, position))
         else:
-            for sign, told, start in parts:
-                expected.panes[PaneId(value, start)].append((sign, told))
+            for sign, told, pane_id in parts:
+                wait = record.received_at - told.ended_at if delay is None else delay
+                closes.setdefault(pane_id, wait + pane_id.start + WINDOW + GRACE)
+                expected.panes[pane_id].append((sign, told))
+        if record.added is not None and record.is_event_time_trusted:
+            delays[value].append(record.received_at - record.added.ended_at)
     return expected
+
+
+def sides(record: OutcomeChange) -> list[tuple[int, CallOutcome]]:
+    return [(sign, told) for sign, told in ((-1, record.removed), (1, record.added)) if told is not None]
 
 
 def as_sent(result: WindowedOutcomes) -> WindowedOutcomes:

@@ -1,0 +1,133 @@
+"""The clock of one key, a workflow or a SIP line: how far its calls lie behind their receipt. Pure.
+
+Stream time is the receipt clock less the delay that several of the key's latest calls agree on between their end and
+their receipt. So it never stands still, needs no idle rule, and no single call with a wrong clock moves it. A key whose
+calls are years old (a replay, a demonstration) has its own clock and closes nobody else's windows.
+"""
+
+from enum import Enum
+from typing import Final
+
+from msgspec import Struct, field
+
+from schemas.records import CallOutcome, OutcomeChange
+from streams.calls import Position
+
+MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash
+CLOCK_CALLS: Final = 32  # the latest calls that a clock is taken from
+CLOCK_AGREES: Final = 2  # so many calls at least must agree on it
+MAX_CLOSED: Final = 32  # ranges of closed panes remembered apart; a key that is called daily has one a day
+MAX_OPENED: Final = 32  # more panes than one key opens between two commits, but in a backlog
+FAR_MS: Final = 30 * 60 * 1000  # the smallest mistake in a time zone
+FARTHEST_ZONES_MS: Final = 26 * 3600 * 1000  # the largest one: from UTC-12 to UTC+14
+
+
+class Clock(Enum):
+    """How far a key's clock is from the receipt of its calls."""
+
+    NEAR = "near"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+
+
+class KeyState(Struct, array_like=True):
+    """One workflow's or SIP line's clock. Stored: append only, a new field comes last, with a default.
+
+    `delay_ms` is what the latest `delays` between end and receipt agree on. `closed` are ranges of event time whose
+    panes are closed for good, and so is what ends by `closed_until`. `positions` are the last seen of each source,
+    `late` the latest that were judged late: both tell a record that is read again from a new one. `version` counts the
+    changes, `ahead` the latest calls dated after their receipt. `opened` is until when the latest panes take calls, by
+    their start, in case a crash loses a pane's row.
+    """
+
+    delay_ms: int | None = None
+    closed_until: int = 0
+    positions: dict[int, int] = field(default_factory=dict)
+    late: list[Position] = field(default_factory=list)
+    received_at: int = 0
+    version: int = 0
+    delays: list[int] = field(default_factory=list)
+    closed: list[tuple[int, int]] = field(default_factory=list)
+    ahead: int = 0
+    opened: dict[int, int] = field(default_factory=dict)
+
+    def observe(self, change: OutcomeChange) -> None:
+        """Let a call move the clock; one whose event time is only its time of receipt does not."""
+        self.received_at = max(self.received_at, change.received_at)
+        if change.added is None:
+            return
+        if change.is_event_time_trusted:
+            self.delays = [*self.delays[1 - CLOCK_CALLS :], delay_of(change.received_at, change.added)]
+            self.delay_ms = agreed_delay_ms(self.delays)
+            self.ahead = 0
+        elif change.ended_at_source == "future":
+            self.ahead = min(self.ahead + 1, CLOCK_CALLS)
+
+    def wait_ms(self, delay_ms: int) -> int:
+        """For how long after its end a pane that opens now, with a call told after `delay_ms`, waits for calls.
+
+        A call that came far sooner than the others tells of another time than theirs: none of them will follow it.
+        """
+        if self.delay_ms is None or self.delay_ms - delay_ms > FARTHEST_ZONES_MS:
+            return delay_ms
+        return self.delay_ms
+
+    def open(self, start: int, closes_at: int) -> int:
+        """Settle until which receipt a pane takes calls; one that a crash lost keeps what was settled."""
+        settled = self.opened.setdefault(start, closes_at)
+        if len(self.opened) > MAX_OPENED:
+            del self.opened[next(iter(self.opened))]
+        return settled
+
+    def close(self, start: int, end: int) -> None:
+        """Close a pane for good. Beyond MAX_CLOSED ranges all that lies before and between the earliest is closed."""
+        self.opened.pop(start, None)
+        self.closed = _joined([*self.closed, (start, end)])
+        while len(self.closed) > MAX_CLOSED:
+            self.closed_until = max(self.closed_until, self.closed.pop(0)[1])
+
+    def is_closed(self, start: int, end: int) -> bool:
+        """True when a pane takes no more calls, whenever they were received."""
+        if end <= self.closed_until:
+            return True
+        for first, last in self.closed:  # noqa: SIM110  # a generator costs more, once per record
+            if first <= start < last:
+                return True
+        return False
+
+    def clock(self, before: Clock) -> Clock:
+        """Whether the clock is hours away from receipts; once it is, it must come much nearer to be near again."""
+        if self.ahead >= CLOCK_AGREES:
+            return Clock.AHEAD
+        far = FAR_MS // 2 if before is Clock.BEHIND else FAR_MS
+        is_behind = len(self.delays) >= CLOCK_AGREES and (self.delay_ms or 0) >= far
+        return Clock.BEHIND if is_behind else Clock.NEAR
+
+    def note(self, position: Position, *, is_late: bool) -> None:
+        """Remember a position as seen."""
+        self.positions[position.source] = position.offset
+        if is_late:
+            self.late = [*self.late[1 - MAX_LATE :], position]
+        self.version += 1
+
+
+def agreed_delay_ms(delays: list[int]) -> int:
+    """A small delay that at least two of them do not exceed, and an eighth of many; a single one stands for itself."""
+    place = max(CLOCK_AGREES, len(delays) // 8)
+    return sorted(delays)[min(place, len(delays)) - 1]
+
+
+def delay_of(received_at: int, outcome: CallOutcome) -> int:
+    """From the end of a call to its receipt."""
+    return max(received_at - outcome.ended_at, 0)
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same ranges in order, those that meet as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
