@@ -254,7 +254,9 @@ def _long(number: int) -> bytes:
 
 
 def _nullable_long(number: int | None) -> bytes:
-    return b"\0" if number is None else b"\2" + _long(number)
+    if number is None:
+        return b"\0"
+    return b"\2" + (_LONGS[number] if type(number) is int else _long(number))
 
 
 def _strict_boolean(value: bool) -> bytes:

@@ -110,7 +110,8 @@ def remember(
     state.digest = digest
     state.outcome = outcome
     state.received_at = max(state.received_at, received_at)
-    state.call_times = max(state.call_times, call_times or 0)
+    if call_times is not None and call_times > state.call_times:
+        state.call_times = call_times
     state.decisions = [*state.decisions[1 - MAX_DECISIONS :], decision]
     note_delivery(state, delivery)
 

@@ -53,7 +53,8 @@ class KeyState(Struct, array_like=True):
 
     def observe(self, change: OutcomeChange) -> None:
         """Let a call move the clock; one whose event time is only its time of receipt does not."""
-        self.received_at = max(self.received_at, change.received_at)
+        if change.received_at > self.received_at:
+            self.received_at = change.received_at
         if change.added is None:
             return
         if change.is_event_time_trusted:
@@ -113,13 +114,14 @@ class KeyState(Struct, array_like=True):
 
 def agreed_delay_ms(delays: list[int]) -> int:
     """A small delay that at least two of them do not exceed, and an eighth of many; a single one stands for itself."""
-    place = max(CLOCK_AGREES, len(delays) // 8)
-    return sorted(delays)[min(place, len(delays)) - 1]
+    count = len(delays)
+    place = count // 8 if count // 8 > CLOCK_AGREES else CLOCK_AGREES
+    return sorted(delays)[(place if place < count else count) - 1]
 
 
 def delay_of(received_at: int, outcome: CallOutcome) -> int:
     """From the end of a call to its receipt."""
-    return max(received_at - outcome.ended_at, 0)
+    return received_at - outcome.ended_at if received_at > outcome.ended_at else 0
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -13,16 +13,16 @@ from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, Cal
 from streams.errors import InvalidCallbackError
 from streams.ids import id_of
 from streams.outcomes import (
+    PRE_ALERT_FAILURE,
     blames_callee_though_silent,
     contradiction_of,
-    contradicts_call_times,
     disposition_of,
     question_state,
     summable,
     word,
 )
 from streams.spellings import as_documented, detail_as_documented
-from streams.times import FUTURE_TOLERANCE_MS, EventTime, Times, epoch_ms, times_of
+from streams.times import FUTURE_TOLERANCE_MS, EventTime, epoch_ms, times_of
 
 # Characters behind an even number of backslashes: surrogate pairs, and units that are no surrogate. Half a pair is no
 # character, and Avro takes none; NUL is one, but many databases take none.
@@ -88,11 +88,11 @@ def fan_out(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInf
     """
     if callback.extra:
         callback = as_documented(callback)
-    times = times_of(detail.call_start_time, detail.call_end_time, callback.received_at, zone)
-    attempts = _attempts(callback, detail, revision, times, zone)
-    answers = _answers(callback, detail, revision, times.ended.at_ms)
-    call = _call(callback, detail, revision, times, zone, attempts, len(answers))
-    return FanOut(call, answers, attempts, outcome_of(call, attempts, answers), times.ended)
+    started_at, ended = times_of(detail.call_start_time, detail.call_end_time, callback.received_at, zone)
+    attempts = _attempts(callback, detail, revision, started_at, ended.at_ms, zone)
+    answers = _answers(callback, detail, revision, ended.at_ms)
+    call = _call(callback, detail, revision, ended, zone, attempts, len(answers))
+    return FanOut(call, answers, attempts, outcome_of(call, attempts, answers), ended)
 
 
 def record_id(kind: str, callback: Callback, call_id: str, revision: int, position: int = 0) -> str:
@@ -124,7 +124,7 @@ def _call(
     callback: Callback,
     detail: CallDetail,
     revision: int,
-    times: Times,
+    ended: EventTime,
     zone: ZoneInfo,
     attempts: list[CallAttempt],
     answer_count: int,
@@ -154,8 +154,8 @@ def _call(
         ring_time_s=detail.ring_time or 0,
         talk_round=detail.talk_round or 0,
         call_times=detail.call_times,
-        started_at=times.started_at,
-        ended_at=times.ended.at_ms,
+        started_at=attempts[-1].started_at,
+        ended_at=ended.at_ms,
         received_at=callback.received_at,
         robot_hash=detail.robot_hash or "",
         intention_description=detail.intention_description,
@@ -164,7 +164,7 @@ def _call(
         variables=detail.variables or {},
         answer_count=answer_count,
         attempt_count=len(attempts),
-        ended_at_source=times.ended.source,
+        ended_at_source=ended.source,
         task_status=callback.status,
         task_created_at=epoch_ms(callback.created_at, zone, callback.received_at),
         repeat_interval=callback.repeat_interval,
@@ -178,6 +178,7 @@ def _call(
 
 def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: int) -> list[Answer]:
     questions = detail.question_answer or ()
+    count = len(questions)
     return [
         Answer(
             record_id=record_id("answer", callback, detail.call_id or "", revision, position),
@@ -200,41 +201,40 @@ def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: in
             verification_results=question.verification_results,
             whether_answer=question.whether_answer,
             call_ended_at=ended_at,
-            answer_count=len(questions),
+            answer_count=count,
             state=question_state(question.status, question.whether_answer),
         )
         for position, question in enumerate(questions)
     ]
 
 
-def _attempts(callback: Callback, detail: CallDetail, revision: int, times: Times, zone: ZoneInfo) -> list[CallAttempt]:
-    redials = _redials(detail, times.ended.at_ms, callback.received_at, zone)
+def _attempts(
+    callback: Callback, detail: CallDetail, revision: int, started_at: int | None, ended_at: int, zone: ZoneInfo
+) -> list[CallAttempt]:
+    redials = _redials(detail, ended_at, callback.received_at + FUTURE_TOLERANCE_MS, zone)
     count = len(redials) + 1
     attempts = [
-        _redial(callback, detail, revision, number, count, started_at, redial)
-        for number, (started_at, redial) in enumerate(redials, start=1)
+        _redial(callback, detail, revision, number, count, redial_started_at, redial)
+        for number, (redial_started_at, redial) in enumerate(redials, start=1)
     ]
-    return [*attempts, _final_attempt(callback, detail, revision, count, times.started_at)]
+    return [*attempts, _final_attempt(callback, detail, revision, count, started_at)]
 
 
-def _redials(
-    detail: CallDetail, ended_at: int, received_at: int, zone: ZoneInfo
-) -> list[tuple[int | None, RedialCall]]:
+def _redials(detail: CallDetail, ended_at: int, latest: int, zone: ZoneInfo) -> list[tuple[int | None, RedialCall]]:
     """The earlier dials with their start times, in that order; each once, and without the final one.
 
-    A dial is named by its call_id; what has none is a dial of its own. What has no time that a dial before the receipt
-    can have keeps its place behind the others.
+    A dial is named by its call_id; what has none is a dial of its own. What has no time, or one after the latest that
+    is possible, keeps its place behind the others.
     """
-    timed = [(_started(redial, ended_at, received_at, zone), redial) for redial in detail.redial_calls or ()]
-    if len(timed) > 1:
-        timed.sort(key=_dialling_order)
+    timed = [
+        (None if (at := epoch_ms(redial.call_start_time, zone, ended_at)) is None or at > latest else at, redial)
+        for redial in detail.redial_calls or ()
+    ]
+    if len(timed) < 2:
+        return [one for one in timed if one[1].call_id != detail.call_id]
+    timed.sort(key=_dialling_order)
     seen = {detail.call_id}
     return [(at, redial) for at, redial in timed if not redial.call_id or _is_new(seen, redial.call_id)]
-
-
-def _started(redial: RedialCall, ended_at: int, received_at: int, zone: ZoneInfo) -> int | None:
-    started_at = epoch_ms(redial.call_start_time, zone, ended_at)
-    return None if started_at is None or started_at > received_at + FUTURE_TOLERANCE_MS else started_at
 
 
 def _dialling_order(timed: tuple[int | None, RedialCall]) -> tuple[bool, int]:
@@ -312,6 +312,7 @@ def _final_attempt(
 
 def outcome_of(call: Call, attempts: list[CallAttempt], answers: list[Answer]) -> CallOutcome:
     """What a call adds to a window, from its records alone."""
+    silent = [attempt for attempt in attempts if attempt.disposition == PRE_ALERT_FAILURE]
     return CallOutcome(
         workflow_id=call.workflow_id,
         sip_line=call.sip_line,
@@ -325,8 +326,8 @@ def outcome_of(call: Call, attempts: list[CallAttempt], answers: list[Answer]) -
         ring_time_s=summable(call.ring_time_s),
         talk_round=summable(call.talk_round),
         attempt_dispositions=[attempt.disposition for attempt in attempts],
-        never_rang_conflicts=sum(blames_callee_though_silent(a.disposition, a.hangup_type) for a in attempts),
-        call_times_conflict=contradicts_call_times(call.call_times, call.attempt_count),
+        never_rang_conflicts=sum([blames_callee_though_silent(a.disposition, a.hangup_type) for a in silent]),
+        call_times_conflict=call.call_times is not None and call.call_times != call.attempt_count,
         questions=[QuestionState(question_name=answer.question_name, state=answer.state) for answer in answers],
         contradiction=contradiction_of(call.ring_type, call.duration_s, call.talk_round),
     )

@@ -100,7 +100,7 @@ def disposition_of(
 
 def contradiction_of(ring_type: str | None, duration_s: int | None, talk_round: int | None) -> str | None:
     """How the fields of the final dial contradict each other, or None; `disposition_of` says which is believed."""
-    is_unreachable = word(ring_type).lower() in _UNREACHABLE
+    is_unreachable = _is_unreachable(ring_type)
     if (talk_round or 0) > 0:
         if is_unreachable:
             return TALKED_UNREACHABLE
@@ -108,14 +108,14 @@ def contradiction_of(ring_type: str | None, duration_s: int | None, talk_round: 
     return SECONDS_UNREACHABLE if is_unreachable and (duration_s or 0) > 0 else None
 
 
+@lru_cache(maxsize=256)
+def _is_unreachable(ring_type: str | None) -> bool:
+    return word(ring_type).lower() in _UNREACHABLE
+
+
 def blames_callee_though_silent(disposition: str, hangup_type: str | None) -> bool:
     """True when the provider says the callee hung up on a dial that never rang."""
     return disposition == PRE_ALERT_FAILURE and word(hangup_type).lower() == _BY_CALLEE
-
-
-def contradicts_call_times(call_times: int | None, dials: int) -> bool:
-    """True when the provider counts another number of dials than it lists, each once."""
-    return call_times is not None and call_times != dials
 
 
 @lru_cache(maxsize=1024)

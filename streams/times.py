@@ -29,13 +29,6 @@ class EventTime(NamedTuple):
         return self.source == "provider"
 
 
-class Times(NamedTuple):
-    """When a call began and ended. `started_at` is never after `ended`; None when it is not known."""
-
-    started_at: int | None
-    ended: EventTime
-
-
 def epoch_ms(text: str | None, zone: ZoneInfo, known_by: int) -> int | None:
     """UTC epoch ms of `YYYY-MM-DD HH:MM:SS` in `zone`; None when it cannot be read or lies before 2015.
 
@@ -70,10 +63,12 @@ def _utc_ms(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp() * 1000)
 
 
-def times_of(call_start_time: str | None, call_end_time: str | None, received_at: int, zone: ZoneInfo) -> Times:
+def times_of(
+    call_start_time: str | None, call_end_time: str | None, received_at: int, zone: ZoneInfo
+) -> tuple[int | None, EventTime]:
     """When a call began and ended; the end is the receipt if it is unreadable, in the future or ages before the start.
 
-    A start after the end is none: one of the two is wrong.
+    A start after the end is None: one of the two is wrong.
     """
     ended = event_time(call_end_time, received_at, zone)
     started_at = epoch_ms(call_start_time, zone, ended.at_ms)
@@ -81,7 +76,7 @@ def times_of(call_start_time: str | None, call_end_time: str | None, received_at
         ended = EventTime(received_at, "implausible")
     if started_at is not None and started_at > ended.at_ms:
         started_at = None
-    return Times(started_at, ended)
+    return started_at, ended
 
 
 def event_time(call_end_time: str | None, received_at: int, zone: ZoneInfo) -> EventTime:

@@ -10,14 +10,13 @@ settled at once, so a backlog read at full speed judges each call as it was judg
 
 from collections.abc import Iterable
 from enum import Enum
-from math import inf
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.calls import NOWHERE, Position
-from streams.clocks import Clock, KeyState, delay_of
+from streams.clocks import FAR_MS, Clock, KeyState, delay_of
 from streams.outcomes import OutcomeCounts
 
 WORKFLOW: Final = "workflow"
@@ -141,7 +140,8 @@ class Windows:
         if not is_late:
             self._count(key, parts, position, change.received_at)
         key.observe(change)  # a call is not judged by the clock it sets itself
-        self._note_clock(value, key)
+        if key.ahead or (key.delay_ms or 0) >= FAR_MS or value in self._far:
+            self._note_clock(value, key)
         key.note(position, is_late=is_late)
         return Effect.LATE if is_late else Effect.APPLIED
 
@@ -238,18 +238,22 @@ class Windows:
         return pane is not None and position.offset <= pane.positions.get(position.source, -1)
 
     def _is_late(self, key: KeyState, parts: list[Part], received_at: int) -> bool:
-        return any(self._is_closed(key, part) or received_at >= self._closes_at(key, part) for part in parts)
+        """True when a pane takes no more calls: it is closed, or this call came too late for it, open or not."""
+        for part in parts:
+            start = part.pane_id.start
+            end = start + self._settings.window_ms
+            if part.pane_id in self._panes:
+                closes_at = self._panes[part.pane_id].closes_at
+            elif key.delay_ms is None:
+                closes_at = received_at + 1
+            else:
+                closes_at = end + key.delay_ms + self._settings.grace_ms
+            if received_at >= closes_at or key.is_closed(start, end):
+                return True
+        return False
 
     def _is_closed(self, key: KeyState, part: Part) -> bool:
         return key.is_closed(part.pane_id.start, self._end(part.pane_id.start))
-
-    def _closes_at(self, key: KeyState, part: Part) -> float:
-        """Until which receipt the pane takes calls; one not yet open, by the key's clock as it is now."""
-        if pane := self._panes.get(part.pane_id):
-            return pane.closes_at
-        if key.delay_ms is None:
-            return inf
-        return self._end(part.pane_id.start) + key.delay_ms + self._settings.grace_ms
 
     def _end(self, start: int) -> int:
         return start + self._settings.window_ms
@@ -263,7 +267,7 @@ class Windows:
 
     def _count(self, key: KeyState, parts: list[Part], position: Position, received_at: int) -> None:
         for part in parts:
-            pane = self._panes.get(part.pane_id) or self._opened(key, part, received_at)
+            pane = self._panes[part.pane_id] if part.pane_id in self._panes else self._opened(key, part, received_at)
             if part.sign > 0:
                 pane.counts.add(part.outcome, by_workflow=self.dimension == SIP_LINE)
             else:
@@ -272,7 +276,8 @@ class Windows:
             pane = self._panes[pane_id]
             pane.revision += 1
             pane.positions[position.source] = position.offset
-            pane.received_at = max(pane.received_at, received_at)
+            if received_at > pane.received_at:
+                pane.received_at = received_at
             self._changed_panes[pane_id] = None
 
     def _note_clock(self, value: str, key: KeyState) -> None:

@@ -113,7 +113,7 @@ class CallsAgent(RunAgent):
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         digest = content_digest(callback, detail)
         decision = decide(state, position, delivery, digest, detail.call_times)
-        if isinstance(decision, Ignored):
+        if decision is Ignored.DUPLICATE or decision is Ignored.STALE:
             note_delivery(state, delivery)
             rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
             self.count(decision.value)
@@ -146,7 +146,8 @@ class CallsAgent(RunAgent):
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_id_of(record.headers, callback.event_id)
         call = fanned.call
-        at_ms = min(call.ended_at, call.received_at)  # an event cannot have happened after it was told
+        # An event cannot have happened after it was told.
+        at_ms = call.ended_at if call.ended_at < call.received_at else call.received_at
         key, outputs, limit = call.call_id.encode(), list[Outgoing](), self.made_bytes + MAX_PRODUCT_BYTES
         by_topic: tuple[tuple[Topic, Sequence[Call | Answer | CallAttempt]], ...] = (
             (CALLS, (call,)),

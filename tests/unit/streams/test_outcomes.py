@@ -21,7 +21,6 @@ from streams.outcomes import (
     blames_callee_though_silent,
     bucket_of,
     contradiction_of,
-    contradicts_call_times,
     disposition_of,
     question_state,
     summable,
@@ -133,15 +132,6 @@ def test_where_fields_contradict_each_other_talk_is_believed_then_the_ring_word_
 
     assert expected == disposition_of("finished", ring, "ByRobot", 4, duration_s, talk_round), why
     assert contradiction == contradiction_of(ring, duration_s, talk_round), why
-
-
-@pytest.mark.parametrize(
-    ("call_times", "dials", "expected"), [(2, 2, False), (1, 2, True), (0, 1, True), (None, 1, False), (-1, 1, True)]
-)
-def test_another_number_of_dials_contradicts_and_none_told_does_not(
-    call_times: int | None, dials: int, expected: bool
-) -> None:
-    assert contradicts_call_times(call_times, dials) == expected
 
 
 def test_contradictions_are_counted_by_how_and_counted_out_again() -> None:
