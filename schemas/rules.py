@@ -14,6 +14,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
 _GROUP_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_NAME_WITH_STARS = re.compile(r"[A-Za-z0-9._*-]*")
 _LAST_PORT = 65535
 
 SIGNATURE_SCHEMES = (
@@ -122,6 +123,16 @@ def _group_id(text: str) -> str:
     return text
 
 
+def _group_patterns(text: str) -> str:
+    try:
+        for part in text.split(","):
+            if not _NAME_WITH_STARS.fullmatch(part.strip()):
+                re.compile(part.strip())
+    except re.error:
+        raise ValueError("must be patterns separated by commas, such as billing,orders-* or team-.+") from None
+    return text
+
+
 def key_pairs(text: Any) -> Any:
     """`id:secret,id:secret` as pairs. Raises: ValueError naming positions, never secrets."""
     if not isinstance(text, str):
@@ -174,6 +185,7 @@ Rate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]  # 0: no
 TimezoneName = Annotated[str, AfterValidator(_timezone)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 GroupId = Annotated[str, AfterValidator(_group_id)]
+GroupPatterns = Annotated[str, BeforeValidator(_no_controls), AfterValidator(_group_patterns)]
 SigningKeys = Annotated[Any, BeforeValidator(key_pairs)]
 SignatureScheme = Annotated[str, AfterValidator(_scheme)]
 SignatureMode = Annotated[Literal["enforce", "report", "off"], BeforeValidator(_lower)]

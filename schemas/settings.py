@@ -19,6 +19,7 @@ from schemas.environment import read
 from schemas.errors import SettingsError
 from schemas.rules import (
     GroupId,
+    GroupPatterns,
     HeaderName,
     Host,
     NotYet,
@@ -117,11 +118,11 @@ class TopicVariables(Variables):
 
 
 class MonitorVariables(Variables):
-    """The monitor. `groups`: a pattern of the consumer groups that it shows; unset: our own."""
+    """The monitor. `groups`: patterns of consumer groups that it watches beside our own; unset: none."""
 
     host: Host = setting("MONITOR_HOST", "127.0.0.1")
     port: Port = setting("MONITOR_PORT", 8080)
-    groups: Text | None = setting("MONITOR_GROUPS")
+    groups: GroupPatterns | None = setting("MONITOR_GROUPS")
     history_days: Annotated[int, Field(ge=1, le=365)] = setting("MONITOR_HISTORY_DAYS", DEFAULT_HISTORY_DAYS)
 
 

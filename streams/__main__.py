@@ -86,11 +86,22 @@ def monitor() -> None:
 
 
 @app.command()
-def lag() -> None:
-    """Print how far behind each consumer group is, in records and in seconds, with a verdict."""
+def lag(
+    as_json: AsJson = False,
+    partitions: Annotated[bool, typer.Option("--partitions", help="A row for each partition.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Print how far behind the worker is, and the groups of MONITOR_GROUPS: records, seconds, and a verdict.
+
+    Verdicts: ok; behind (the next record is over 10 s old); warn (the backlog grows); rewind (records are read again);
+    stall (a member has it and stands still); stop (no member has it); beyond (committed past the end); unknown.
+    Unless all is ok it looks twice, 6 s apart.
+
+    Exit code 0: every verdict is ok. 1: some are not, or something could not be seen. 69: Kafka did not answer.
+    """
     from streams.monitor.cli import print_lag
 
-    _run(lambda: print_lag(os.environ))
+    raise typer.Exit(_run(lambda: print_lag(os.environ, as_json=as_json, by_partition=partitions, watch=watch)))
 
 
 @app.command()

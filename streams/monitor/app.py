@@ -14,6 +14,8 @@ from types import FrameType
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,14 +24,23 @@ from schemas.listening import PortError, listen
 from schemas.logs import configure_logging
 from streams.errors import SettingsError
 from streams.monitor import routes
+from streams.monitor.connections import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.problems import EXCEPTION_HANDLERS
 from streams.monitor.settings import MonitorSettings
 
 SHUTDOWN_TIMEOUT_S = 5
-MAX_CONNECTIONS = 1000
 
 log = structlog.get_logger("monitor")
+
+
+class AnythingConvertor(StringConvertor):
+    """The rest of a path, whatever it holds: providers' names may have slashes and line breaks."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", AnythingConvertor())
 
 
 def create_app(settings: MonitorSettings) -> Starlette:
@@ -48,17 +59,19 @@ def create_app(settings: MonitorSettings) -> Starlette:
     return Starlette(
         routes=[
             Route("/", routes.page),
+            Route("/api/health", routes.health),
             Route("/api/lag", routes.lag),
             Route("/api/outcomes/workflows", routes.workflows),
-            Route("/api/outcomes/workflows/{value:path}", routes.workflow),
+            Route("/api/outcomes/workflows/{value:anything}", routes.workflow),
             Route("/api/outcomes/sip-lines", routes.sip_lines),
-            Route("/api/outcomes/sip-lines/{value:path}", routes.sip_line),
+            Route("/api/outcomes/sip-lines/{value:anything}", routes.sip_line),
             Route("/api/events", routes.events),
             Route("/metrics", routes.metrics),
             Route("/livez", routes.livez),
             Route("/readyz", routes.readyz),
             Mount("/assets", StaticFiles(directory=str(assets))),
         ],
+        middleware=[Middleware(BoundedRequests)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
@@ -66,10 +79,18 @@ def create_app(settings: MonitorSettings) -> Starlette:
 
 def serve(settings: MonitorSettings) -> int:
     """Serve until SIGTERM or Ctrl-C, then stop within seconds; the process's exit code."""
+    descriptors, connections = raise_descriptor_limit()
     try:
         with listen(settings.host, settings.port, "MONITOR_HOST", "MONITOR_PORT") as bound:
-            log.info("monitor.listening", port=bound.getsockname()[1], settings=settings.shown(), notes=settings.notes)
-            return _serve_on(bound, settings)
+            log.info(
+                "monitor.listening",
+                port=bound.getsockname()[1],
+                settings=settings.shown(),
+                notes=settings.notes,
+                descriptors=descriptors,
+                max_connections=connections,
+            )
+            return _serve_on(bound, settings, connections)
     except PortError as error:
         log.critical("monitor.refused", reason=str(error), exit_code=exits.PORT_TAKEN)
         return exits.PORT_TAKEN
@@ -78,15 +99,15 @@ def serve(settings: MonitorSettings) -> int:
         return exits.INTERNAL
 
 
-def _serve_on(bound: socket.socket, settings: MonitorSettings) -> int:
+def _serve_on(bound: socket.socket, settings: MonitorSettings, connections: int) -> int:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(connections),
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     # uvicorn ends by raising the signal it stopped for once more; without these an orderly stop would read as a kill.

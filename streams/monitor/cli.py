@@ -1,51 +1,136 @@
-"""`python -m streams lag`: one look at the broker as a table."""
+"""`python -m streams lag`: how far behind is each group, for people, for pipes and for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Mapping
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.monitor.errors import KafkaUnavailableError
 from streams.monitor.instants import written
-from streams.monitor.lag import LagSnapshot
-from streams.monitor.poller import LagPoller
+from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.verdicts import State
+from streams.monitor.verdicts import STOP_AFTER_S, WORST_FIRST, State
+from streams.monitor.views import lag_view
 
-STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "rewind": "yellow", "stop": "red", "stall": "red"}
-HEADS = ("group", "state", "members", "topic", "partition", "committed", "end", "lag", "seconds", "verdict")
+STYLES: dict[State, str] = {
+    "ok": "green",
+    "warn": "yellow",
+    "rewind": "yellow",
+    "behind": "yellow",
+    "stop": "red",
+    "stall": "red",
+    "beyond": "red",
+}
+TOTALS = ("group", "state", "members", "topic", "partitions", "records", "seconds", "verdict")
+PARTITIONS = ("group", "state", "members", "topic", "partition", "committed", "end", "records", "seconds", "verdict")
+LOOKS_APART_S = STOP_AFTER_S + 1
+"""One look cannot tell a reader that stands still from one that works."""
+
+PIPE_WIDTH = 10_000
+EXIT_ALL_OK, EXIT_NOT_OK = 0, 1
 
 
-async def lag_snapshot(environ: Mapping[str, str]) -> LagSnapshot:
-    """One look. A single look says `unknown` of most backlogs: verdicts need the monitor's history.
+async def print_lag(
+    environ: Mapping[str, str],
+    console: Console | None = None,
+    *,
+    as_json: bool = False,
+    by_partition: bool = False,
+    watch: bool = False,
+) -> int:
+    """Print the lag of every group; the exit code: 0 when all was seen and every verdict is `ok`, 1 when not.
 
     Raises: SettingsError, KafkaUnavailableError.
     """
     poller = LagPoller(MonitorSettings.from_env(environ))
+    out = console or _console()
     try:
-        return await poller.poll_once()
+        snapshot = await _looked_twice(poller, out if watch else None)
+        while watch:
+            _print(snapshot, out, as_json, by_partition)
+            snapshot = await _next(poller, snapshot)
+        _print(snapshot, out, as_json, by_partition)
+        return EXIT_ALL_OK if is_all_ok(snapshot) else EXIT_NOT_OK
     finally:
         await poller.aclose()
 
 
-async def print_lag(environ: Mapping[str, str], console: Console | None = None) -> None:
-    """Print the lag of every group, one row per partition. Raises: SettingsError, KafkaUnavailableError."""
-    (console or Console()).print(lag_table(await lag_snapshot(environ)))
+def is_all_ok(snapshot: LagSnapshot) -> bool:
+    """True when all was seen, and every partition is read as it should be."""
+    return not snapshot.unseen and all(row.state == "ok" for group in snapshot.groups for row in group.partitions)
 
 
-def lag_table(snapshot: LagSnapshot) -> Table:
-    """The table of a snapshot; a dash where nobody can know."""
-    table = Table(*HEADS, title=f"Consumer lag at {written(snapshot.as_of_ms)}")
+def lag_table(snapshot: LagSnapshot, by_partition: bool = False, is_plain: bool = False) -> Table:
+    """A row per group and topic, or per partition; a dash where nobody can know. Plain has no lines."""
+    table = Table(title=f"Consumer lag at {written(snapshot.as_of_ms)}", box=None if is_plain else box.HEAVY_HEAD)
+    for title in PARTITIONS if by_partition else TOTALS:
+        table.add_column(title, overflow="fold")
     for group in snapshot.groups:
-        for row in group.partitions:
-            seconds = None if row.lag_seconds is None else f"{row.lag_seconds:.1f}"
-            cells = (row.topic, row.partition, row.current_offset, row.end_offset, row.lag, seconds)
-            table.add_row(
-                # Text, not str: a group may be called [red] and must not be read as markup
-                *(Text(str(cell)) for cell in (group.consumergroup, group.state, group.members)),
-                *(Text("-" if cell is None else str(cell)) for cell in cells),
-                Text(row.state, STYLES.get(row.state, "dim")),
-            )
+        for cells, state in _partitions(group) if by_partition else _topics(group):
+            head = (group.consumergroup, group.state, group.members)
+            texts = ("-" if cell is None else str(cell) for cell in (*head, *cells))
+            # Text, not str: a group may be called [red] and must not be read as markup
+            table.add_row(*map(Text, texts), Text(state, STYLES.get(state, "dim")))
     return table
+
+
+def _console() -> Console:
+    """As wide as the terminal; without one as wide as it takes, for nothing may be cut off before a grep."""
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+
+
+async def _looked_twice(poller: LagPoller, waiting: Console | None) -> LagSnapshot:
+    """The second look, where the first leaves anything to be told."""
+    first = await poller.poll_once()
+    if waiting is not None or is_all_ok(first) or not any(group.is_known for group in first.groups):
+        return first
+    await asyncio.sleep(LOOKS_APART_S)
+    return await poller.poll_once()
+
+
+async def _next(poller: LagPoller, before: LagSnapshot) -> LagSnapshot:
+    await asyncio.sleep(POLL_INTERVAL_S)
+    try:
+        return await poller.poll_once()
+    except KafkaUnavailableError as error:
+        sys.stderr.write(f"{error}\n")
+        return before
+
+
+def _print(snapshot: LagSnapshot, out: Console, as_json: bool, by_partition: bool) -> None:
+    if as_json:
+        out.file.write(json.dumps(lag_view(snapshot)) + "\n")
+        return
+    out.print(lag_table(snapshot, by_partition, is_plain=not out.is_terminal))
+    for group in snapshot.groups:
+        if not group.is_known:
+            out.print(Text(f"{group.consumergroup}: the broker does not know this group; nothing was ever read"))
+    for missing in snapshot.unseen:
+        out.print(Text(f"not seen: {missing.what}: {missing.why}"))
+
+
+def _partitions(group: GroupLag) -> Iterator[tuple[tuple[object, ...], State]]:
+    for row in group.partitions:
+        cells = (row.topic, row.partition, row.current_offset, row.end_offset, row.lag, _seconds([row]))
+        yield cells, row.state
+
+
+def _topics(group: GroupLag) -> Iterator[tuple[tuple[object, ...], State]]:
+    for topic in sorted({row.topic for row in group.partitions}):
+        rows = [row for row in group.partitions if row.topic == topic]
+        known = [row.lag for row in rows if row.lag is not None]
+        worst = min((row.state for row in rows), key=WORST_FIRST.index)
+        yield (topic, len(rows), sum(known) if known else None, _seconds(rows)), worst
+
+
+def _seconds(rows: list[PartitionLag]) -> str | None:
+    known = [row.lag_seconds for row in rows if row.lag_seconds is not None]
+    return f"{max(known):.1f}" if known else None

@@ -40,8 +40,10 @@ class WholeTopicsConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            isolation_level="read_committed",
         )
         self._behind: dict[TopicPartition, int] = {}
+        self._held_since: dict[TopicPartition, int] = {}
 
     async def open(self) -> None:
         """Start at the beginning. Raises TopicsMissingError, KafkaUnavailableError."""
@@ -82,10 +84,28 @@ class WholeTopicsConsumer:
                     del self._behind[tp]
         return not self._behind
 
+    async def has_all_partitions(self) -> bool:
+        """False once the topics have other partitions than were assigned at `open`."""
+        async with translated():
+            return bool(set(await self._partitions()) == self._consumer.assignment())
+
     def heard_at_ms(self) -> int | None:
-        """When the partition heard of longest ago last answered a fetch, epoch ms; None before all have."""
-        heard = [self._consumer.last_poll_timestamp(tp) for tp in self._consumer.assignment()]
-        return min(heard) if heard and None not in heard and -1 not in heard else None
+        """When the partition heard of longest ago last told all it has, epoch ms; None before all have.
+
+        Behind a transaction that has not ended lie records that cannot be read: then it told all when that began.
+        """
+        heard = [self._heard_of(tp) for tp in self._consumer.assignment()]
+        return min(known) if (known := [at_ms for at_ms in heard if at_ms is not None]) and None not in heard else None
+
+    def _heard_of(self, tp: TopicPartition) -> int | None:
+        at_ms: int | None = self._consumer.last_poll_timestamp(tp)
+        if at_ms is None or at_ms == -1:
+            return None
+        high, stable = self._consumer.highwater(tp), self._consumer.last_stable_offset(tp)
+        if high is None or stable is None or stable < 0 or high <= stable:
+            self._held_since.pop(tp, None)
+            return at_ms
+        return self._held_since.setdefault(tp, at_ms)
 
     async def close(self) -> None:
         """Disconnect. Safe to call twice and after a failed open."""

@@ -6,6 +6,7 @@ StreamsError
     ├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
     ├── NotReadyError            retriable: nothing to serve yet; HTTP 503
     ├── TooManyListenersError    retriable: as many follow /api/events as may; HTTP 503
+    ├── ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
     ├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
     └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
 """
@@ -48,6 +49,12 @@ class TooManyListenersError(MonitorError):
 
     code = "too_many_listeners"
     retriable = True
+
+
+class ImplausibleRecordError(MonitorError):
+    """An outcome record that no worker can have sent; the message quotes nothing of it."""
+
+    code = "implausible"
 
 
 class BadRequestError(MonitorError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from streams.monitor.errors import TooManyListenersError
 
-Kind = Literal["lag", "outcomes"]
+Kind = Literal["beat", "lag", "outcomes"]
 MAX_LISTENERS = 200
 
 
@@ -28,25 +29,24 @@ class EventHub:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def check_room(self) -> None:
-        """Raises TooManyListenersError when as many listen as may."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One listener's place for as long as the block lasts. Raises TooManyListenersError."""
         if self.listeners >= MAX_LISTENERS:
             raise TooManyListenersError(f"{MAX_LISTENERS} clients listen already")
-
-    async def listen(self) -> AsyncGenerator[tuple[Kind, int, str], None]:
-        """(kind, id, data): first the newest of each kind, then each as it comes, skipping what was overtaken.
-
-        Ask `check_room` first.
-        """
         self.listeners += 1
         try:
-            seen = 0
-            while True:
-                changed = self._changed
-                for kind, (number, data) in sorted(self._newest.items(), key=lambda item: item[1][0]):
-                    if number > seen:
-                        seen = number
-                        yield kind, number, data
-                await changed.wait()
+            yield
         finally:
             self.listeners -= 1
+
+    async def listen(self) -> AsyncGenerator[tuple[Kind, int, str], None]:
+        """(kind, id, data): first the newest of each kind, then each as it comes, skipping what was overtaken."""
+        seen = 0
+        while True:
+            changed = self._changed
+            for kind, (number, data) in sorted(self._newest.items(), key=lambda item: item[1][0]):
+                if number > seen:
+                    seen = number
+                    yield kind, number, data
+            await changed.wait()

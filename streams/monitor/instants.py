@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 
 from streams.monitor.errors import BadRequestError
 
+_FIRST_MS = -62_135_596_800_000  # 0001-01-01
+_LAST_MS = 253_402_300_799_000  # 9999-12-31
+
 
 def written(at_ms: int) -> str:
-    """UTC epoch ms as `2024-03-11T13:25:00Z`; a fraction of a second is cut off."""
+    """UTC epoch ms as `2024-03-11T13:25:00Z`; a fraction of a second is cut off, and so is what no calendar has."""
+    at_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,33 +1,50 @@
-"""The broker as the monitor sees it; the only import of aiokafka here. Never joins a group, never writes.
+"""The broker as the monitor sees it: who reads what, and how far. Never joins a group, never writes.
 
-Whatever the client library raises is a KafkaUnavailableError outside of this file.
+What concerns one group, topic or partition fails alone and is told as Unseen; what the client library raises for
+everything is a KafkaUnavailableError outside of this file.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.offset import OffsetRequest
 
 from streams.monitor.errors import KafkaUnavailableError
-from streams.monitor.reading import GroupReading, Partition
+from streams.monitor.reading import GroupReading, Partition, Unseen
 from streams.settings import KafkaSettings
 
 CLIENT_ID = "airudder-monitor"
 REQUEST_TIMEOUT_MS = 4_000
 METADATA_MAX_AGE_MS = 30_000
 CLOSE_TIMEOUT_S = 2.0
-FETCH_WAIT_MS = 100
-# One record per partition is wanted; the broker sends a larger batch whole all the same.
-PEEK_BYTES = 16 * 1024
+PART_TIMEOUT_S = 2.0
+"""One group or one broker that hangs leaves time for the others within a poll."""
+
 NO_MEMBERS = ("Empty", "Dead")
+LATEST, EARLIEST = -1, -2
+READ_UNCOMMITTED = 0
+TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError)
+"""What the client library raises, its asserts and lookups on stale metadata among it."""
+
+REMEDIES: dict[type[KafkaError], str] = {
+    GroupAuthorizationFailedError: "grant the monitor DESCRIBE on this group",
+    TopicAuthorizationFailedError: "grant the monitor DESCRIBE and READ on this topic",
+}
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
@@ -42,11 +59,17 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """The client library's errors, and its asserts and lookups on stale metadata, as one of ours."""
+    """The client library's errors as one of ours."""
     try:
         yield
-    except (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError) as error:
-        raise KafkaUnavailableError(f"Kafka did not answer: {type(error).__name__}") from error
+    except TROUBLE as error:
+        raise KafkaUnavailableError(f"Kafka did not answer: {explained(error)}") from error
+
+
+def explained(error: BaseException) -> str:
+    """The error's name, with the remedy where there is one."""
+    remedy = REMEDIES.get(type(error))
+    return type(error).__name__ + (f": {remedy}" if remedy else "")
 
 
 async def stop(*clients: Any) -> None:
@@ -56,123 +79,165 @@ async def stop(*clients: Any) -> None:
             await asyncio.wait_for(client.stop() if hasattr(client, "stop") else client.close(), CLOSE_TIMEOUT_S)
 
 
-def _partitions(tps: Iterable[Any]) -> list[Partition]:
-    return [Partition(tp.topic, tp.partition) for tp in tps]
+def raise_for(error_code: int) -> None:
+    """Raises the client library's error for a code of the protocol other than 0."""
+    if error_code:
+        raise for_code(error_code)()
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The brokers' numbers, and who leads each partition; -1 while none does."""
+
+    brokers: list[int]
+    leaders: dict[Partition, int]
 
 
 class GroupReader:
-    """Reads groups, offsets and the age of records. After an error close it and open another."""
+    """Reads groups and offsets. After a KafkaUnavailableError close it and open another."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        arguments = connection(settings)
-        self._admin = AIOKafkaAdminClient(**arguments)
-        self._consumer = AIOKafkaConsumer(
-            **arguments,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            max_partition_fetch_bytes=PEEK_BYTES,
-        )
+        self._admin = AIOKafkaAdminClient(**connection(settings))
 
     async def open(self) -> None:
         """Connect. Raises KafkaUnavailableError."""
         async with translated():
             await self._admin.start()
-            await self._consumer.start()
 
     async def close(self) -> None:
         """Disconnect. Safe to call twice and after a failed open."""
-        await stop(self._consumer, self._admin)
+        await stop(self._admin)
 
-    async def partitions(self) -> set[Partition]:
-        """Every partition of every topic that has a leader now."""
+    async def send(self, broker: int, request: Any) -> Any:
+        """The broker's answer to a request of the client library's."""
+        return await self._admin._send_request(request, broker)
+
+    async def topology(self) -> Topology:
+        """Every partition of every topic we may see."""
         async with translated():
             # None asks for all topics: asking by name would create what does not exist on brokers that allow it.
-            topics = await self._admin.describe_topics(None)
-        return {
-            Partition(topic["topic"], partition["partition"])
-            for topic in topics
+            metadata = (await self._admin._get_cluster_metadata(None)).to_object()
+        leaders = {
+            Partition(topic["topic"], partition["partition"]): partition["leader"]
+            for topic in metadata["topics"]
             for partition in topic["partitions"]
-            if partition["leader"] >= 0
         }
+        return Topology([broker["node_id"] for broker in metadata["brokers"]], leaders)
 
-    async def groups(self, expected: str) -> list[GroupReading]:
-        """Every consumer group with what it committed; `expected` is in the list even when the broker never saw it."""
-        async with translated():
-            brokers = (await self._admin.describe_cluster())["brokers"]
-            per_broker = await asyncio.gather(*(self._groups_of(broker["node_id"]) for broker in brokers))
-        groups = {group.name: group for groups in per_broker for group in groups}
-        groups.setdefault(expected, GroupReading(expected, "Dead", 0, frozenset(), is_known=False))
-        return [groups[name] for name in sorted(groups)]
+    async def group_names(self, brokers: Iterable[int]) -> tuple[dict[str, int], list[Unseen]]:
+        """Every consumer group that we may see, with its coordinator."""
+        names: dict[str, int] = {}
+        unseen: list[Unseen] = []
 
-    async def _groups_of(self, broker: int) -> list[GroupReading]:
-        """The groups that this broker coordinates."""
-        listed = await self._admin.list_consumer_groups([broker])
-        names = [name for name, protocol_type, *_ in listed if protocol_type in ("consumer", "")]
-        return await asyncio.gather(*(self._group(name, broker) for name in names))
+        async def listed(broker: int) -> None:
+            try:
+                async with asyncio.timeout(PART_TIMEOUT_S):
+                    found = await self._admin.list_consumer_groups([broker])
+            except TROUBLE as error:
+                unseen.append(Unseen(f"the groups of broker {broker}", explained(error)))
+            else:
+                names.update((name, broker) for name, kind, *_ in found if kind in ("consumer", ""))
 
-    async def _group(self, name: str, broker: int) -> GroupReading:
+        await asyncio.gather(*(listed(broker) for broker in brokers))
+        return names, unseen
+
+    async def groups(self, wanted: Mapping[str, int | None]) -> tuple[list[GroupReading], list[Unseen]]:
+        """These groups, each with its coordinator where that is known. One that was never there is Dead and unknown."""
+        found: list[GroupReading] = []
+        unseen: list[Unseen] = []
+
+        async def read(name: str, coordinator: int | None) -> None:
+            try:
+                async with asyncio.timeout(PART_TIMEOUT_S):
+                    found.append(await self._group(name, coordinator))
+            except TROUBLE as error:
+                unseen.append(Unseen(f"group {name}", explained(error), group=name))
+
+        await asyncio.gather(*(read(name, coordinator) for name, coordinator in wanted.items()))
+        return sorted(found, key=lambda group: group.name), unseen
+
+    async def _group(self, name: str, coordinator: int | None) -> GroupReading:
+        broker = await self._admin.find_coordinator(name) if coordinator is None else coordinator
         # One group per request: aiokafka 0.14.0 reads the answer to version 3 as one of version 2, which is shorter
         # by a field per group, so that from the second group on it reads nonsense.
         [described] = await self._admin.describe_consumer_groups([name], group_coordinator_id=broker)
-        return _group(described.groups[0], await self._committed(name, broker))
+        committed = await self._committed(name, broker)
+        is_listed = coordinator is not None or bool(committed)
+        if described.groups[0][2] == "Dead" and not is_listed:
+            is_listed = name in (await self.group_names([broker]))[0]
+        return _group(described.groups[0], committed, is_listed)
 
     async def _committed(self, group: str, broker: int) -> dict[Partition, int]:
         # The admin client's own method overlooks the error of the answer as a whole (aiokafka 0.14.0): while the
         # coordinator loads after a restart it would tell us that nothing was ever committed.
-        response = await self._admin._send_request(OffsetFetchRequest(group, None), broker)
-        _raise_for(response.error_code)
+        response = await self.send(broker, OffsetFetchRequest(group, None))
+        raise_for(response.error_code)
         committed = {}
         for topic, partitions in response.topics:
             for partition, offset, _metadata, error_code in partitions:
-                _raise_for(error_code)
+                raise_for(error_code)
                 if offset >= 0:
                     committed[Partition(topic, partition)] = offset
         return committed
 
-    async def water_marks(self, partitions: set[Partition]) -> tuple[dict[Partition, int], dict[Partition, int]]:
-        """(low, high) water mark of each partition, the high one read last."""
-        tps = [TopicPartition(*partition) for partition in partitions]
-        async with translated():
-            low = await self._consumer.beginning_offsets(tps)
-            high = await self._consumer.end_offsets(tps)
-        return {Partition(*tp): offset for tp, offset in low.items()}, {Partition(*tp): o for tp, o in high.items()}
+    async def water_marks(
+        self, leaders: Mapping[Partition, int]
+    ) -> tuple[dict[Partition, int], dict[Partition, int], list[Unseen]]:
+        """(low, high, unseen) water mark of each partition by its leader, the high one read last."""
+        low, no_low = await self.offsets_at(leaders, EARLIEST)
+        high, no_high = await self.offsets_at({p: leaders[p] for p in low}, LATEST)
+        begin, end = ({p: offset for p, (offset, _) in marks.items() if p in high} for marks in (low, high))
+        return begin, end, no_low + no_high
 
-    async def appended_at(self, wanted: dict[Partition, int], timeout_s: float) -> dict[Partition, int | None]:
-        """Epoch ms of the first record at or after each offset; None for those not found within `timeout_s`."""
-        found: dict[Partition, int | None] = dict.fromkeys(wanted)
-        missing = {TopicPartition(*partition) for partition in wanted}
-        if not missing:
-            return found
-        async with translated():
-            self._consumer.assign(list(missing))
-            for tp in missing:
-                self._consumer.seek(tp, wanted[Partition(*tp)])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    while missing:
-                        batch = await self._consumer.getmany(*missing, timeout_ms=FETCH_WAIT_MS, max_records=1)
-                        for tp, records in batch.items():
-                            found[Partition(*tp)] = records[0].timestamp
-                            self._consumer.pause(tp)
-                            missing.discard(tp)
-            self._consumer.pause(*missing)
-        return found
+    async def offsets_at(
+        self, leaders: Mapping[Partition, int], at_ms: int
+    ) -> tuple[dict[Partition, tuple[int, int]], list[Unseen]]:
+        """(offset, timestamp) of the first record since `at_ms`, or of LATEST, EARLIEST; -1 where there is none."""
+        found: dict[Partition, tuple[int, int]] = {}
+        unseen = [_unseen(p, "no broker leads it at present") for p, leader in leaders.items() if leader < 0]
+        by_broker: dict[int, list[Partition]] = defaultdict(list)
+        for partition, leader in leaders.items():
+            if leader >= 0:
+                by_broker[leader].append(partition)
+
+        async def ask(broker: int, partitions: list[Partition]) -> None:
+            try:
+                async with asyncio.timeout(PART_TIMEOUT_S):
+                    response = await self.send(broker, _offset_request(partitions, at_ms))
+            except TROUBLE as error:
+                unseen.extend(_unseen(p, f"broker {broker}: {explained(error)}") for p in partitions)
+                return
+            for topic, rows in response.topics:
+                for number, error_code, timestamp, offset in rows:
+                    if error_code:
+                        unseen.append(_unseen(Partition(topic, number), explained(for_code(error_code)())))
+                    else:
+                        found[Partition(topic, number)] = (offset, timestamp)
+
+        await asyncio.gather(*(ask(broker, partitions) for broker, partitions in by_broker.items()))
+        return found, unseen
 
 
-def _raise_for(error_code: int) -> None:
-    if error_code:
-        raise for_code(error_code)()
+def _offset_request(partitions: list[Partition], at_ms: int) -> OffsetRequest:
+    by_topic: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for topic, partition in partitions:
+        by_topic[topic].append((partition, at_ms))
+    return OffsetRequest(-1, READ_UNCOMMITTED, list(by_topic.items()))
 
 
-def _group(described: tuple[Any, ...], committed: dict[Partition, int]) -> GroupReading:
+def _unseen(partition: Partition, why: str) -> Unseen:
+    return Unseen(f"partition {partition.partition} of {partition.topic}", why, topic=partition.topic)
+
+
+def _group(described: tuple[Any, ...], committed: dict[Partition, int], is_known: bool) -> GroupReading:
     error_code, name, state, protocol_type, _protocol, members, *_ = described
-    _raise_for(error_code)
-    if state == "Dead":
+    raise_for(error_code)
+    if state != "Dead":
+        return GroupReading(name, state, len(members), _owned(state, protocol_type, members), committed)
+    if is_known:
         # Listed, yet unknown to this API: a group of the newer protocol (KIP-848). Who owns what is not ours to say.
         return GroupReading(name, "Unknown", len(members), None, committed)
-    return GroupReading(name, state, len(members), _owned(state, protocol_type, members), committed)
+    return GroupReading(name, "Dead", 0, frozenset(), is_known=False)
 
 
 def _owned(state: str, protocol_type: str, members: list[tuple[Any, ...]]) -> frozenset[Partition] | None:

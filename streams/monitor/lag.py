@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from schemas.topics import CO_PARTITIONED
-from streams.monitor.reading import GroupReading, Partition, Reading
-from streams.monitor.verdicts import Sample, State, drain_s, rewound_by, verdict
+from streams.monitor.reading import Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.verdicts import Memory, Sample, State, drain_s, unmoved_s, verdict
 
 HISTORY_S = 120.0
 WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)
@@ -19,9 +19,10 @@ WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)
 class PartitionLag:
     """One partition of one group.
 
-    current_offset: the next offset to read, None when never committed. lag: records, None when nobody can know.
-    lag_seconds: age of the next unread record; 0 with nothing to read, None when never committed or not found.
-    rewound_by: records that will be seen again.
+    current_offset: the next offset to read, None when never committed. lag: records, None when nobody can know; what
+    retention took and what no reader can see (markers, aborted records) at its head is no work and not in it.
+    lag_seconds: age of the next unread record; 0 with nothing to read, None when never committed or not looked at.
+    rewound_by: records that will be seen again. unmoved_s: for how long a backlog has been there without a commit.
     """
 
     topic: str
@@ -33,6 +34,7 @@ class PartitionLag:
     lag_seconds: float | None
     state: State
     rewound_by: int = 0
+    unmoved_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class GroupLag:
     members: int
     partitions: tuple[PartitionLag, ...]
     drain_seconds: dict[str, float]
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class LagSnapshot:
     """What one poll found, at as_of_ms (UTC epoch ms).
 
     records_lost: per (group, topic) since this process began; begin and end: water marks of all partitions looked at.
+    unseen: what did not answer. lost_at_ms: when records_lost last grew. dead_letters: recent ones, and since when.
     """
 
     as_of_ms: int
@@ -61,9 +65,12 @@ class LagSnapshot:
     records_lost: dict[tuple[str, str], int]
     begin: dict[Partition, int]
     end: dict[Partition, int]
+    unseen: tuple[Unseen, ...] = ()
+    lost_at_ms: dict[tuple[str, str], int] = field(default_factory=dict)
+    dead_letters: tuple[int, int | None] = (0, None)
 
 
-def concerns(group: GroupReading, worker: str, existing: set[Partition]) -> set[Partition]:
+def concerns(group: GroupReading, worker: str, existing: Set[Partition]) -> set[Partition]:
     """The partitions to show for a group: committed, owned, and for the worker's group whatever it should read.
 
     A changelog is owned but never committed: it is read once, on recovery, so no lag can be told of it.
@@ -72,7 +79,7 @@ def concerns(group: GroupReading, worker: str, existing: set[Partition]) -> set[
     wanted = set(group.committed) | ((group.owned or frozenset()) - own_changelogs)
     if group.name == worker:
         wanted |= {partition for partition in existing if partition.topic in WORKER_TOPICS}
-    return wanted & existing
+    return {partition for partition in wanted if partition in existing}
 
 
 def is_changelog(topic: str, group: str) -> bool:
@@ -86,86 +93,130 @@ class LagTracker:
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._histories: dict[tuple[str, Partition], deque[Sample]] = {}
+        self._memories: dict[tuple[str, Partition], Memory] = {}
         self._accounted: dict[tuple[str, Partition], int] = {}
-        self._lost: dict[tuple[str, str], int] = defaultdict(int)
+        self._lost: dict[tuple[str, str], int] = {}
+        self._lost_at_ms: dict[tuple[str, str], int] = {}
 
     def update(self, reading: Reading) -> LagSnapshot:
-        """The snapshot of this reading. Histories of partitions that are gone are forgotten."""
+        """The snapshot of this reading. What is gone is forgotten, but not what could only not be read this time."""
         known = set(reading.end)
         shown = {group.name: concerns(group, self._worker, known) for group in reading.groups}
-        alive = {(name, partition) for name, partitions in shown.items() for partition in partitions}
-        self._histories = {key: history for key, history in self._histories.items() if key in alive}
+        self._forget_all_but(shown, reading.unseen)
         groups = tuple(self._group(group, shown[group.name], reading) for group in reading.groups)
-        return LagSnapshot(reading.at_ms, groups, dict(self._lost), reading.begin, reading.end)
+        return LagSnapshot(
+            reading.at_ms,
+            groups,
+            dict(self._lost),
+            reading.begin,
+            reading.end,
+            reading.unseen,
+            dict(self._lost_at_ms),
+            reading.dead_letters,
+        )
+
+    def _forget_all_but(self, shown: dict[str, set[Partition]], unseen: tuple[Unseen, ...]) -> None:
+        alive = {(name, partition) for name, partitions in shown.items() for partition in partitions}
+        groups, topics = {missing.group for missing in unseen}, {missing.topic for missing in unseen}
+        gone = {
+            key for key in self._histories if key not in alive and key[0] not in groups and key[1].topic not in topics
+        }
+        for key in gone:
+            del self._histories[key], self._memories[key]
+            self._accounted.pop(key, None)
+        counted = {(name, partition.topic) for name, partition in self._histories.keys() | alive}
+        for counter in self._lost.keys() - counted:
+            del self._lost[counter]
+            self._lost_at_ms.pop(counter, None)
 
     def _group(self, group: GroupReading, shown: set[Partition], reading: Reading) -> GroupLag:
+        self._count_lost(group, shown, reading)
         rows = tuple(self._partition(group, partition, reading) for partition in sorted(shown))
         drains: dict[str, float] = {}
         for topic, partitions in groupby(sorted(shown), lambda partition: partition.topic):
             if total := _summed([self._histories[group.name, partition] for partition in partitions]):
                 drains[topic] = drain_s(total)
-        return GroupLag(group.name, group.state, group.members, rows, drains)
+        return GroupLag(group.name, group.state, group.members, rows, drains, group.is_known)
 
     def _partition(self, group: GroupReading, partition: Partition, reading: Reading) -> PartitionLag:
         begin, end = reading.begin[partition], reading.end[partition]
         committed = group.committed.get(partition)
-        self._count_lost(group.name, partition, committed, begin)
-        effective = _effective_offset(group, partition, begin, end)
-        history = self._remember(group.name, partition, _sample(group, partition, effective, end, reading.at_ms))
+        effective = effective_offset(group, partition, begin, end, self._worker)
+        ahead = None if effective is None else reading.ahead.get((partition, effective))
+        lag = _lag(effective, end, ahead)
+        seconds = None if committed is None else _lag_seconds(lag, ahead, reading.at_ms)
+        is_owned = None if group.owned is None else partition in group.owned
+        sample = Sample(reading.at_ms, effective if committed is None else committed, end, is_owned, seconds, lag)
+        history = self._remember(group.name, partition, sample)
+        memory = self._memories[group.name, partition]
         return PartitionLag(
             partition.topic,
             partition.partition,
             committed,
             begin,
             end,
-            None if effective is None or effective > end else end - effective,
-            _lag_seconds(partition, committed, end, reading),
-            verdict(history),
-            rewound_by(history),
+            lag,
+            seconds,
+            verdict(history, memory),
+            memory.rewound_by,
+            unmoved_s(history),
         )
 
     def _remember(self, group: str, partition: Partition, sample: Sample) -> list[Sample]:
-        history = self._histories.setdefault((group, partition), deque())
+        key = (group, partition)
+        self._memories.setdefault(key, Memory(learns=group != self._worker)).add(sample)
+        history = self._histories.setdefault(key, deque())
         history.append(sample)
         while sample.at_ms - history[0].at_ms > HISTORY_S * 1000:
             history.popleft()
         return list(history)
 
-    def _count_lost(self, group: str, partition: Partition, committed: int | None, begin: int) -> None:
-        """Records that retention took before the group read them, each once."""
-        key = (group, partition)
-        if committed is None:
-            return
-        lost = begin - max(committed, self._accounted.get(key, 0))
-        if lost > 0:
-            self._accounted[key] = begin
-        self._lost[group, partition.topic] += max(0, lost)
+    def _count_lost(self, group: GroupReading, shown: set[Partition], reading: Reading) -> None:
+        """Records that retention took before the group read them, each once.
+
+        A counter is born as 0, and grows with the next look: what it is born with no `increase()` can see.
+        """
+        lost: dict[str, int] = {}
+        for partition in shown & group.committed.keys():
+            key, begin = (group.name, partition), reading.begin[partition]
+            gone = begin - max(group.committed[partition], self._accounted.get(key, 0))
+            lost[partition.topic] = lost.get(partition.topic, 0) + max(0, gone)
+            if gone > 0 and (group.name, partition.topic) in self._lost:
+                self._accounted[key] = begin
+        for topic, count in lost.items():
+            counter = (group.name, topic)
+            if counter in self._lost and count:
+                self._lost_at_ms[counter] = reading.at_ms
+            self._lost[counter] = self._lost[counter] + count if counter in self._lost else 0
 
 
-def _effective_offset(group: GroupReading, partition: Partition, begin: int, end: int) -> int | None:
-    """Where the group will read next: what it committed, else the beginning for a group that exists; None: unknown.
+def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: str) -> int | None:
+    """Where the group will read next; None: unknown.
 
-    A group without members that never touched an empty partition has no lag of 0, for nobody looked.
+    What it committed, or the low water mark when retention has passed that. Our own worker begins a partition at its
+    beginning; where others begin without a commit is theirs to know. A group without members that never touched an
+    empty partition has no lag of 0, for nobody looked.
     """
     committed = group.committed.get(partition)
     if committed is not None:
-        return committed
+        return max(committed, begin)
     is_owned = group.owned is not None and partition in group.owned
-    return begin if group.is_known and (is_owned or begin < end) else None
+    is_ours = group.name == worker and group.is_known
+    return begin if is_ours and (is_owned or begin < end) else None
 
 
-def _sample(group: GroupReading, partition: Partition, effective: int | None, end: int, at_ms: int) -> Sample:
-    is_owned = None if group.owned is None else partition in group.owned
-    return Sample(at_ms, effective, end, is_owned)
-
-
-def _lag_seconds(partition: Partition, committed: int | None, end: int, reading: Reading) -> float | None:
-    if committed is None or committed > end:
+def _lag(effective: int | None, end: int, ahead: Ahead | None) -> int | None:
+    if effective is None or effective > end:
         return None
-    if committed == end:
+    return end - effective if ahead is None else max(0, end - ahead.offset)
+
+
+def _lag_seconds(lag: int | None, ahead: Ahead | None, at_ms: int) -> float | None:
+    if lag == 0:
         return 0.0
-    appended_at = reading.appended_at.get((partition, committed))
-    return None if appended_at is None else max(0.0, (reading.at_ms - appended_at) / 1000)
+    if lag is None or ahead is None or ahead.appended_at is None:
+        return None
+    return max(0.0, (at_ms - ahead.appended_at) / 1000)
 
 
 def _summed(histories: Iterable[deque[Sample]]) -> list[Sample]:

@@ -5,23 +5,37 @@ Names: kafka_exporter's spelling for everything Kafka-wide, research/monitoring.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from threading import Lock
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streams.monitor.errors import NotReadyError
+from streams.monitor.labels import short
 from streams.monitor.lag import GroupLag, LagSnapshot
 from streams.monitor.metrics_outcomes import OutcomeFamilies
+from streams.monitor.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
+from streams.monitor.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.stats import OutcomeStore
 from streams.monitor.verdicts import STATES
 
 BY_PARTITION = ["consumergroup", "topic", "partition"]
 BY_TOPIC = ["consumergroup", "topic"]
+MAX_PARTITIONS = 5_000
+"""Kafka-wide series are for a cluster's own groups; a company's thousands of partitions are kafka_exporter's."""
 
 
 class PollerView(Protocol):
@@ -44,9 +58,12 @@ class ReaderView(Protocol):
 class MonitorMetrics(Collector):
     """A registry of its own per monitor, so that two in one process (tests) do not meet."""
 
-    def __init__(self, pane_s: int) -> None:
+    def __init__(self, pane_s: int, now_s: Callable[[], float] = time.time) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every counter, and nothing of ours reads them
         self._sources: tuple[PollerView, ReaderView] | None = None
-        self._outcomes = OutcomeFamilies(pane_s)
+        self._outcomes = OutcomeFamilies(pane_s, now_s=now_s)
+        self._now_s = now_s
+        self._lock = Lock()
         self.registry = CollectorRegistry()
         self.poll_duration = Histogram(
             "kafka_lag_poll_duration_seconds",
@@ -54,52 +71,74 @@ class MonitorMetrics(Collector):
             registry=self.registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )
+        ProcessCollector(registry=self.registry)
 
     def watch(self, poller: PollerView, reader: ReaderView) -> None:
         """Take the numbers from these from now on."""
         self._sources = (poller, reader)
         self.registry.register(self)
 
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format. From any thread; one at a time, so that scrapers share the work."""
+        with self._lock:
+            return generate_latest(self.registry)
+
     def describe(self) -> Iterable[Metric]:
         """Nothing to check for clashes: the registry is ours alone."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All families; those of lag or outcomes only once these are known: no series says "unknown", a zero lies."""
+        """All families; those of lag or outcomes only while these are known: no series says "unknown", a zero lies.
+
+        When they were known last is told for ever.
+        """
         if self._sources is None:
             return
         poller, reader = self._sources
-        try:
-            yield from lag_families(poller.snapshot)
-        except NotReadyError:
-            yield _gauge("kafka_lag_last_success_timestamp_seconds", "When the last lag poll succeeded.", [])
+        yield from self._lag(poller)
         yield _undecodable(reader.undecodable)
+        as_of = _gauge("monitor_outcomes_as_of_timestamp_seconds", "When the outcome topics were last heard of.", [])
+        if reader.as_of_ms is not None:
+            as_of.add_metric([], reader.as_of_ms / 1000)
+        yield as_of
+        if self._is_fresh(reader.as_of_ms, OUTCOMES_STALE_AFTER_S):
+            try:
+                store = reader.caught_up_store
+            except NotReadyError:
+                return
+            yield from self._outcomes.families(store)
+
+    def _lag(self, poller: PollerView) -> Iterator[Metric]:
+        success = _gauge("kafka_lag_last_success_timestamp_seconds", "When the last lag poll succeeded.", [])
         try:
-            store = reader.caught_up_store
+            snapshot = poller.snapshot
         except NotReadyError:
+            yield success
             return
-        yield from self._outcomes.families(store)
-        yield GaugeMetricFamily(
-            "monitor_outcomes_as_of_timestamp_seconds",
-            "When the outcome topics were last heard of.",
-            value=(reader.as_of_ms or 0) / 1000,
-        )
+        success.add_metric([], snapshot.as_of_ms / 1000)
+        yield success
+        if self._is_fresh(snapshot.as_of_ms, LAG_STALE_AFTER_S):
+            yield from lag_families(snapshot)
+
+    def _is_fresh(self, as_of_ms: int | None, stale_after_s: float) -> bool:
+        return as_of_ms is not None and self._now_s() - as_of_ms / 1000 <= stale_after_s
 
 
 def lag_families(snapshot: LagSnapshot) -> Iterator[Metric]:
-    """Everything that one poll found."""
+    """Everything that one poll found, by partition for the first MAX_PARTITIONS of them."""
     yield from _partition_families(snapshot.groups)
     yield from _group_families(snapshot.groups)
     yield from _topic_families(snapshot)
     lost = CounterMetricFamily(
         "kafka_consumergroup_records_lost", "Records that retention took before the group read them.", labels=BY_TOPIC
     )
-    for labels, count in snapshot.records_lost.items():
-        lost.add_metric(labels, count)
+    for (group, topic), count in snapshot.records_lost.items():
+        lost.add_metric([short(group), topic], count)
     yield lost
-    success = _gauge("kafka_lag_last_success_timestamp_seconds", "When the last lag poll succeeded.", [])
-    success.add_metric([], snapshot.as_of_ms / 1000)
-    yield success
+    rows = sum(len(group.partitions) for group in snapshot.groups)
+    dropped = _gauge("kafka_lag_partitions_left_out", "Partitions of groups without series of their own.", [])
+    dropped.add_metric([], max(0, rows - MAX_PARTITIONS))
+    yield dropped
 
 
 def _partition_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
@@ -107,14 +146,14 @@ def _partition_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
     seconds = _gauge("kafka_consumergroup_lag_seconds", "Age of the next unread record.", BY_PARTITION)
     offset = _gauge("kafka_consumergroup_current_offset", "Committed offset: the next to read.", BY_PARTITION)
     state = _gauge("kafka_consumergroup_partition_state", "1 for the verdict, 0 else.", [*BY_PARTITION, "state"])
-    for group in groups:
-        for row in group.partitions:
-            labels = [group.consumergroup, row.topic, str(row.partition)]
-            for family, value in ((lag, row.lag), (seconds, row.lag_seconds), (offset, row.current_offset)):
-                if value is not None:
-                    family.add_metric(labels, value)
-            for name in STATES:
-                state.add_metric([*labels, name], float(name == row.state))
+    rows = ((short(group.consumergroup), row) for group in groups for row in group.partitions)
+    for name, row in islice(rows, MAX_PARTITIONS):
+        labels = [name, row.topic, str(row.partition)]
+        for family, value in ((lag, row.lag), (seconds, row.lag_seconds), (offset, row.current_offset)):
+            if value is not None:
+                family.add_metric(labels, value)
+        for word in STATES:
+            state.add_metric([*labels, word], float(word == row.state))
     yield from (lag, seconds, offset, state)
 
 
@@ -123,15 +162,16 @@ def _group_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
     total = _gauge("kafka_consumergroup_lag_sum", "Records still to read, all partitions.", BY_TOPIC)
     drain = _gauge("kafka_consumergroup_drain_seconds", "Until nothing is left; +Inf when not draining.", BY_TOPIC)
     for group in groups:
-        members.add_metric([group.consumergroup], group.members)
+        name = short(group.consumergroup)
+        members.add_metric([name], group.members)
         sums: dict[str, int] = defaultdict(int)
         for row in group.partitions:
             if row.lag is not None:
                 sums[row.topic] += row.lag
         for topic, records in sums.items():
-            total.add_metric([group.consumergroup, topic], records)
+            total.add_metric([name, topic], records)
         for topic, seconds in group.drain_seconds.items():
-            drain.add_metric([group.consumergroup, topic], seconds)
+            drain.add_metric([name, topic], seconds)
     yield from (members, total, drain)
 
 
@@ -141,7 +181,7 @@ def _topic_families(snapshot: LagSnapshot) -> Iterator[Metric]:
         ("kafka_topic_partition_oldest_offset", snapshot.begin, "Low water mark."),
     ):
         family = _gauge(name, text, ["topic", "partition"])
-        for partition, offset in offsets.items():
+        for partition, offset in islice(sorted(offsets.items()), MAX_PARTITIONS):
             family.add_metric([partition.topic, str(partition.partition)], offset)
         yield family
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from typing import Any
+
+import structlog
 
 from streams.monitor.events import EventHub
+from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source
 from streams.monitor.instants import written
 from streams.monitor.lag import LagSnapshot
 from streams.monitor.metrics import MonitorMetrics
@@ -15,10 +19,16 @@ from streams.monitor.poller import LagPoller
 from streams.monitor.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.views import lag_view
+from streams.monitor.views import health_view, lag_view
+
+BEAT_S = 2.0
+ANSWERS_AT_ONCE = 2
+"""Large answers are made in threads; the next one waits, and everything else goes on."""
 
 STOP_DEADLINE_S = 5.0
 CANCEL_AGAIN_S = 0.5
+
+log = structlog.get_logger("monitor")
 
 
 class Monitor:
@@ -31,11 +41,14 @@ class Monitor:
         self.poller = LagPoller(settings, self._lag_polled, self.metrics.poll_duration.observe)
         self.reader = OutcomeReader(settings, self._outcomes_changed)
         self.metrics.watch(self.poller, self.reader)
+        self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
+        self._health = HealthTracker()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to poll and read; returns at once, whether Kafka is there or not."""
-        self._tasks = [asyncio.create_task(self.poller.run()), asyncio.create_task(self.reader.run())]
+        loops = (self.poller.run(), self.reader.run(), self._beat())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
         """End what `start` began, within STOP_DEADLINE_S."""
@@ -48,25 +61,63 @@ class Monitor:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
-    def reasons_not_ready(self, now_s: float | None = None) -> list[str]:
-        """Empty when lag was polled lately and the outcomes are complete and current; else why not."""
-        now_ms = (time.time() if now_s is None else now_s) * 1000
+    def health(self, now_ms: int | None = None) -> Health:
+        """Whether anything is wrong now, as far as we know."""
+        now_ms = _now_ms() if now_ms is None else now_ms
+        return self._health.update(self._sources(), self._snapshot(), self.settings.app_id, now_ms)
+
+    def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
+        """Empty when what we watch was read lately and whole; else what is missing, and why."""
+        now_ms = _now_ms() if now_ms is None else now_ms
+        snapshot = self._snapshot()
+        unseen = [] if snapshot is None else snapshot.unseen
         return [
-            *_reasons("lag", self.poller.as_of_ms, self.poller.fault, now_ms, LAG_STALE_AFTER_S),
-            *_reasons("outcomes", self.reader.as_of_ms, self.reader.fault, now_ms, OUTCOMES_STALE_AFTER_S),
+            *(reason for source in self._sources() if (reason := _reason(source, now_ms))),
+            *(f"lag: {missing.what} cannot be seen: {missing.why}" for missing in unseen[:MAX_NAMED]),
         ]
+
+    def _sources(self) -> tuple[Source, Source]:
+        return (
+            Source("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/#lag"),
+            Source("outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"),
+        )
+
+    def _snapshot(self) -> LagSnapshot | None:
+        return self.poller.snapshot if self.poller.as_of_ms is not None else None
+
+    async def _beat(self) -> None:
+        """Tell who listens how we are, whether polls succeed or not: no beat means that we are gone."""
+        while True:
+            try:
+                self.events.publish("beat", json.dumps(self._pulse()))
+            except Exception:  # the one thing that must not end
+                log.exception("beat_failed")
+            await asyncio.sleep(BEAT_S)
+
+    def _pulse(self) -> dict[str, Any]:
+        now_ms = _now_ms()
+        return {
+            "now": now_ms,
+            "lag_as_of": self.poller.as_of_ms,
+            "outcomes_as_of": self.reader.as_of_ms,
+            "health": health_view(self.health(now_ms)),
+        }
 
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
 
     def _outcomes_changed(self, changes: int) -> None:
-        as_of_ms = self.reader.as_of_ms or int(time.time() * 1000)
+        as_of_ms = self.reader.as_of_ms or _now_ms()
         self.events.publish("outcomes", json.dumps({"changes": changes, "as_of": written(as_of_ms)}))
 
 
-def _reasons(what: str, as_of_ms: int | None, fault: str | None, now_ms: float, stale_after_s: float) -> list[str]:
-    if as_of_ms is None:
-        return [f"{what}: {fault or 'nothing read yet'}"]
-    if now_ms - as_of_ms > stale_after_s * 1000:
-        return [f"{what}: last read at {written(as_of_ms)}" + (f"; {fault}" if fault else "")]
-    return []
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _reason(source: Source, now_ms: int) -> str | None:
+    if source.as_of_ms is None:
+        return f"{source.name}: {source.fault or 'nothing read yet'}"
+    if source.is_stale(now_ms):
+        return f"{source.name}: last read at {written(source.as_of_ms)}" + (f"; {source.fault}" if source.fault else "")
+    return None

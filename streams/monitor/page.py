@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
 from schemas.records import WindowedOutcomes
 from streams.monitor.errors import NotReadyError
+from streams.monitor.health import Health, HealthState
 from streams.monitor.instants import written
 from streams.monitor.kpis import Kpi, kpis
+from streams.monitor.labels import short
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
-from streams.monitor.stats import Dimension, OutcomeStore, WindowQuery
-from streams.monitor.verdicts import State
+from streams.monitor.stats import Dimension
+from streams.monitor.verdicts import WORST_FIRST
+from streams.monitor.views import phase
 
 MAX_ROWS = 100
-WORST_FIRST: tuple[State, ...] = ("stop", "stall", "rewind", "warn", "unknown", "ok")
+MAX_SHOWN_CHARS = 80
+MAX_LINKED_CHARS = 500
+OLD_AFTER_S = 10.0
 DISPOSITIONS = (
     "answered",
     "user_busy",
@@ -35,21 +41,23 @@ DOCUMENT = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>AiRudder streams</title>
-<link rel="icon" href="data:,">
+<title>{title}</title>
+<link rel="icon" href="{icon}">
 <link rel="stylesheet" href="/assets/page.css">
-<script src="/assets/page.js" defer></script>
+<script src="/assets/page.js" type="module"></script>
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 </head>
 <body>
 <header><h1>AiRudder streams</h1><p id="feed">reload for news</p></header>
-<main id="live">
+<main id="live" data-health="{state}">
 {status}
-<section><h2>Lag</h2>{lag}</section>
-<section><h2>Workflows</h2>{workflows}</section>
-<section><h2>SIP lines</h2>{sip_lines}</section>
+<section id="lag" data-reads="lag"><h2>Lag <span class="age">{lag_age}</span></h2>{lag}</section>
+<section id="outcomes" data-reads="outcomes"><h2>Workflows <span class="age">{outcomes_age}</span></h2>
+{workflows}</section>
+<section data-reads="outcomes"><h2>SIP lines <span class="age">{outcomes_age}</span></h2>{sip_lines}</section>
 </main>
-<footer>The same as JSON: <a href="/api/lag">lag</a>, <a href="/api/outcomes/workflows">workflows</a>,
+<footer>The same as JSON: <a href="/api/health">health</a>, <a href="/api/lag">lag</a>,
+<a href="/api/outcomes/workflows">workflows</a>,
 <a href="/api/outcomes/sip-lines">SIP lines</a>; <a href="/metrics">metrics</a>,
 <a href="/readyz">readiness</a></footer>
 </body>
@@ -57,20 +65,48 @@ DOCUMENT = """\
 """
 
 
-def render_page(monitor: Monitor) -> str:
-    """A complete HTML document of what the monitor knows now; what it does not know yet is said in words."""
+ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E{shape}%3C/svg%3E"
+ICON_SHAPES: dict[HealthState, str] = {
+    "ok": "%3Ccircle cx='4' cy='4' r='3' fill='%231a7f4b'/%3E",
+    "degraded": "%3Cpath d='M4 1 7 7H1z' fill='%23a15c00'/%3E",
+    "broken": "%3Crect x='1' y='1' width='6' height='6' fill='%23d0423a'/%3E",
+    "blind": "%3Cpath d='M1 1h6v6H1zM3 3v2h2V3z' fill='%23d0423a' fill-rule='evenodd'/%3E",
+}
+"""Told apart by shape, too."""
+
+
+def render_page(monitor: Monitor, now_ms: int | None = None) -> str:
+    """A complete HTML document of what the monitor knows now; what it does not know is said in words."""
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    health = monitor.health(now_ms)
     return DOCUMENT.format(
-        status=_status(monitor.reasons_not_ready()),
+        title=f"{health.state.upper()} · AiRudder streams",
+        icon=ICON.format(shape=ICON_SHAPES[health.state]),
+        state=health.state,
+        status=_status(health),
+        lag_age=_age(monitor.poller.as_of_ms, now_ms),
+        outcomes_age=_age(monitor.reader.as_of_ms, now_ms),
         lag=_lag_section(monitor),
-        workflows=_outcomes_section(monitor, "workflow", "Workflow"),
-        sip_lines=_outcomes_section(monitor, "sip_line", "SIP line"),
+        workflows=_outcomes_section(monitor, "workflow", "Workflow", now_ms),
+        sip_lines=_outcomes_section(monitor, "sip_line", "SIP line", now_ms),
     )
 
 
-def _status(reasons: list[str]) -> str:
-    if not reasons:
-        return '<p class="status ok">Up to date</p>'
-    return f'<p class="status stop">Not current: {escape("; ".join(reasons))}</p>'
+def _status(health: Health) -> str:
+    rows = "".join(
+        f'<li><a href="{escape(p.link)}">{escape(p.what)}</a>: {escape(p.evidence)} '
+        f"<small>since {written(p.since_ms or health.as_of_ms)}</small></li>"
+        for p in health.problems[:MAX_ROWS]
+    )
+    problems = f'<ul class="problems">{rows}</ul>' if rows else ""
+    return f'<p class="status {health.state}" id="headline" role="status">{escape(health.headline)}</p>{problems}'
+
+
+def _age(as_of_ms: int | None, now_ms: int) -> str:
+    """Empty for what is fresh: old numbers say how old they are."""
+    if as_of_ms is None or now_ms - as_of_ms <= OLD_AFTER_S * 1000:
+        return ""
+    return f"{(now_ms - as_of_ms) / 1000:.0f} s old"
 
 
 def _table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -115,52 +151,55 @@ def _lag_row(group: GroupLag, topic: str, rows: list[PartitionLag]) -> list[str]
     worst = min((row.state for row in rows), key=WORST_FIRST.index)
     guilty = [str(row.partition) for row in rows if row.state == worst] if worst not in ("ok", "unknown") else []
     where = f" in {', '.join(guilty)}" if guilty else ""
+    rewound = sum(row.rewound_by for row in rows)
+    again = f"; {rewound} read again" if rewound else ""
     return [
-        _text(group.consumergroup),
+        _text(short(group.consumergroup, MAX_SHOWN_CHARS)),
         _number(group.members),
         _text(topic),
         _number(len(rows)),
         _number(sum(records) if records else "n/a"),
         _number(f"{max(seconds):.1f}" if seconds else "n/a"),
-        f'<td><span class="verdict {worst}">{worst}</span>{escape(where)}</td>',
+        f'<td><span class="verdict {worst}">{worst}</span>{escape(where)}{again}</td>',
     ]
 
 
-def _outcomes_section(monitor: Monitor, dimension: Dimension, title: str) -> str:
+def _outcomes_section(monitor: Monitor, dimension: Dimension, title: str, now_ms: int) -> str:
     try:
         store = monitor.reader.caught_up_store
     except NotReadyError as error:
         return f"<p>{escape(str(error))}</p>"
-    newest = _newest_windows(store, dimension, monitor.settings.window_s)
+    newest = sorted(store.newest(dimension), key=lambda window: (-window.window_start_at, -window.calls, window.value))
     if not newest:
         return "<p>No calls yet.</p>"
     heads = (title, "Window (UTC)", "Calls", "Answered", "Dials", "ASR", "NER", "Dispositions of dials")
     more = len(newest) - MAX_ROWS
     note = f"<p>{more} more in the JSON.</p>" if more > 0 else ""
     caption = f"The newest window of each, {monitor.settings.window_s} s long"
-    return _table(caption, heads, (_outcome_row(dimension, window) for window in newest[:MAX_ROWS])) + note
+    return _table(caption, heads, (_outcome_row(dimension, window, now_ms) for window in newest[:MAX_ROWS])) + note
 
 
-def _newest_windows(store: OutcomeStore, dimension: Dimension, window_s: int) -> list[WindowedOutcomes]:
-    query = WindowQuery(window_s, limit=1)
-    windows = [window for value in store.values(dimension) for window in store.windows(dimension, value, query)]
-    return sorted(windows, key=lambda window: (-window.window_start_at, -window.calls, window.value))
-
-
-def _outcome_row(dimension: Dimension, window: WindowedOutcomes) -> list[str]:
+def _outcome_row(dimension: Dimension, window: WindowedOutcomes, now_ms: int) -> list[str]:
     values, samples = kpis(window)
-    path = "workflows" if dimension == "workflow" else "sip-lines"
-    link = f'<a href="/api/outcomes/{path}/{quote(window.value, safe="")}">{escape(window.value) or "(none)"}</a>'
-    final = "" if window.is_final else ' <span class="open">open</span>'
+    stage = phase(window, now_ms)
     return [
-        f'<th scope="row">{link}</th>',
-        f"<td>{written(window.window_start_at)}{final}</td>",
+        f'<th scope="row">{_named(dimension, window.value)}</th>',
+        f'<td>{written(window.window_start_at)} <span class="open">{stage}</span></td>',
         _number(window.calls),
         _number(window.answered),
         _number(window.attempts),
         *(_ratio(values[name], samples[name]) for name in ("asr", "ner")),
         f"<td>{_bar(window)}</td>",
     ]
+
+
+def _named(dimension: Dimension, value: str) -> str:
+    """The value, cut where it is longer than anybody reads, with a link where one can be followed."""
+    text = escape(short(value, MAX_SHOWN_CHARS)) or "(none)"
+    if not 0 < len(value) <= MAX_LINKED_CHARS:
+        return text
+    path = "workflows" if dimension == "workflow" else "sip-lines"
+    return f'<a href="/api/outcomes/{path}/{quote(value, safe="")}">{text}</a>'
 
 
 def _ratio(kpi: Kpi | None, n: int) -> str:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from itertools import groupby
+from contextlib import suppress
 
 import structlog
 
-from schemas.topics import BY_NAME
+from schemas.topics import BY_NAME, DEAD_LETTERS
+from streams.monitor.ahead import look_ahead
 from streams.monitor.errors import KafkaUnavailableError, NotReadyError
-from streams.monitor.kafka import GroupReader
-from streams.monitor.lag import LagSnapshot, LagTracker, concerns
-from streams.monitor.reading import GroupReading, Partition, Reading
+from streams.monitor.groups import MAX_GROUPS, watches
+from streams.monitor.kafka import TROUBLE, GroupReader, Topology, explained
+from streams.monitor.lag import LagSnapshot, LagTracker, concerns, effective_offset
+from streams.monitor.reading import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.settings import MonitorSettings
 
 POLL_INTERVAL_S = 2.0
 POLL_DEADLINE_S = 5.0
-PEEK_TIMEOUT_S = 1.5
-STALE_AFTER_S = 2 * POLL_INTERVAL_S + POLL_DEADLINE_S
+LOOK_BUDGET_S = 0.5
+"""For the ages of all records together: lag in records and verdicts do not wait for them."""
+
+STALE_AFTER_S = 8.0
+"""A page that is open says so within 12 s: this, and two beats."""
 
 log = structlog.get_logger("monitor.lag")
 
@@ -38,7 +44,9 @@ class LagPoller:
     ) -> None:
         self._settings = settings
         self._tracker = LagTracker(settings.app_id)
-        self._peeked: dict[tuple[Partition, int], int | None] = {}
+        self._watches = watches(settings.groups)
+        self._ahead: dict[tuple[Partition, int], Ahead] = {}
+        self._asking_for = ""
         self._reader: GroupReader | None = None
         self._on_poll = on_poll
         self._on_duration = on_duration
@@ -76,7 +84,7 @@ class LagPoller:
                 reading = await self._read()
         except (KafkaUnavailableError, TimeoutError) as error:
             await self._close()
-            message = str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s"
+            message = str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s, asked for {self._asking_for}"
             raise KafkaUnavailableError(f"{message} ({self._settings.kafka.bootstrap_servers})") from error
         self._snapshot = self._tracker.update(reading)
         return self._snapshot
@@ -111,41 +119,102 @@ class LagPoller:
             await reader.close()
 
     async def _read(self) -> Reading:
+        self._asking_for = "a connection"
         if self._reader is None:
             self._reader = GroupReader(self._settings.kafka)
             await self._reader.open()
-        existing = await self._reader.partitions()
-        groups = await self._reader.groups(self._settings.app_id)
-        wanted = {partition for partition in existing if partition.topic in BY_NAME}
-        wanted.update(*(concerns(group, self._settings.app_id, existing) for group in groups))
-        begin, end = await self._reader.water_marks(wanted)
-        await self._peek(self._reader, groups, begin, end)
-        return Reading(int(time.time() * 1000), groups, begin, end, dict(self._peeked))
+        reader = self._reader
+        self._asking_for = "its topics"
+        topology = await reader.topology()
+        groups, unseen = await self._groups(reader, topology)
+        wanted = {partition for partition in topology.leaders if partition.topic in BY_NAME}
+        wanted.update(*(concerns(group, self._settings.app_id, topology.leaders.keys()) for group in groups))
+        self._asking_for = "the ends of partitions"
+        leaders = {partition: topology.leaders[partition] for partition in wanted}
+        begin, end, no_marks = await reader.water_marks(leaders)
+        if wanted and not end:
+            raise KafkaUnavailableError(f"Kafka told the end of no partition: {no_marks[0].why}")
+        dead_letters = await self._dead_letters(reader, leaders, end)
+        self._asking_for = "the records that groups stand at"
+        no_records = await self._look_ahead(reader, leaders, self._offsets(groups, begin, end), end)
+        at_ms = int(time.time() * 1000)
+        missing = (*unseen, *no_marks, *no_records)
+        return Reading(at_ms, groups, begin, end, dict(self._ahead), missing, dead_letters)
 
-    async def _peek(
-        self, reader: GroupReader, groups: list[GroupReading], begin: dict[Partition, int], end: dict[Partition, int]
-    ) -> None:
-        """Fetch the record at each lagging offset; the record at an offset never changes, so each only once."""
-        lagging = {
-            (partition, offset)
-            for group in groups
-            for partition, offset in group.committed.items()
-            if offset < end.get(partition, 0)
+    async def _groups(self, reader: GroupReader, topology: Topology) -> tuple[list[GroupReading], list[Unseen]]:
+        """The worker's group, and those that MONITOR_GROUPS names."""
+        self._asking_for = "its consumer groups"
+        wanted: dict[str, int | None] = {self._settings.app_id: None}
+        unseen: list[Unseen] = []
+        if self._settings.groups:
+            names, unseen = await reader.group_names(topology.brokers)
+            fitting = sorted(name for name in names if self._watches(name) and name != self._settings.app_id)
+            wanted |= {name: names[name] for name in fitting[:MAX_GROUPS]}
+            if len(fitting) > MAX_GROUPS:
+                beyond = f"{len(fitting)} groups fit MONITOR_GROUPS, {MAX_GROUPS} are watched: narrow it"
+                unseen.append(Unseen("groups", beyond))
+        groups, no_groups = await reader.groups(wanted)
+        return groups, unseen + no_groups
+
+    async def _dead_letters(
+        self, reader: GroupReader, leaders: dict[Partition, int], end: dict[Partition, int]
+    ) -> tuple[int, int | None]:
+        """How many came within RECENT_S, and when the first of them."""
+        asked = {p: leaders[p] for p in end if p.topic == DEAD_LETTERS.name}
+        since, _ = await reader.offsets_at(asked, int((time.time() - RECENT_S) * 1000))
+        recent = {p: (offset, at_ms) for p, (offset, at_ms) in since.items() if offset >= 0}
+        first = min((at_ms for _, at_ms in recent.values()), default=None)
+        return sum(max(0, end[p] - offset) for p, (offset, _) in recent.items()), first
+
+    def _offsets(
+        self, groups: list[GroupReading], begin: dict[Partition, int], end: dict[Partition, int]
+    ) -> dict[Partition, list[int]]:
+        """Where the groups stand with something after it, by partition and in order."""
+        offsets: dict[Partition, set[int]] = defaultdict(set)
+        for group in groups:
+            for partition in concerns(group, self._settings.app_id, end.keys()):
+                offset = effective_offset(group, partition, begin[partition], end[partition], self._settings.app_id)
+                if offset is not None and offset < end[partition]:
+                    offsets[partition].add(offset)
+        return {partition: sorted(found) for partition, found in offsets.items()}
+
+    async def _look_ahead(
+        self,
+        reader: GroupReader,
+        leaders: dict[Partition, int],
+        offsets: dict[Partition, list[int]],
+        end: dict[Partition, int],
+    ) -> list[Unseen]:
+        """Look at the record at each lagging offset, all of it within one budget; what is known is not asked again.
+
+        A record stays where it is. That there was none holds until the partition's end moves.
+        """
+        self._ahead = {
+            (p, o): self._ahead[p, o] for p, found in offsets.items() for o in found if (p, o) in self._ahead
         }
-        # An offset below the low water mark is looked up again: what is first after it changes as retention goes on.
-        keep = {k for k in lagging if self._peeked.get(k) is not None and k[1] >= begin[k[0]]}
-        self._peeked = {key: self._peeked[key] for key in keep}
-        for offsets in _rounds(lagging - keep):
-            found = await reader.appended_at(offsets, PEEK_TIMEOUT_S)
-            self._peeked |= {(partition, offsets[partition]): at_ms for partition, at_ms in found.items()}
+        unseen: list[Unseen] = []
 
+        async def look(partition: Partition) -> None:
+            try:
+                for offset in offsets[partition]:
+                    await self._look_from(reader, leaders[partition], partition, offset, end[partition])
+            except TROUBLE as error:
+                what = f"records of partition {partition.partition} of {partition.topic}"
+                unseen.append(Unseen(what, explained(error), topic=partition.topic))
 
-def _rounds(lagging: set[tuple[Partition, int]]) -> list[dict[Partition, int]]:
-    """Split into rounds that each ask a partition for one offset: two groups may stand at two offsets of the same."""
-    rounds: list[dict[Partition, int]] = []
-    for partition, offsets in groupby(sorted(lagging), key=lambda pair: pair[0]):
-        for number, (_, offset) in enumerate(offsets):
-            if number == len(rounds):
-                rounds.append({})
-            rounds[number][partition] = offset
-    return rounds
+        with suppress(TimeoutError):  # the next poll goes on with what is still unknown
+            async with asyncio.timeout(LOOK_BUDGET_S):
+                await asyncio.gather(*(look(partition) for partition in offsets))
+        return unseen
+
+    async def _look_from(self, reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> None:
+        known = self._ahead.get((partition, offset)) or self._shared(partition, offset)
+        if known is None or known.is_open or (known.appended_at is None and known.offset < end):
+            start = known.offset if known else offset
+            known = await look_ahead(reader, broker, partition, start, end)
+        self._ahead[partition, offset] = known
+
+    def _shared(self, partition: Partition, offset: int) -> Ahead | None:
+        """What was found from an earlier offset, when that lies at or beyond this one."""
+        found = (known for (p, o), known in self._ahead.items() if p == partition and o <= offset <= known.offset)
+        return next(found, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -13,13 +14,14 @@ from schemas.records import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.monitor.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.errors import KafkaUnavailableError, NotReadyError, TopicsMissingError
+from streams.monitor.errors import ImplausibleRecordError, KafkaUnavailableError, NotReadyError, TopicsMissingError
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.stats import DIMENSION_OF_TOPIC, OutcomeStore
 
 READ_TIMEOUT_S = 1.0
 RETRY_S = 1.0
 PRUNE_EVERY_S = 600.0
+CHECK_PARTITIONS_EVERY_S = 30.0
 STALE_AFTER_S = 10.0
 
 log = structlog.get_logger("monitor.outcomes")
@@ -69,8 +71,13 @@ class OutcomeReader:
         try:
             await consumer.open()
             self._note(None)
+            checked_at = time.monotonic()
             while True:
                 await self._step(consumer)
+                if time.monotonic() - checked_at > CHECK_PARTITIONS_EVERY_S:
+                    checked_at = time.monotonic()
+                    if not await consumer.has_all_partitions():
+                        raise TopicsMissingError("the outcome topics have other partitions now: reading starts over")
         finally:
             await consumer.close()
 
@@ -98,21 +105,19 @@ class OutcomeReader:
             except RegistryUnavailableError as error:
                 self._note(str(error))
                 await asyncio.sleep(RETRY_S)
-            except DecodeError as error:
-                self.undecodable += 1
-                log.warning(
-                    "undecodable",
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    fault=str(error),
-                )
-                return None
+            except (DecodeError, ImplausibleRecordError) as error:
+                return self._pass_over(record, str(error))
+            except Exception as error:  # one record, whatever it holds, must not keep us from the next
+                return self._pass_over(record, type(error).__name__)
+
+    def _pass_over(self, record: KeptRecord, fault: str) -> None:
+        self.undecodable += 1
+        log.warning("undecodable", topic=record.topic, partition=record.partition, offset=record.offset, fault=fault)
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
             self._pruned_at = time.monotonic()
-            self._store.prune(int(time.time() * 1000))
+            self._store.prune(int(time.time() * 1000), timedelta(days=self._settings.history_days))
 
     def _note(self, fault: str | None, error: Exception | None = None) -> None:
         """One line per change, not per attempt."""

@@ -3,12 +3,40 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+RECENT_S = 3600.0
+
 
 class Partition(NamedTuple):
     """One partition of a topic."""
 
     topic: str
     partition: int
+
+
+class Unseen(NamedTuple):
+    """Something that was asked for and gave no answer: its name, and why in words that lead to the remedy.
+
+    group, topic: what is not known because of it, where that is one group's or one topic's.
+    """
+
+    what: str
+    why: str
+    group: str | None = None
+    topic: str | None = None
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What a committed reader meets from an offset on.
+
+    offset: of the first record that can be read, or where the looking ended when there is none.
+    appended_at: that record's time, epoch ms; None when nothing but markers, aborted and compacted records lies before.
+    is_open: the record belongs to a transaction that has not ended, so nobody can read it yet.
+    """
+
+    offset: int
+    appended_at: int | None
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,11 +61,15 @@ class Reading:
     """All groups and the offsets of every partition that concerns them, at one instant (UTC epoch ms).
 
     begin and end: low and high water mark. `end` was read after every `committed`, so no difference is negative.
-    appended_at: epoch ms of the first record at or after an offset, for the lagging ones; None when there is none.
+    ahead: by partition and offset, for the lagging ones that were looked at.
+    unseen: what could not be read this time; everything else holds all the same.
+    dead_letters: records appended to the dead letter topic within RECENT_S, and the first one's time.
     """
 
     at_ms: int
     groups: list[GroupReading]
     begin: dict[Partition, int]
     end: dict[Partition, int]
-    appended_at: dict[tuple[Partition, int], int | None]
+    ahead: dict[tuple[Partition, int], Ahead] = field(default_factory=dict)
+    unseen: tuple[Unseen, ...] = ()
+    dead_letters: tuple[int, int | None] = (0, None)

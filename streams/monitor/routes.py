@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import quote, urlencode
 
 import msgspec
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from streams.monitor import instants
-from streams.monitor.errors import BadRequestError
 from streams.monitor.events import EventHub
 from streams.monitor.monitor import Monitor
 from streams.monitor.page import render_page
+from streams.monitor.parts import Cursor
 from streams.monitor.problems import problem
-from streams.monitor.stats import Dimension, WindowQuery, window_seconds
-from streams.monitor.views import dimension_view, lag_view, value_view
+from streams.monitor.questions import read_question, refuse_unknown
+from streams.monitor.stats import Dimension
+from streams.monitor.views import dimension_view, health_view, lag_view, value_view
 
 SSE_PING_S = 15
 SSE_SEND_TIMEOUT_S = 10
-MAX_LIMIT = 100_000
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
     # the bars' widths are style attributes
@@ -42,41 +45,47 @@ def _json(body: object) -> Response:
     return Response(_to_json(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
+async def health(request: Request) -> Response:
+    """Whether anything is wrong, and whether we know; always 200: /readyz speaks to orchestrators."""
+    refuse_unknown(request.query_params.multi_items(), frozenset())
+    return _json(health_view(_monitor(request).health()))
+
+
 async def lag(request: Request) -> Response:
     """The newest lag, with its age in as_of; 503 when no poll ever succeeded."""
+    refuse_unknown(request.query_params.multi_items(), frozenset())
     return _json(lag_view(_monitor(request).poller.snapshot))
 
 
 async def workflows(request: Request) -> Response:
     """Every workflow's windows."""
-    return _dimension(request, "workflow")
+    return await _outcomes(request, "workflow")
 
 
 async def sip_lines(request: Request) -> Response:
     """Every SIP line's windows."""
-    return _dimension(request, "sip_line")
+    return await _outcomes(request, "sip_line")
 
 
 async def workflow(request: Request) -> Response:
     """One workflow's windows."""
-    return _value(request, "workflow")
+    return await _outcomes(request, "workflow", request.path_params["value"])
 
 
 async def sip_line(request: Request) -> Response:
     """One SIP line's windows."""
-    return _value(request, "sip_line")
+    return await _outcomes(request, "sip_line", request.path_params["value"])
 
 
 async def events(request: Request) -> Response:
-    """Server-sent events `lag` (the same JSON as /api/lag) and `outcomes` (something changed)."""
-    hub = _monitor(request).events
-    hub.check_room()
-    return EventSourceResponse(_stream(hub), ping=SSE_PING_S, send_timeout=SSE_SEND_TIMEOUT_S)
+    """Server-sent events: `beat` every 2 s (are we well?), `lag` (as /api/lag), `outcomes` (something changed)."""
+    return _Events(_monitor(request).events)
 
 
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
-    return Response(generate_latest(_monitor(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    text = await asyncio.to_thread(_monitor(request).metrics.text)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 async def livez(_: Request) -> Response:
@@ -85,49 +94,60 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Whether what we serve is complete and fresh; 503 with the reasons else."""
-    reasons = _monitor(request).reasons_not_ready()
-    return problem(503, "; ".join(reasons), reasons=reasons) if reasons else _json({"ready": True, "reasons": []})
+    """Whether what we serve is complete and fresh; 503 with the reasons else. notes: what is wrong with others."""
+    monitor = _monitor(request)
+    if reasons := monitor.reasons_not_ready():
+        return problem(503, "; ".join(reasons), reasons=reasons)
+    notes = [f"{found.what}: {found.evidence}" for found in monitor.health().problems]
+    return _json({"ready": True, "reasons": [], "notes": notes})
 
 
 async def page(request: Request) -> Response:
     """The first page."""
-    return HTMLResponse(render_page(_monitor(request)), headers=PAGE_HEADERS)
+    document = await asyncio.to_thread(render_page, _monitor(request))
+    return HTMLResponse(document, headers=PAGE_HEADERS)
 
 
-def _dimension(request: Request, dimension: Dimension) -> Response:
+async def _outcomes(request: Request, dimension: Dimension, value: str | None = None) -> Response:
+    """Windows as JSON, made beside the event loop: however large, it must not keep others waiting."""
     monitor = _monitor(request)
-    query = _query(request, monitor.settings.window_s)
-    return _json(dimension_view(monitor.reader.caught_up_store, _as_of_ms(monitor), dimension, query))
+    store, as_of_ms = monitor.reader.caught_up_store, monitor.reader.as_of_ms
+    now_ms = int(time.time() * 1000)
+    pane_s = monitor.settings.window_s
+
+    def made() -> tuple[bytes, Cursor | None]:
+        question = read_question(request.query_params.multi_items(), store, dimension, value, pane_s, now_ms)
+        asked = replace(question, as_of_ms=as_of_ms or now_ms)
+        body, more = dimension_view(store, asked) if value is None else value_view(store, value, asked)
+        if more is not None:
+            body["next"] = _next(request, more)
+        return _to_json(body), more
+
+    async with monitor.room_for_answers:
+        body, more = await asyncio.to_thread(made)
+    headers = {"Cache-Control": "no-store"}
+    if more is not None:
+        headers["Link"] = f'<{_next(request, more)}>; rel="next"'
+    return Response(body, media_type="application/json", headers=headers)
 
 
-def _value(request: Request, dimension: Dimension) -> Response:
-    monitor = _monitor(request)
-    query = _query(request, monitor.settings.window_s)
-    value = request.path_params["value"]
-    return _json(value_view(monitor.reader.caught_up_store, _as_of_ms(monitor), dimension, value, query))
+def _next(request: Request, more: Cursor) -> str:
+    """The link to the next part: the same question, behind the last window given."""
+    raw = request.scope.get("raw_path") or quote(request.url.path).encode()
+    kept = [(name, text) for name, text in request.query_params.multi_items() if name != "after"]
+    return f"{raw.decode('ascii')}?{urlencode([*kept, ('after', str(more))], quote_via=quote)}"
 
 
-def _as_of_ms(monitor: Monitor) -> int:
-    return monitor.reader.as_of_ms or int(time.time() * 1000)
+class _Events(EventSourceResponse):
+    """Holds one of the listeners' places for as long as it lasts."""
 
+    def __init__(self, hub: EventHub) -> None:
+        super().__init__(_stream(hub), ping=SSE_PING_S, send_timeout=SSE_SEND_TIMEOUT_S)
+        self._hub = hub
 
-def _query(request: Request, pane_s: int) -> WindowQuery:
-    """from, to, window and limit of the query string. Raises BadRequestError."""
-    parameters = request.query_params
-    bounds = {name: instants.read(name, parameters[name]) for name in ("from", "to") if name in parameters}
-    if "from" in bounds and "to" in bounds and bounds["from"] > bounds["to"]:
-        raise BadRequestError("from is after to")
-    window_s = window_seconds(parameters["window"], pane_s) if "window" in parameters else pane_s
-    return WindowQuery(window_s, bounds.get("from"), bounds.get("to"), _limit(parameters.get("limit")))
-
-
-def _limit(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MAX_LIMIT):
-        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
-    return int(text)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._hub.place():
+            await super().__call__(scope, receive, send)
 
 
 async def _stream(hub: EventHub) -> AsyncIterator[ServerSentEvent]:

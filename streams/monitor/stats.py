@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from schemas.records import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.monitor.errors import BadRequestError, NotFoundError
+from streams.monitor.errors import ImplausibleRecordError, NotFoundError
+from streams.monitor.periods import Bounds, LocalDays, floor
+from streams.monitor.plausible import fault_of
 
 Dimension = Literal["workflow", "sip_line"]
 DIMENSION_OF_TOPIC: dict[str, Dimension] = {WORKFLOW_OUTCOMES.name: "workflow", SIP_LINE_OUTCOMES.name: "sip_line"}
 RETENTION = timedelta(days=30)
 """As long as the topics keep them, and by the same clock: when the record was appended, not its event time."""
 
-MAX_WINDOW_S = 31 * 86_400
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MAX_DIGITS = 18
+MAX_ECHO = 100
 
 _SUMS = tuple(f for f, t in WindowedOutcomes.__annotations__.items() if t is int and not f.endswith("_at"))
 _MAPS = tuple(f for f, t in WindowedOutcomes.__annotations__.items() if t == dict[str, int])
@@ -42,6 +45,8 @@ class Pane:
     revision: int
     is_final: bool
     appended_at: int
+    end_at: int
+    length_ms: int
     packed: bytes
 
     def is_newer_than(self, other: Pane | None) -> bool:
@@ -49,33 +54,63 @@ class Pane:
         return other is None or (self.revision, self.is_final) >= (other.revision, other.is_final)
 
 
+class Laid(NamedTuple):
+    """A window before it is added up: its bounds, its panes in order, and whether time went past its last pane."""
+
+    start_at: int
+    end_at: int
+    panes: list[Pane]
+    is_past: bool
+
+    def window(self) -> WindowedOutcomes:
+        """The sum of the panes; a window of one pane is that pane."""
+        members = [_unpack(pane.packed) for pane in self.panes]
+        if len(members) == 1 and (members[0].window_start_at, members[0].window_end_at) == (self.start_at, self.end_at):
+            return members[0]
+        is_final = self.is_past and all(pane.is_final for pane in self.panes)
+        return merge(members, self.start_at, self.end_at, is_final=is_final)
+
+
 class OutcomeStore:
-    """The newest record of every pane, by dimension, value and window start. `changes` counts what was taken in."""
+    """The newest record of every pane, by dimension, value and window start. `changes` counts what was taken in.
+
+    One thread writes; others may read meanwhile: they look at copies.
+    """
 
     def __init__(self) -> None:
         self._panes: dict[Dimension, dict[str, dict[int, Pane]]] = {"workflow": {}, "sip_line": {}}
+        self._final_until: dict[Dimension, int] = dict.fromkeys(get_args(Dimension), 0)
         self.changes = 0
 
     def put(self, dimension: Dimension, record: WindowedOutcomes, appended_at: int) -> None:
-        """Take a record in, unless a newer one of the same pane is there. Safe to repeat."""
+        """Take a record in, unless a newer one of the same pane is there. Safe to repeat.
+
+        Raises: ImplausibleRecordError for what no worker sends; one such record must not spoil what others sent.
+        """
+        if fault := fault_of(record, dimension, appended_at):
+            raise ImplausibleRecordError(fault)
         panes = self._panes[dimension].setdefault(record.value, {})
-        pane = Pane(record.revision, record.is_final, appended_at, _pack(record))
+        end, length = record.window_end_at, record.window_end_at - record.window_start_at
+        pane = Pane(record.revision, record.is_final, appended_at, end, length, _pack(record))
         if pane.is_newer_than(panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
+        if record.is_final:
+            # the worker closes panes by one clock for all, so what is final of one value is past for all
+            self._final_until[dimension] = max(self._final_until[dimension], record.window_start_at + 1)
 
     def delete(self, dimension: Dimension, key: bytes) -> None:
         """A tombstone: forget the pane of this record key (`value|window start`). Nothing happens for other keys."""
         value, _, start = key.decode("utf-8", "replace").rpartition("|")
         panes = self._panes[dimension].get(value, {})
-        if start.isascii() and start.isdigit() and int(start) in panes:
+        if start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS and int(start) in panes:
             del panes[int(start)]
             self._forget_empty(dimension, value)
             self.changes += 1
 
-    def prune(self, now_ms: int) -> int:
-        """Drop panes that were appended longer ago than RETENTION; how many."""
-        horizon = now_ms - int(RETENTION.total_seconds() * 1000)
+    def prune(self, now_ms: int, retention: timedelta = RETENTION) -> int:
+        """Drop panes that were appended longer ago than that; how many."""
+        horizon = now_ms - int(retention.total_seconds() * 1000)
         dropped = 0
         for dimension, values in self._panes.items():
             for value, panes in list(values.items()):
@@ -92,17 +127,40 @@ class OutcomeStore:
 
     def windows(self, dimension: Dimension, value: str, query: WindowQuery) -> list[WindowedOutcomes]:
         """The value's windows in order of time. Raises NotFoundError for a value without any pane."""
-        panes = self._panes[dimension].get(value)
-        if panes is None:
-            raise NotFoundError(f"no outcomes of {dimension} {value!r}")
-        final_until = max((s + 1 for s, pane in panes.items() if pane.is_final), default=0)
-        starts = query.starts(sorted(panes))
-        chosen = (_unpack(panes[start].packed) for start in starts)
-        return list(merged_windows(chosen, query.window_s * 1000, final_until))
+        self.check(dimension, value)
+        return [laid.window() for laid in self.laid(dimension, value, query)]
 
-    def newest_start(self, dimension: Dimension) -> int | None:
-        """The start of the newest pane of any value, epoch ms."""
-        return max((max(panes) for panes in self._panes[dimension].values()), default=None)
+    def check(self, dimension: Dimension, value: str) -> None:
+        """Raises NotFoundError for a value without any pane."""
+        if not self._panes[dimension].get(value):
+            raise NotFoundError(f"no outcomes of {dimension} {value[:MAX_ECHO]!r}")
+
+    def laid(self, dimension: Dimension, value: str, query: WindowQuery) -> list[Laid]:
+        """The value's windows in order of time, not yet added up; none for a value without any pane."""
+        panes = dict(self._panes[dimension].get(value, {}))
+        found = []
+        final_until = self._final_until[dimension]
+        for (start, end), group in groupby(query.starts(sorted(panes)), query.bounds):
+            members = [panes[pane_start] for pane_start in group]
+            found.append(Laid(start, end, members, final_until > end - members[-1].length_ms))
+        return found
+
+    def newest(self, dimension: Dimension) -> list[WindowedOutcomes]:
+        """The newest pane of each value, in no order."""
+        values = [dict(panes) for panes in list(self._panes[dimension].values())]
+        return [_unpack(panes[max(panes)].packed) for panes in values if panes]
+
+    def trailing(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[WindowedOutcomes]:
+        """The value's panes that begin at these instants, where there are any."""
+        panes = self._panes[dimension].get(value, {})
+        return [_unpack(pane.packed) for start in starts if (pane := panes.get(start))]
+
+    def newest_end(self, dimension: Dimension, value: str | None = None) -> int | None:
+        """Where the newest pane of this value, or of any, ends, epoch ms."""
+        kept = self._panes[dimension]
+        chosen = list(kept.values()) if value is None else [kept.get(value, {})]
+        newest = [panes[max(panes)].end_at for panes in map(dict, chosen) if panes]
+        return max(newest, default=None)
 
     def __len__(self) -> int:
         return sum(len(panes) for values in self._panes.values() for panes in values.values())
@@ -114,63 +172,43 @@ class OutcomeStore:
 
 @dataclass(frozen=True)
 class WindowQuery:
-    """Which windows: window_s long, aligned to the epoch, those that overlap [from_ms, to_ms), the newest `limit`."""
+    """Which windows: those that overlap [from_ms, to_ms), the newest `limit`.
 
-    window_s: int
+    window_s: their length, aligned to the epoch; None for one window from from_ms to to_ms. days: aligned to those of a
+    time zone instead. after: only windows that begin later.
+    """
+
+    window_s: int | None
     from_ms: int | None = None
     to_ms: int | None = None
     limit: int | None = None
+    days: LocalDays | None = None
+    after: int | None = None
+
+    def bounds(self, at_ms: int) -> Bounds:
+        """The window that holds this instant."""
+        if self.window_s is None:
+            return self.from_ms or 0, self.to_ms or 0
+        if self.days is not None:
+            return self.days.bounds(at_ms)
+        start = floor(at_ms, self.window_s * 1000)
+        return start, start + self.window_s * 1000
 
     def starts(self, panes: list[int]) -> list[int]:
         """Of these sorted pane starts those whose window was asked for: windows come whole or not at all."""
-        window_ms = self.window_s * 1000
-        chosen = [
-            start
-            for start in panes
-            if (self.from_ms is None or floor(start, window_ms) + window_ms > self.from_ms)
-            and (self.to_ms is None or floor(start, window_ms) < self.to_ms)
-        ]
-        if self.limit is None:
-            return chosen
-        windows = sorted({floor(start, window_ms) for start in chosen})[-self.limit :]
-        return [start for start in chosen if windows and start >= windows[0]]
+        lower = self.bounds(self.from_ms)[0] if self.from_ms is not None else None
+        upper = self.bounds(self.to_ms - 1)[1] if self.to_ms is not None else None
+        chosen = panes[_left(panes, lower) : _left(panes, upper) if upper is not None else None]
+        if self.limit is not None:
+            windows = sorted({self.bounds(start)[0] for start in chosen})[-self.limit :]
+            chosen = [start for start in chosen if windows and start >= windows[0]]
+        if self.after is not None:
+            chosen = chosen[bisect_left(chosen, self.bounds(self.after)[1]) :]
+        return chosen
 
 
-def floor(at_ms: int, window_ms: int) -> int:
-    """The start of the window around an instant, aligned to the epoch."""
-    return at_ms - at_ms % window_ms
-
-
-def window_seconds(text: str, pane_s: int) -> int:
-    """`5m`, `1h`, `1d`, `300s` or `300` in seconds.
-
-    Raises: BadRequestError unless it is a multiple of the pane and at most 31 days.
-    """
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS_S else (text, "s")
-    if not (number.isascii() and number.isdigit() and len(number) <= 9):
-        raise BadRequestError("window must look like 5m, 15m, 1h, 1d or 300s")
-    seconds = int(number) * UNITS_S[unit]
-    if seconds == 0 or seconds % pane_s or seconds > MAX_WINDOW_S:
-        raise BadRequestError(f"window must be a multiple of the pane, {pane_s} s, and at most {MAX_WINDOW_S} s")
-    return seconds
-
-
-def merged_windows(
-    panes: Iterable[WindowedOutcomes], window_ms: int, final_until_ms: int = 0
-) -> Iterator[WindowedOutcomes]:
-    """Panes in order of time -> windows of `window_ms`.
-
-    A window of several panes is final when all of them are and time went past its end: a pane that starts before
-    final_until_ms is closed, whether anything was ever in it or not.
-    """
-    for start, group in groupby(panes, lambda pane: floor(pane.window_start_at, window_ms)):
-        members = list(group)
-        if len(members) == 1 and members[0].window_end_at - members[0].window_start_at == window_ms:
-            yield members[0]
-            continue
-        pane_ms = members[-1].window_end_at - members[-1].window_start_at
-        is_past = final_until_ms > start + window_ms - pane_ms
-        yield merge(members, start, start + window_ms, is_final=is_past and all(m.is_final for m in members))
+def _left(starts: list[int], at_ms: int | None) -> int:
+    return 0 if at_ms is None else bisect_left(starts, at_ms)
 
 
 def merge(panes: list[WindowedOutcomes], start_at: int, end_at: int, *, is_final: bool) -> WindowedOutcomes:

@@ -2,10 +2,12 @@
 
     unknown   nobody committed, or too little was seen yet to tell
     ok        nothing to read, or reading keeps up
+    behind    the next unread record is older than it may be, or the backlog takes too long, shrinking or not
     warn      the backlog grows, and working it off would take longer than `allowed_drain_s`
-    stop      there is a backlog and no live member owns the partition
-    stall     a live member owns it, there is a backlog, and the offset does not move
     rewind    the offset went back and has not been regained: records will be seen again
+    beyond    the committed offset lies beyond the end: nothing is read until the end has passed it
+    stall     a live member owns it, there is a backlog, and the offset does not move
+    stop      there is a backlog and no live member owns the partition
 
 Source: research/monitoring.md 1.2, which starts from Burrow's rules and closes their known holes.
 """
@@ -13,14 +15,16 @@ Source: research/monitoring.md 1.2, which starts from Burrow's rules and closes 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
 from typing import Literal, get_args
 
-State = Literal["ok", "warn", "stop", "stall", "rewind", "unknown"]
+State = Literal["ok", "behind", "warn", "stop", "stall", "rewind", "beyond", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
+WORST_FIRST: tuple[State, ...] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
 
 STOP_AFTER_S = 5.0
 """A restart leaves a group without members for seconds; that is no stop yet."""
@@ -28,9 +32,16 @@ STOP_AFTER_S = 5.0
 STALL_AFTER_S = 30.0
 """Ten times the worker's commit interval, and still named within a minute."""
 
+STALL_SPACINGS = 3
+BEHIND_SPACINGS = 2
+"""How many of its own commit intervals a group may take: some commit once a minute and are well."""
+
+LAG_SLO_S = 10.0
 ALLOWED_DRAIN_S = 60.0
 MIN_SAMPLES_FOR_TREND = 5
 MAX_SAMPLES_FOR_SLOPE = 16
+KEPT_SPACINGS = 8
+MAX_SPACING_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -38,41 +49,97 @@ class Sample:
     """One look: at_ms (epoch ms), the next offset the group reads, the high water mark.
 
     committed: None when never committed. is_owned: a live member has the partition; None when nobody can tell.
+    age_s: of the next unread record; None when unknown. unread: records left for it, where more is known than that
+    the offsets differ: there may be nothing but markers, or retention may have taken some.
     """
 
     at_ms: int
     committed: int | None
     end: int
     is_owned: bool | None = True
+    age_s: float | None = None
+    unread: int | None = None
 
     @property
     def lag(self) -> int:
-        """Records still to read; 0 when unknown, and for an offset beyond the end (a topic made anew)."""
+        """Records still to read; 0 when unknown, and for an offset beyond the end."""
+        if self.unread is not None:
+            return self.unread
         return 0 if self.committed is None else max(0, self.end - self.committed)
 
 
-def verdict(history: Sequence[Sample], allowed_drain_s: float = ALLOWED_DRAIN_S) -> State:
+@dataclass
+class Memory:
+    """What a verdict needs from before its history: the highest offset not regained, and how a group commits.
+
+    learns: false for a group whose commit interval is known, so that no long stall passes for its habit.
+    spacings_s: how long records waited until the offset moved, the newest last; idle times are no spacing.
+    """
+
+    learns: bool = True
+    highest: int | None = None
+    spacings_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_SPACINGS))
+    _last: Sample | None = None
+    _waiting_since: int | None = None
+
+    def add(self, sample: Sample) -> None:
+        """Take the next look in."""
+        before, self._last = self._last, sample
+        if sample.committed is None:
+            return
+        if before is not None and before.committed != sample.committed and self._waiting_since is not None:
+            self.spacings_s.append((sample.at_ms - self._waiting_since) / 1000)
+            self._waiting_since = None
+        if sample.lag == 0:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = sample.at_ms
+        self.highest = max(sample.committed, min(self.highest or 0, sample.end))
+
+    @property
+    def spacing_s(self) -> float:
+        """The median time between commits under load; 0 as long as it is not known."""
+        return min(median(self.spacings_s), MAX_SPACING_S) if self.learns and self.spacings_s else 0.0
+
+    @property
+    def rewound_by(self) -> int:
+        """How many records will be seen again: how far the offset is below the highest one there was."""
+        if self._last is None or self._last.committed is None or self.highest is None:
+            return 0
+        return max(0, self.highest - self._last.committed)
+
+
+def memory_of(history: Sequence[Sample]) -> Memory:
+    """What this history alone leaves to remember."""
+    memory = Memory()
+    for sample in history:
+        memory.add(sample)
+    return memory
+
+
+def verdict(history: Sequence[Sample], memory: Memory | None = None, allowed_drain_s: float = ALLOWED_DRAIN_S) -> State:
     """The state that these samples, oldest first, add up to."""
     if not history:
         return "unknown"
-    last = history[-1]
-    if last.committed is None or last.committed > last.end:
+    last, memory = history[-1], memory or memory_of(history)
+    if last.committed is None:
         return "unknown"
+    if last.committed > last.end:
+        return "beyond"
     if last.lag == 0:
         return "ok"
-    if last.is_owned is False and _unmoved_s(history) >= STOP_AFTER_S:
+    if last.is_owned is False and unmoved_s(history) >= STOP_AFTER_S:
         return "stop"
-    if rewound_by(history):
+    if memory.rewound_by:
         return "rewind"
-    if _unmoved_s(history) >= STALL_AFTER_S:
+    if unmoved_s(history) >= max(STALL_AFTER_S, STALL_SPACINGS * memory.spacing_s):
         return "stall"
-    return _trend(history, allowed_drain_s)
+    return _trend(history, memory, allowed_drain_s)
 
 
 def rewound_by(history: Sequence[Sample]) -> int:
-    """How many records will be seen again: how far the offset is below the highest one in the history."""
-    offsets = [sample.committed for sample in history if sample.committed is not None]
-    return max(offsets) - offsets[-1] if offsets else 0
+    """How many records will be seen again, by this history alone."""
+    return memory_of(history).rewound_by
 
 
 def drain_s(history: Sequence[Sample]) -> float:
@@ -86,7 +153,7 @@ def drain_s(history: Sequence[Sample]) -> float:
     return last.lag * (last.at_ms - first.at_ms) / 1000 / (consumed - produced)
 
 
-def _unmoved_s(history: Sequence[Sample]) -> float:
+def unmoved_s(history: Sequence[Sample]) -> float:
     """For how long there has been a backlog without the offset moving: a record just arrived makes no stall."""
     last = history[-1]
     since = last.at_ms
@@ -97,19 +164,26 @@ def _unmoved_s(history: Sequence[Sample]) -> float:
     return (last.at_ms - since) / 1000
 
 
-def _trend(history: Sequence[Sample], allowed_drain_s: float) -> State:
+def _trend(history: Sequence[Sample], memory: Memory, allowed_drain_s: float) -> State:
     """The offset moves, or has not stood still for long: does the reader keep up?"""
+    last = history[-1]
+    allowed_age_s = max(LAG_SLO_S, BEHIND_SPACINGS * memory.spacing_s)
+    allowed_drain_s = max(allowed_drain_s, BEHIND_SPACINGS * memory.spacing_s)
+    is_old = last.age_s is not None and last.age_s > allowed_age_s
     if len(history) < MIN_SAMPLES_FOR_TREND:
-        return "unknown"
+        is_known = last.age_s is not None and last.is_owned is not False
+        return "behind" if is_old else "ok" if is_known else "unknown"
     recent = history[-max(1, len(history) // 3) :]
     if any(sample.lag == 0 for sample in recent):
-        return "ok"
-    if _slope(history) > 0 and _backlog_s(history) > allowed_drain_s:
+        return "behind" if is_old else "ok"
+    backlog_s = _backlog_s(history)
+    if slope(history) > 0 and backlog_s > allowed_drain_s:
         return "warn"
-    return "ok"
+    is_far = last.age_s is None and allowed_drain_s < backlog_s < math.inf
+    return "behind" if is_old or is_far else "ok"
 
 
-def _slope(history: Sequence[Sample]) -> float:
+def slope(history: Sequence[Sample]) -> float:
     """Records of lag per second: the median over pairs of samples, which single dips and bursts do not move."""
     step = max(1, len(history) // MAX_SAMPLES_FOR_SLOPE)
     samples = history[::-1][::step]

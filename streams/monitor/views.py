@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import WindowedOutcomes
+from streams.monitor.health import Health
 from streams.monitor.instants import written
 from streams.monitor.kpis import kpis, question_kpis
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.parts import Cursor, part_of
 from streams.monitor.stats import Dimension, OutcomeStore, WindowQuery
 
 _NOT_COUNTS = ("dimension", "value", "window_start_at", "window_end_at", "is_final", "revision")
 
 
 def lag_view(snapshot: LagSnapshot) -> dict[str, Any]:
-    """{"as_of", "groups": [{"consumergroup", "state", "members", "partitions": [...]}]}"""
-    return {"as_of": written(snapshot.as_of_ms), "groups": [_group(group) for group in snapshot.groups]}
+    """{"as_of", "groups": [{"consumergroup", "state", "members", "partitions": [...]}]}; `unseen` if any."""
+    view: dict[str, Any] = {
+        "as_of": written(snapshot.as_of_ms),
+        "groups": [_group(group) for group in snapshot.groups],
+    }
+    if snapshot.unseen:
+        view["unseen"] = [{"what": missing.what, "why": missing.why} for missing in snapshot.unseen]
+    return view
 
 
 def _group(group: GroupLag) -> dict[str, Any]:
@@ -44,34 +53,72 @@ def _partition(row: PartitionLag) -> dict[str, Any]:
     }
 
 
-def value_view(
-    store: OutcomeStore, as_of_ms: int, dimension: Dimension, value: str, query: WindowQuery
-) -> dict[str, Any]:
-    """{"dimension", "value", "window_s", "as_of", "windows": [...]}. Raises NotFoundError."""
-    windows = store.windows(dimension, value, query)
+def health_view(health: Health) -> dict[str, Any]:
+    """{"state", "as_of", "problems": [{"what", "since", "evidence", "link"}]}, worst first."""
     return {
-        "dimension": dimension,
-        "value": value,
-        "window_s": query.window_s,
-        "as_of": written(as_of_ms),
-        "windows": [window_view(window) for window in windows],
-    }
-
-
-def dimension_view(store: OutcomeStore, as_of_ms: int, dimension: Dimension, query: WindowQuery) -> dict[str, Any]:
-    """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without such windows are not."""
-    by_value = ((value, store.windows(dimension, value, query)) for value in store.values(dimension))
-    return {
-        "dimension": dimension,
-        "window_s": query.window_s,
-        "as_of": written(as_of_ms),
-        "values": [
-            {"value": value, "windows": [window_view(w) for w in windows]} for value, windows in by_value if windows
+        "state": health.state,
+        "as_of": written(health.as_of_ms),
+        "headline": health.headline,
+        "problems": [
+            {
+                "what": problem.what,
+                "since": written(problem.since_ms or health.as_of_ms),
+                "evidence": problem.evidence,
+                "link": problem.link,
+            }
+            for problem in health.problems
         ],
     }
 
 
-def window_view(window: WindowedOutcomes) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asked:
+    """What a request for windows asked for, and at which time, epoch ms; as_of_ms: of what is known."""
+
+    dimension: Dimension
+    window_s: int
+    query: WindowQuery
+    as_of_ms: int
+    now_ms: int
+    after: Cursor | None = None
+
+
+def value_view(store: OutcomeStore, value: str, asked: Asked) -> tuple[dict[str, Any], Cursor | None]:
+    """{"dimension", "value", "window_s", "as_of", "windows": [...]}, and where more follow. Raises NotFoundError."""
+    store.check(asked.dimension, value)
+    part = part_of(store, asked.dimension, [value], asked.query, asked.after)
+    windows = part.values[0][1] if part.values else []
+    return {
+        "dimension": asked.dimension,
+        "value": value,
+        "window_s": asked.window_s,
+        "as_of": written(asked.as_of_ms),
+        "windows": [window_view(window, asked.now_ms) for window in windows],
+    }, part.next
+
+
+def dimension_view(store: OutcomeStore, asked: Asked) -> tuple[dict[str, Any], Cursor | None]:
+    """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without such windows are not."""
+    part = part_of(store, asked.dimension, store.values(asked.dimension), asked.query, asked.after)
+    return {
+        "dimension": asked.dimension,
+        "window_s": asked.window_s,
+        "as_of": written(asked.as_of_ms),
+        "values": [
+            {"value": value, "windows": [window_view(window, asked.now_ms) for window in windows]}
+            for value, windows in part.values
+        ],
+    }, part.next
+
+
+def phase(window: WindowedOutcomes, now_ms: int) -> str:
+    """`counting` while the window lasts, `settling` while late calls may come, then `final`."""
+    if window.is_final:
+        return "final"
+    return "counting" if now_ms < window.window_end_at else "settling"
+
+
+def window_view(window: WindowedOutcomes, now_ms: int) -> dict[str, Any]:
     """One window: its bounds, every count, `kpis` (null below 30 samples) and `kpi_samples`; per question likewise."""
     values, samples = kpis(window)
     counts = {name: count for name, count in window.to_datum().items() if name not in _NOT_COUNTS}
@@ -79,6 +126,7 @@ def window_view(window: WindowedOutcomes) -> dict[str, Any]:
         "window_start_at": written(window.window_start_at),
         "window_end_at": written(window.window_end_at),
         "is_final": window.is_final,
+        "phase": phase(window, now_ms),
         "revision": window.revision,
         **counts,
         "kpis": values,

@@ -118,7 +118,7 @@ class WindowsSeen:
 
     async def calls(self) -> int:
         """Over all workflows and windows, as the API answers now."""
-        found = (await self._http.get("/api/outcomes/workflows")).json()
+        found = (await self._http.get("/api/outcomes/workflows?window=all")).json()
         return sum(window["calls"] for value in found["values"] for window in value["windows"])
 
     async def _look(self) -> None:

@@ -284,6 +284,7 @@ def test_call_completions_are_posted_to_the_contracts_path() -> None:
     "path",
     [
         "/",
+        "/api/health",
         "/api/lag",
         "/api/outcomes/workflows",
         "/api/outcomes/workflows/wf-1",

@@ -64,6 +64,11 @@ class MonitorProcess:
     async def is_ready(self) -> bool:
         return await self.status("/readyz") == 200
 
+    async def health(self) -> str | None:
+        """The state that /api/health tells; None while nobody listens."""
+        answer = await self.get("/api/health")
+        return None if answer is None else str(answer.json()["state"])
+
     def stop(self) -> int:
         """End it as an orchestrator does; its exit code. Safe to call again."""
         self.process.send_signal(signal.SIGTERM)

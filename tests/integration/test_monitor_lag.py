@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import StringIO
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from rich.console import Console
 
 from schemas.topics import Topic
 from streams.errors import StreamsError
-from streams.monitor.cli import lag_table, print_lag
+from streams.monitor.cli import print_lag
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.poller import LagPoller
 from streams.monitor.settings import MonitorSettings
@@ -24,6 +25,7 @@ from tests.integration.monitor_harness import admin_client, create_topics, kafka
 from tests.waiting import wait_until
 
 POLLS_UNDER_FIRE = 150
+DECIDED_WITHIN_S = 15
 
 
 class Scene:
@@ -33,7 +35,8 @@ class Scene:
         name = uuid.uuid4().hex
         self.bootstrap, self.topic, self.group = bootstrap, f"monitor-{name}", f"group-{name}"
         self.tp = TopicPartition(self.topic, 0)
-        self.poller = LagPoller(MonitorSettings(kafka=KafkaSettings(bootstrap_servers=bootstrap), app_id="nobody"))
+        kafka = KafkaSettings(bootstrap_servers=bootstrap)
+        self.poller = LagPoller(MonitorSettings(kafka=kafka, app_id="nobody", groups="group-*"))
 
     async def produce(self, count: int) -> list[int]:
         """`count` records, each acknowledged; their timestamps."""
@@ -63,6 +66,17 @@ class Scene:
 
     async def row(self) -> PartitionLag:
         return row_of(await self.poller.poll_once(), self.group)
+
+    async def row_once(self, holds: Callable[[PartitionLag], bool]) -> PartitionLag:
+        """The first row of which this holds: a broker ends a transaction a moment after its producer."""
+        found: list[PartitionLag] = []
+
+        async def seen() -> bool:
+            found[:] = [await self.row()]
+            return holds(found[0])
+
+        await wait_until(seen, DECIDED_WITHIN_S, "the transaction's end is seen")
+        return found[0]
 
 
 def group_of(snapshot: LagSnapshot, name: str) -> GroupLag:
@@ -123,12 +137,16 @@ async def test_two_groups_at_two_offsets_of_one_partition_have_two_ages(scene: S
     assert ages == [(snapshot.as_of_ms - appended_at[i]) / 1000 for i in (1, 5)]
 
 
-async def test_a_member_that_never_committed_lags_from_the_beginning(scene: Scene) -> None:
+async def test_where_a_member_that_never_committed_begins_is_known_of_our_worker_only(scene: Scene) -> None:
     await scene.produce(3)
+    ours = LagPoller(MonitorSettings(kafka=KafkaSettings(bootstrap_servers=scene.bootstrap), app_id=scene.group))
     async with scene.member():
-        row = await scene.row()
+        foreign = await scene.row()
+        found = row_of(await ours.poll_once(), scene.group)
+    await ours.aclose()
 
-    assert (row.current_offset, row.lag, row.lag_seconds) == (None, 3, None)
+    assert (foreign.current_offset, foreign.lag, foreign.lag_seconds, foreign.state) == (None, None, None, "unknown")
+    assert (found.current_offset, found.lag, found.lag_seconds) == (None, 3, None)
 
 
 async def test_members_and_state_are_the_groups(scene: Scene) -> None:
@@ -149,6 +167,54 @@ async def test_a_stopped_consumer_with_a_backlog_is_a_stop_within_fifteen_second
         return (await scene.row()).state == "stop"
 
     await wait_until(stopped, 15, "the verdict is stop")
+
+
+async def test_abandoned_groups_at_deleted_offsets_do_not_slow_the_poll(scene: Scene) -> None:
+    await scene.produce(60)
+    for offset in (10, 20, 30, 40, 50):
+        await scene.commit(offset, f"{scene.group}-{offset}")
+    async with admin_client(scene.bootstrap) as admin:
+        await admin.delete_records({scene.tp: RecordsToDelete(before_offset=60)})
+    await scene.poller.poll_once()
+    started = time.monotonic()
+    snapshot = await scene.poller.poll_once()
+
+    assert time.monotonic() - started < 1
+    rows = [row_of(snapshot, f"{scene.group}-{offset}") for offset in (10, 20, 30, 40, 50)]
+    assert {(row.lag, row.lag_seconds, row.state) for row in rows} == {(0, 0.0, "ok")}
+
+
+async def test_what_no_reader_sees_is_no_lag_and_what_waits_for_its_transaction_is(scene: Scene) -> None:
+    await scene.produce(1)
+    await scene.commit(1)
+    producer = AIOKafkaProducer(bootstrap_servers=scene.bootstrap, transactional_id=scene.group)
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(scene.topic, b"aborted", partition=0)
+        undecided = await scene.row()
+        await producer.abort_transaction()
+        aborted = await scene.row_once(lambda row: row.lag == 0)
+        async with producer.transaction():
+            sent = await producer.send_and_wait(scene.topic, b"committed", partition=0)
+        waiting = await scene.row_once(lambda row: row.end_offset == sent.offset + 2)
+        await scene.commit(sent.offset + 1)
+        read = await scene.row()
+    finally:
+        await producer.stop()
+
+    assert (undecided.lag, undecided.lag_seconds is None, undecided.state) == (1, False, "unknown")
+    assert (aborted.current_offset, aborted.end_offset, aborted.lag_seconds, aborted.state) == (1, 3, 0.0, "ok")
+    assert (waiting.current_offset, waiting.lag, waiting.lag_seconds is None) == (1, 2, False)
+    assert (read.end_offset - sent.offset, read.lag, read.state) == (2, 0, "ok")
+
+
+async def test_an_offset_beyond_the_end_is_a_verdict_of_its_own(scene: Scene) -> None:
+    await scene.produce(1)
+    await scene.commit(100)
+    row = await scene.row()
+
+    assert (row.lag, row.state) == (None, "beyond")
 
 
 async def test_lag_is_never_negative_however_fast_the_commits(scene: Scene) -> None:
@@ -183,16 +249,17 @@ async def test_records_that_retention_took_are_counted_to_the_record(scene: Scen
     assert row_of(snapshot, scene.group).begin_offset == 8
 
 
-async def test_the_command_prints_a_row_per_partition(scene: Scene) -> None:
+async def test_the_command_tells_groups_without_a_reader_at_the_first_try(scene: Scene) -> None:
     await scene.produce(2)
     await scene.commit(1)
     out = Console(file=StringIO(), width=400)
-    await print_lag({"KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap}, out)
+    environ = {"KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap, "MONITOR_GROUPS": scene.group}
+    code = await print_lag(environ, out)
     printed = out.file.getvalue() if isinstance(out.file, StringIO) else ""
 
     [line] = [line for line in printed.splitlines() if scene.group in line]
-    assert scene.topic in line
-    assert lag_table(await scene.poller.poll_once()).row_count >= 1
+    assert line.split()[:4] == [scene.group, "Empty", "0", scene.topic]
+    assert (line.split()[5], line.split()[-1], code) == ("1", "stop", 1)
 
 
 async def test_the_command_says_so_when_the_broker_is_away() -> None:

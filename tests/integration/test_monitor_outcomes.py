@@ -129,7 +129,9 @@ async def test_a_correction_replaces_and_a_tombstone_removes(stack: Stack) -> No
     assert (window["calls"], window["revision"]) == (5, 2)
 
 
-@pytest.mark.parametrize("line", ["trunk/north 1", "ligne-é中", "a?b#c%2F", "..", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "line", ["trunk/north 1", "ligne-é中", "a?b#c%2F", "..", "<script>alert(1)</script>", "two\nlines\n"]
+)
 async def test_a_sip_line_may_be_called_anything(stack: Stack, line: str) -> None:
     record = pane(dimension="sip_line", value=line, attempts=9, by_workflow={"wf": line_workflow(9, 3)})
     await stack.send(record)
@@ -159,6 +161,10 @@ async def test_the_page_escapes_what_the_provider_sent(stack: Stack) -> None:
         ("/api/outcomes/workflows?from=yesterday", 400),
         ("/api/outcomes/workflows?from=2024-03-12T00:00:00Z&to=2024-03-11T00:00:00Z", 400),
         ("/api/outcomes/workflows?limit=none", 400),
+        ("/api/outcomes/workflows?bogus=1", 400),
+        ("/api/outcomes/workflows?window=1d&tz=Mars/Olympus", 400),
+        ("/api/lag?group=x", 400),
+        ("/api/health?x=", 400),
         ("/nothing", 404),
     ],
 )
@@ -183,6 +189,26 @@ async def test_a_record_that_cannot_be_decoded_is_counted_and_passed_over(stack:
     assert "monitor_undecodable_records_total 6.0" in metrics.text
 
 
+async def test_a_record_that_no_worker_sends_spoils_nothing_for_others(stack: Stack) -> None:
+    await stack.send(pane(2**55, value="year 1143677"), pane(value="minus", calls=-1), pane(value="beside it"))
+    await stack.seen("/api/outcomes/workflows/beside%20it")
+
+    for path in ("/", "/api/outcomes/workflows", "/metrics", "/readyz"):
+        assert await stack.monitor.status(path) == 200
+    assert await stack.monitor.status("/api/outcomes/workflows/year%201143677") == 404
+
+
+async def test_health_has_the_contracts_shape(stack: Stack) -> None:
+    found: Any = await stack.monitor.json("/api/health")
+
+    assert found["state"] == "degraded"
+    assert found["problems"][0]["what"] == "airudder-streams has never read anything"
+    assert {tuple(problem) for problem in found["problems"]} == {("what", "since", "evidence", "link")}
+    page = await stack.monitor.get("/")
+    assert page is not None
+    assert "<title>DEGRADED" in page.text
+
+
 async def test_listeners_hear_of_lag_and_of_new_outcomes(stack: Stack) -> None:
     heard: set[str] = set()
 
@@ -202,10 +228,10 @@ async def test_listeners_hear_of_lag_and_of_new_outcomes(stack: Stack) -> None:
         async for line in events.aiter_lines():
             if line.startswith("event: "):
                 heard.add(line.removeprefix("event: "))
-            if heard == {"lag", "outcomes"}:
+            if heard == {"beat", "lag", "outcomes"}:
                 break
 
-    assert heard == {"lag", "outcomes"}
+    assert heard == {"beat", "lag", "outcomes"}
 
 
 @pytest.mark.parametrize("asset", ["page.css", "page.js"])

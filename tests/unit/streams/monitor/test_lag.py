@@ -6,20 +6,20 @@ from dataclasses import replace
 
 from schemas.topics import CALLBACKS
 from streams.monitor.lag import LagTracker, PartitionLag
-from streams.monitor.reading import GroupReading, Partition, Reading
+from streams.monitor.reading import Ahead, GroupReading, Partition, Reading, Unseen
 
 WORKER = "worker"
 P0 = Partition("t", 0)
 
 
 def reading(group: GroupReading, at_ms: int = 10_000, begin: int = 0, end: int = 100, **appended: int) -> Reading:
-    appended_at: dict[tuple[Partition, int], int | None] = {(P0, int(o[1:])): at for o, at in appended.items()}
-    return Reading(at_ms, [group], {P0: begin}, {P0: end}, appended_at)
+    ahead = {(P0, int(o[1:])): Ahead(int(o[1:]), at) for o, at in appended.items()}
+    return Reading(at_ms, [group], {P0: begin}, {P0: end}, ahead)
 
 
-def group(committed: int | None = 90, owned: bool = True) -> GroupReading:
+def group(committed: int | None = 90, owned: bool = True, name: str = "g") -> GroupReading:
     members = frozenset({P0}) if owned else frozenset()
-    return GroupReading("g", "Stable", int(owned), members, {} if committed is None else {P0: committed})
+    return GroupReading(name, "Stable", int(owned), members, {} if committed is None else {P0: committed})
 
 
 def only(tracker: LagTracker, look: Reading) -> PartitionLag:
@@ -47,13 +47,19 @@ def test_a_record_from_a_clock_ahead_of_ours_has_no_negative_age() -> None:
 def test_an_offset_beyond_the_end_has_no_lag_at_all() -> None:
     row = only(LagTracker(WORKER), reading(group(120)))
 
-    assert (row.lag, row.lag_seconds, row.state) == (None, None, "unknown")
+    assert (row.lag, row.lag_seconds, row.state) == (None, None, "beyond")
 
 
-def test_a_partition_its_member_never_committed_lags_from_the_beginning() -> None:
-    row = only(LagTracker(WORKER), reading(group(None), begin=40))
+def test_our_worker_lags_from_the_beginning_of_a_partition_it_never_committed() -> None:
+    row = only(LagTracker(WORKER), reading(group(None, name=WORKER), begin=40))
 
     assert (row.current_offset, row.lag, row.lag_seconds) == (None, 60, None)
+
+
+def test_where_a_foreign_member_that_never_committed_begins_is_not_ours_to_know() -> None:
+    row = only(LagTracker(WORKER), reading(group(None), begin=40))
+
+    assert (row.current_offset, row.lag, row.lag_seconds, row.state) == (None, None, None, "unknown")
 
 
 def test_a_group_nobody_ever_saw_has_unknown_lag_on_what_it_should_read() -> None:
@@ -68,7 +74,7 @@ def test_a_group_nobody_ever_saw_has_unknown_lag_on_what_it_should_read() -> Non
 
 def test_a_poison_first_record_that_was_never_committed_becomes_a_stall() -> None:
     tracker = LagTracker(WORKER)
-    rows = [only(tracker, reading(group(None), at_ms=2000 * i, end=3)) for i in range(17)]
+    rows = [only(tracker, reading(group(None, name=WORKER), at_ms=2000 * i, end=3)) for i in range(17)]
 
     assert rows[-1].state == "stall"
 
@@ -87,6 +93,76 @@ def test_loss_is_the_exact_gap_and_counted_once() -> None:
         lost.append(tracker.update(reading(group(committed), begin=begin)).records_lost[("g", "t")])
 
     assert lost == [0, 0, 5, 5, 8, 8, 10]
+
+
+def test_a_counter_of_losses_is_born_as_zero() -> None:
+    tracker = LagTracker(WORKER)
+    lost = [tracker.update(reading(group(90), begin=95)).records_lost["g", "t"] for _ in range(3)]
+
+    assert lost == [0, 5, 5]
+
+
+def test_losses_of_a_group_that_is_gone_are_forgotten() -> None:
+    tracker = LagTracker(WORKER)
+    for _ in range(2):
+        before = tracker.update(reading(group(90), begin=95)).records_lost
+    after = tracker.update(reading(group(0, name="another"))).records_lost
+
+    assert (before, after) == ({("g", "t"): 5}, {("another", "t"): 0})
+
+
+def test_what_could_not_be_read_this_time_is_not_forgotten() -> None:
+    tracker = LagTracker(WORKER)
+    for i in range(10):
+        tracker.update(reading(group(90), at_ms=4000 * i, o90=0))
+    hidden = replace(reading(group(90)), groups=[], unseen=(Unseen("group g", "busy", group="g"),))
+    tracker.update(replace(hidden, at_ms=40_000))
+
+    assert only(tracker, reading(group(90), at_ms=44_000, o90=0)).state == "stall"
+
+
+def test_what_retention_took_and_what_nobody_can_read_is_no_lag() -> None:
+    deleted = only(LagTracker(WORKER), reading(group(10), begin=40))
+    markers = replace(reading(group(90)), ahead={(P0, 90): Ahead(100, None)})
+    marker_first = replace(reading(group(90), at_ms=10_000), ahead={(P0, 90): Ahead(95, 9_000)})
+
+    assert deleted.lag == 60
+    assert only(LagTracker(WORKER), markers).state == "ok"
+    row = only(LagTracker(WORKER), marker_first)
+    assert (row.lag, row.lag_seconds) == (5, 1.0)
+
+
+def test_a_stall_is_seen_though_retention_goes_on_below_it() -> None:
+    tracker = LagTracker(WORKER)
+    rows = [only(tracker, reading(group(5), at_ms=2000 * i, begin=10 + i)) for i in range(17)]
+
+    assert rows[-1].state == "stall"
+
+
+def test_a_rewind_is_kept_until_it_is_regained_however_long_that_takes() -> None:
+    tracker = LagTracker(WORKER)
+    only(tracker, reading(group(90)))
+    rows = [only(tracker, reading(group(10 + i), at_ms=10_000 + 5000 * i)) for i in range(81)]
+
+    assert {row.state for row in rows[:80]} == {"rewind"}
+    assert (rows[40].rewound_by, rows[80].rewound_by, rows[80].state) == (40, 0, "ok")
+
+
+def test_a_rewind_of_a_group_without_members_is_told_beside_its_stop() -> None:
+    tracker = LagTracker(WORKER)
+    only(tracker, reading(group(90)))
+    rows = [only(tracker, reading(group(10, owned=False), at_ms=12_000 + 2000 * i)) for i in range(5)]
+
+    assert (rows[-1].state, rows[-1].rewound_by) == ("stop", 80)
+
+
+def test_a_topic_that_was_made_anew_with_fewer_records_is_no_rewind() -> None:
+    tracker = LagTracker(WORKER)
+    only(tracker, reading(group(90)))
+    row = only(tracker, reading(group(3), end=5))
+
+    assert (row.state, row.rewound_by) == ("rewind", 2)
+    assert only(tracker, reading(group(5), end=5)).rewound_by == 0
 
 
 def test_a_topic_that_is_gone_takes_its_rows_and_history_with_it() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.monitor import metrics as metrics_of
 from streams.monitor.errors import NotReadyError
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import MonitorMetrics
@@ -56,7 +57,7 @@ def snapshot(*rows: PartitionLag, name: str = "g", drain: float = 3.0) -> LagSna
 
 def scraped(poller: Poller, reader: Reader | None = None) -> dict[str, float]:
     """Every sample of a scrape, by name and sorted labels."""
-    metrics = MonitorMetrics(300)
+    metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
     metrics.watch(poller, reader or Reader())
     return samples(metrics)
 
@@ -104,7 +105,7 @@ def test_before_the_first_poll_there_is_no_lag_and_no_success() -> None:
 
 
 def test_the_series_of_a_group_that_is_gone_vanish() -> None:
-    metrics, poller = MonitorMetrics(300), Poller(snapshot(row()))
+    metrics, poller = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000), Poller(snapshot(row()))
     metrics.watch(poller, Reader())
     before = samples(metrics)
     poller.found = snapshot(row(), name="another")
@@ -113,6 +114,78 @@ def test_the_series_of_a_group_that_is_gone_vanish() -> None:
     assert any("consumergroup=g " in f"{series} " for series in before)
     gone = [s for s in after if "consumergroup=g " in f"{s} " and "lost" not in s]
     assert gone == []
+
+
+def test_stale_lag_is_absent_and_its_last_success_stays() -> None:
+    old = replace(snapshot(row(0, 0.0)), as_of_ms=NOON_MS - 60_000)
+    found = scraped(Poller(old))
+
+    assert [series for series in found if series.startswith(("kafka_consumergroup", "kafka_topic"))] == []
+    assert found["kafka_lag_last_success_timestamp_seconds"] == NOON_MS / 1000 - 60
+
+
+def test_outcomes_that_are_stale_have_no_kpis_and_tell_their_age() -> None:
+    found = scraped(Poller(), Reader(lines(1), as_of_ms=NOON_MS - 60_000))
+
+    assert [series for series in found if series.startswith("sip_line_kpi")] == []
+    assert found["monitor_outcomes_as_of_timestamp_seconds"] == NOON_MS / 1000 - 60
+
+
+def test_the_monitor_tells_its_own_cost_and_doubles_no_counter() -> None:
+    found = scraped(Poller(snapshot(row())))
+
+    assert found["process_cpu_seconds_total"] > 0
+    assert [series for series in found if "_created" in series] == []
+
+
+def test_more_partitions_than_the_cap_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_of, "MAX_PARTITIONS", 50)
+    rows = tuple(replace(row(), partition=i) for i in range(57))
+    group = GroupLag("g", "Stable", 1, rows, {})
+    found = scraped(Poller(LagSnapshot(NOON_MS, (group,), {}, {}, {})))
+
+    assert len([series for series in found if series.startswith("kafka_consumergroup_lag ")]) == 50
+    assert found["kafka_lag_partitions_left_out"] == 7
+    assert found["kafka_consumergroup_lag_sum consumergroup=g topic=t"] == 4 * 57
+
+
+@pytest.mark.parametrize("minutes", [20, 180])
+def test_a_fleet_that_died_has_no_kpi_of_the_last_quarter_of_an_hour(minutes: int) -> None:
+    now = NOON_MS + minutes * 60_000
+    families = OutcomeFamilies(300, now_s=lambda: now / 1000).families(lines(1))
+    spans = {sample.labels["window"] for family in families for sample in family.samples if "kpi" in sample.name}
+
+    assert spans == ({"1h"} if minutes == 20 else set())
+
+
+def test_families_are_made_anew_when_only_time_went_on() -> None:
+    times = iter([NOON_MS / 1000, NOON_MS / 1000 + 3 * 3600])
+    families, store = OutcomeFamilies(300, iter((0, 100, 100)).__next__, times.__next__), lines(1)
+
+    assert families.families(store)[3].samples
+    assert not any(family.samples for family in families.families(store)[:4])
+
+
+@pytest.mark.parametrize("name", ["other", "__other__"])
+def test_a_line_may_bear_the_overflows_name(name: str) -> None:
+    store = lines(101)
+    store.put("sip_line", pane(dimension="sip_line", value=name, attempts=7), NOON_MS)
+    metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
+    metrics.watch(Poller(), Reader(store))
+    series = [line.split("} ")[0] for line in generate_latest(metrics.registry).decode().splitlines() if "}" in line]
+
+    assert [one for one in set(series) if series.count(one) > 1] == []
+
+
+def test_values_of_fifty_thousand_characters_cost_no_more_than_others() -> None:
+    store = OutcomeStore()
+    for i in range(300):
+        value = "x" * 50_000 + str(i)
+        store.put("sip_line", pane(dimension="sip_line", value=value, attempts=40), NOON_MS)
+    metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
+    metrics.watch(Poller(), Reader(store))
+
+    assert len(metrics.text()) < 1_500_000
 
 
 def lines(count: int) -> OutcomeStore:
@@ -137,18 +210,18 @@ def test_a_kpi_is_the_newest_spans() -> None:
 
 
 def test_ten_thousand_invented_lines_stay_under_the_cap_and_are_counted() -> None:
-    metrics = MonitorMetrics(300)
+    metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
     metrics.watch(Poller(), Reader(lines(10_000)))
     found = samples(metrics)
     labels = {s.split("sip_line=")[1].split()[0] for s in found if s.startswith("sip_line_kpi_samples")}
 
     assert len(labels) == CAPS["sip_line"] + 1
-    assert found["sip_line_kpi_samples kpi=asr sip_line=other window=15m"] == 40 * (10_000 - CAPS["sip_line"])
+    assert found["sip_line_kpi_samples kpi=asr sip_line=__other__ window=15m"] == 40 * (10_000 - CAPS["sip_line"])
     assert found["label_values_dropped_total label=sip_line"] == 10_000 - CAPS["sip_line"]
 
 
 def test_a_second_scrape_reuses_what_has_not_changed() -> None:
-    store, families = lines(3), OutcomeFamilies(300, clock=iter(range(0, 100, 4)).__next__)
+    store, families = lines(3), OutcomeFamilies(300, iter(range(0, 100, 4)).__next__, lambda: NOON_MS / 1000)
     first = families.families(store)
     assert families.families(store) is first
 

@@ -67,5 +67,5 @@ async def test_a_ratio_is_shown_only_with_enough_samples() -> None:
 async def test_before_anything_is_known_the_page_says_so() -> None:
     page = Tags(render_page(Monitor(MonitorSettings())))
 
-    assert "Not current" in page.text
+    assert "Blind: lag not read yet (and 1 more)" in page.text
     assert "table" not in page.tags

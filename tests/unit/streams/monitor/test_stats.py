@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import WindowedOutcomes
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.instants import read, written
-from streams.monitor.stats import RETENTION, OutcomeStore, WindowQuery, merge, merged_windows, window_seconds
+from streams.monitor.periods import window_seconds
+from streams.monitor.stats import RETENTION, OutcomeStore, WindowQuery, merge
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
 
 counts = st.integers(0, 2**40)
@@ -60,15 +61,21 @@ def total(windows: list[WindowedOutcomes]) -> Counter[str]:
     return +found
 
 
+def windows_of(members: tuple[WindowedOutcomes, ...], width: int) -> list[WindowedOutcomes]:
+    return stored(*members).windows("workflow", "wf-1", WindowQuery(width * PANE_MS // 1000))
+
+
+@settings(deadline=None)
 @given(some_panes, st.sampled_from([1, 3, 12, 288]))
 def test_merging_loses_and_invents_nothing(members: tuple[WindowedOutcomes, ...], width: int) -> None:
-    windows = list(merged_windows(members, width * PANE_MS))
+    windows = windows_of(members, width)
 
     assert total(list(members)) == total(windows)
     assert all(w.window_start_at % (width * PANE_MS) == 0 for w in windows)
     assert len({w.window_start_at for w in windows}) == len(windows)
 
 
+@settings(deadline=None)
 @given(some_panes, st.randoms())
 def test_merging_is_the_same_in_any_order(members: tuple[WindowedOutcomes, ...], random: Any) -> None:
     shuffled = list(members)
@@ -77,12 +84,12 @@ def test_merging_is_the_same_in_any_order(members: tuple[WindowedOutcomes, ...],
     assert merge(list(members), 0, 1, is_final=True) == merge(shuffled, 0, 1, is_final=True)
 
 
+@settings(deadline=None)
 @given(some_panes)
 def test_five_minutes_into_an_hour_is_five_into_fifteen_into_an_hour(members: tuple[WindowedOutcomes, ...]) -> None:
-    once = list(merged_windows(members, 12 * PANE_MS))
-    twice = list(merged_windows(merged_windows(members, 3 * PANE_MS), 12 * PANE_MS))
-
-    assert [(w.window_start_at, total([w])) for w in once] == [(w.window_start_at, total([w])) for w in twice]
+    for hour in windows_of(members, 12):
+        inside = [w for w in windows_of(members, 3) if hour.window_start_at <= w.window_start_at < hour.window_end_at]
+        assert total([hour]) == total([merge(inside, 0, 1, is_final=False)])
 
 
 def stored(*records: WindowedOutcomes) -> OutcomeStore:
@@ -92,8 +99,7 @@ def stored(*records: WindowedOutcomes) -> OutcomeStore:
     return store
 
 
-def calls(store: OutcomeStore, **query: int) -> list[int]:
-    window_s = query.pop("window_s", 300)
+def calls(store: OutcomeStore, window_s: int = 300, **query: Any) -> list[int]:
     return [w.calls for w in store.windows("workflow", "wf-1", WindowQuery(window_s, **query))]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.monitor.verdicts import Sample, State, drain_s, rewound_by, verdict
+from streams.monitor.verdicts import Memory, Sample, State, drain_s, rewound_by, verdict
 
 POLL_MS = 2000
 
@@ -22,15 +22,15 @@ def history(
 TABLE: list[tuple[str, State, list[Sample]]] = [
     ("nothing was ever looked at", "unknown", []),
     ("never committed", "unknown", history(lambda i: None, lambda i: i)),
-    ("the offset is beyond the end: the topic was made anew", "unknown", history(lambda i: 90, lambda i: 5)),
+    ("the offset is beyond the end: the topic was cut off", "beyond", history(lambda i: 90, lambda i: 5)),
     ("idle and read to the end", "ok", history(lambda i: 7, lambda i: 7)),
     ("idle, read to the end, and nobody there", "ok", history(lambda i: 7, lambda i: 7, owned=False)),
     ("one look, nothing to read", "ok", history(lambda i: 7, lambda i: 7, polls=1)),
     ("one look at a backlog says nothing (Burrow: OK at start-up)", "unknown", history(lambda i: 7, lambda i: 9, 1)),
     ("three looks at a backlog", "unknown", history(lambda i: i, lambda i: i + 9, 3)),
     ("steady, a few records behind", "ok", history(lambda i: 100 * i, lambda i: 100 * i + 9)),
-    ("a far backlog that shrinks", "ok", history(lambda i: 150 * i, lambda i: 20_000 + 100 * i)),
-    ("a far backlog that neither grows nor shrinks", "ok", history(lambda i: 100 * i, lambda i: 9_000 + 100 * i)),
+    ("a far backlog that shrinks", "behind", history(lambda i: 150 * i, lambda i: 20_000 + 100 * i)),
+    ("a far backlog that neither grows nor shrinks", "behind", history(lambda i: 100 * i, lambda i: 9_000 + 100 * i)),
     ("producing at twice the reading rate, just begun", "ok", history(lambda i: 100 * i, lambda i: 200 * i, 20)),
     ("producing at twice the reading rate, for long", "warn", history(lambda i: 100 * i, lambda i: 200 * i)),
     (
@@ -57,6 +57,23 @@ TABLE: list[tuple[str, State, list[Sample]]] = [
     ("a poison record while nothing new comes", "stall", history(lambda i: 5, lambda i: 9)),
     ("a poison record thirty seconds old", "stall", history(lambda i: 5, lambda i: 9, 17)),
     ("not moving for twenty seconds only", "ok", history(lambda i: 5, lambda i: 9, 11)),
+    (
+        "commits once in 40 s, steady",
+        "ok",
+        history(lambda i: 2 * (i // 20 * 20), lambda i: 2 * i + 1, 79),
+    ),
+    (
+        "commits once in 60 s, steady",
+        "ok",
+        history(lambda i: 20 * (i // 30 * 30), lambda i: 20 * i + 9, 119),
+    ),
+    (
+        "commits once in 40 s, then no more",
+        "stall",
+        history(lambda i: 2 * min(40, i // 20 * 20), lambda i: 2 * i + 1, 120),
+    ),
+    ("100 h behind, gaining one record a second", "behind", history(lambda i: 22 * i, lambda i: 360_000 + 20 * i)),
+    ("10 h behind for ever", "behind", history(lambda i: 20 * i, lambda i: 360_000 + 20 * i)),
     ("a rebalance that never ends", "stall", history(lambda i: 5, lambda i: 9, owned=None)),
     ("a record that arrived after an idle hour", "ok", history(lambda i: 5, lambda i: 5 if i < 58 else 6)),
     ("a slow commit interval (Burrow #38)", "ok", history(lambda i: i // 10 * 10, lambda i: i + 1)),
@@ -64,6 +81,35 @@ TABLE: list[tuple[str, State, list[Sample]]] = [
     ("gone back and regained", "ok", history(lambda i: 100 * i if i < 20 else 100 * i - 1, lambda i: 100 * i + 9)),
     ("gone back to read again, and all read", "ok", history(lambda i: 60 if i != 30 else 9, lambda i: 60)),
 ]
+
+
+AGES: list[tuple[str, State, list[Sample]]] = [
+    ("one look at a record of an hour", "behind", [Sample(0, 5, 9, True, 3600.0)]),
+    ("one look at a record of a second", "ok", [Sample(0, 5, 9, True, 1.0)]),
+    ("one look at a young record that nobody reads", "unknown", [Sample(0, 5, 9, False, 1.0)]),
+    ("an old record, shrinking", "behind", [Sample(i * POLL_MS, 50 * i, 9000, True, 60.0 - i) for i in range(20)]),
+    (
+        "a young record, many of them",
+        "ok",
+        [Sample(i * POLL_MS, 900 * i, 900 * i + 9000, True, 2.0) for i in range(60)],
+    ),
+    ("nothing but markers left", "ok", [Sample(i * POLL_MS, 5, 9, True, 0.0, 0) for i in range(60)]),
+    ("an old record and nobody there", "stop", [Sample(i * POLL_MS, 5, 9, False, 60.0) for i in range(4)]),
+]
+
+
+@pytest.mark.parametrize(("case", "expected", "samples"), AGES, ids=[case for case, _, _ in AGES])
+def test_the_age_of_the_next_record_decides_at_once(case: str, expected: State, samples: list[Sample]) -> None:
+    assert expected == verdict(samples)
+
+
+def test_a_group_whose_interval_is_known_gets_no_grace_for_a_long_stall() -> None:
+    slow = history(lambda i: 2 * (i // 20 * 20), lambda i: 2 * i + 1, 79)
+    memory = Memory(learns=False)
+    for sample in slow:
+        memory.add(sample)
+
+    assert verdict(slow, memory) == "stall"
 
 
 @pytest.mark.parametrize(("case", "expected", "samples"), TABLE, ids=[case for case, _, _ in TABLE])

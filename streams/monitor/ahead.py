@@ -1,0 +1,62 @@
+"""What lies at a committed offset: one fetch that does not wait, so "nothing" is an answer and costs no time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from streams.monitor.kafka import GroupReader, raise_for
+from streams.monitor.reading import Ahead, Partition
+
+READ_UNCOMMITTED, READ_COMMITTED = 0, 1
+# One record is wanted; the broker sends a larger batch whole all the same.
+PEEK_BYTES = 16 * 1024
+# What nobody can read is passed over in larger steps, and a longer run of it in several polls.
+STEP_BYTES = 1024 * 1024
+MAX_FETCHES = 16
+
+
+async def look_ahead(reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> Ahead:
+    """The first record that can be read at or after `offset`, or how far there is none.
+
+    Raises: what the client library raises.
+    """
+    for step in range(MAX_FETCHES):
+        size = STEP_BYTES if step else PEEK_BYTES
+        found = await _fetch(reader, broker, partition, offset, size, READ_COMMITTED)
+        if found.record is not None:
+            return Ahead(found.record.offset, found.record.timestamp)
+        if found.position == offset < end and found.decided_until <= offset:
+            undecided = (await _fetch(reader, broker, partition, offset, size, READ_UNCOMMITTED)).record
+            return Ahead(offset, undecided.timestamp if undecided else None, is_open=True)
+        offset = found.position
+        if offset >= end:
+            break
+    return Ahead(offset, None)
+
+
+class _Fetched(NamedTuple):
+    """The first record if there is one; where to go on; up to where transactions are decided."""
+
+    record: Any | None
+    position: int
+    decided_until: int
+
+
+async def _fetch(
+    reader: GroupReader, broker: int, partition: Partition, offset: int, size: int, isolation: int
+) -> _Fetched:
+    asked = [(partition.topic, [(partition.partition, offset, size)])]
+    response = await reader.send(broker, FetchRequest(0, 0, size, isolation, asked))
+    [(_, [(_, error_code, _, decided_until, *rest)])] = response.topics
+    raise_for(error_code)
+    aborted = rest[1] if response.API_VERSION >= 11 else rest[-2]
+    records = PartitionRecords(
+        TopicPartition(*partition), MemoryRecords(rest[-1] or b""), aborted, offset, None, None, False, isolation
+    )
+    record = next(records, None)
+    return _Fetched(record, records.next_fetch_offset, decided_until)

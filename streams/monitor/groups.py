@@ -1,0 +1,28 @@
+"""Which consumer groups are watched, by `MONITOR_GROUPS`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
+MAX_GROUPS = 200
+"""Each costs two requests a poll, and a row on the page."""
+
+
+def watches(text: str | None) -> Callable[[str], bool]:
+    """Whether a group's whole name fits one of the patterns, as shell pattern or as regular expression; none by ""."""
+    parts = _parts(text or "")
+    expressions = [expression for part in parts if (expression := _compiled(part))]
+    return lambda name: any(fnmatchcase(name, part) for part in parts) or any(e.fullmatch(name) for e in expressions)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in (piece.strip() for piece in text.split(",")) if part]
+
+
+def _compiled(part: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(part)
+    except re.error:
+        return None

@@ -1,0 +1,171 @@
+"""Pure: is anything wrong, and do we know? Computed once, for the page, its title and icon, and /api/health.
+
+    broken     something does not work: calls are not counted, or records are gone
+    blind      we do not know: what we read is missing or too old to speak of
+    degraded   it works, but not as it should
+    ok         looked at lately, and nothing of the above
+
+What was read too long ago says nothing about now: old verdicts are no problems, being blind is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from streams.monitor.instants import written
+from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.reading import RECENT_S
+from streams.monitor.verdicts import LAG_SLO_S, WORST_FIRST, State
+
+HealthState = Literal["broken", "blind", "degraded", "ok"]
+HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
+"""Worst first."""
+
+LOSS_TOLD_S = 86_400.0
+MAX_NAMED = 12
+EVIDENCE: dict[State, tuple[HealthState, str]] = {
+    "stop": ("broken", "nobody reads"),
+    "stall": ("broken", "a member has it, and its offset does not move"),
+    "beyond": ("broken", "committed beyond the end: nothing is read until the end has passed it"),
+    "rewind": ("degraded", "went back: records are read again"),
+    "warn": ("degraded", "the backlog grows"),
+    "behind": ("degraded", "the next record is older than it may be"),
+    "unknown": ("degraded", "not known yet whether it is read"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: what, since when (epoch ms), what shows it, and where to look."""
+
+    state: HealthState
+    what: str
+    evidence: str
+    link: str
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that the monitor reads: when it last did, what is in the way, and after how long that is too old."""
+
+    name: str
+    as_of_ms: int | None
+    fault: str | None
+    stale_after_s: float
+    link: str
+
+    def is_stale(self, now_ms: int) -> bool:
+        """True when what was read says nothing about now."""
+        return self.as_of_ms is None or now_ms - self.as_of_ms > self.stale_after_s * 1000
+
+
+@dataclass(frozen=True)
+class Health:
+    """The worst state, and every problem, worst first and the oldest first among equals."""
+
+    state: HealthState
+    as_of_ms: int
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """One line for somebody at three in the morning."""
+        if not self.problems:
+            return "OK: everything is read, and nothing is wrong"
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        return f"{self.state.capitalize()}: {self.problems[0].what}{more}"
+
+
+class HealthTracker:
+    """Knows since when each problem has been there. One per process."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[HealthState, str], int] = {}
+
+    def update(self, sources: Iterable[Source], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
+        """The health now. snapshot: the newest, whether it is old or not; sources: lag first."""
+        lag, *others = sources
+        problems = list(blindness((lag, *others), now_ms))
+        if snapshot is not None and not lag.is_stale(now_ms):
+            problems += lag_problems(snapshot, worker)
+        self._since = {(p.state, p.what): self._since.get((p.state, p.what), p.since_ms or now_ms) for p in problems}
+        dated = [
+            Problem(p.state, p.what, p.evidence, p.link, p.since_ms or self._since[p.state, p.what]) for p in problems
+        ]
+        dated.sort(key=lambda p: (HEALTH_STATES.index(p.state), p.since_ms))
+        return Health(dated[0].state if dated else "ok", now_ms, tuple(dated))
+
+
+def blindness(sources: Iterable[Source], now_ms: int) -> Iterator[Problem]:
+    """What is not read, or was read too long ago."""
+    for source in sources:
+        if source.as_of_ms is None:
+            yield Problem("blind", f"{source.name} not read yet", source.fault or "nothing read yet", source.link)
+        elif source.is_stale(now_ms):
+            evidence = f"last read at {written(source.as_of_ms)}" + (f"; {source.fault}" if source.fault else "")
+            yield Problem("blind", f"{source.name} cannot be read", evidence, source.link, source.as_of_ms)
+
+
+def lag_problems(snapshot: LagSnapshot, worker: str) -> Iterator[Problem]:
+    """What the newest look at groups and topics shows."""
+    for unseen in snapshot.unseen[:MAX_NAMED]:
+        yield Problem("blind", f"{unseen.what} cannot be seen", unseen.why, "/readyz")
+    for group in snapshot.groups:
+        yield from _group_problems(group, group.consumergroup == worker)
+    yield from _losses(snapshot)
+    count, since_ms = snapshot.dead_letters
+    if count:
+        evidence = f"{count} within {RECENT_S / 60:.0f} minutes: python -m streams dead-letters list"
+        yield Problem("degraded", "records ended as dead letters", evidence, "/#lag", since_ms)
+
+
+def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
+    name = group.consumergroup
+    if is_worker and not group.is_known:
+        waiting = sum(row.end_offset - row.begin_offset for row in group.partitions)
+        evidence = f"the broker does not know this group; {waiting} records wait for it"
+        yield Problem("broken" if waiting else "degraded", f"{name} has never read anything", evidence, "/#lag")
+        return
+    if is_worker and group.members == 0 and group.state != "Unknown":
+        yield Problem("broken", f"{name} has no live member", f"group state {group.state}", "/#lag")
+    for state in WORST_FIRST[:-1]:
+        rows = [row for row in group.partitions if row.state == state and _is_telling(row)]
+        if rows:
+            severity, text = EVIDENCE[state]
+            if is_worker and any(_is_late_and_still(row) for row in rows):
+                severity, text = "broken", "old records wait, and nothing was committed lately"
+            yield Problem(severity, f"{name}: {state}", f"{text}: {_where(rows)}", "/#lag")
+    rewound = [row for row in group.partitions if row.rewound_by and row.state != "rewind"]
+    if rewound:
+        text = f"{sum(row.rewound_by for row in rewound)} records are read again: {_where(rewound)}"
+        yield Problem("degraded", f"{name}: rewound", text, "/#lag")
+
+
+def _is_telling(row: PartitionLag) -> bool:
+    """An empty partition that nobody ever committed is nothing to worry about."""
+    return row.state != "unknown" or row.begin_offset < row.end_offset
+
+
+def _is_late_and_still(row: PartitionLag) -> bool:
+    return (row.lag_seconds or 0) > LAG_SLO_S and row.unmoved_s > LAG_SLO_S
+
+
+def _where(rows: list[PartitionLag]) -> str:
+    named = ", ".join(f"{row.topic}/{row.partition}" for row in rows[:MAX_NAMED])
+    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    records = sum(row.lag or 0 for row in rows)
+    oldest = max((row.lag_seconds for row in rows if row.lag_seconds is not None), default=None)
+    age = "" if oldest is None else f", the oldest {oldest:.0f} s old"
+    return f"{records} records in {named}{more}{age}"
+
+
+def _losses(snapshot: LagSnapshot) -> Iterator[Problem]:
+    for (group, topic), at_ms in snapshot.lost_at_ms.items():
+        if snapshot.as_of_ms - at_ms <= LOSS_TOLD_S * 1000:
+            evidence = (
+                f"retention took {snapshot.records_lost[group, topic]} before they were read, last {written(at_ms)}"
+            )
+            yield Problem("broken", f"{group} lost records of {topic}", evidence, "/#lag", at_ms)

@@ -1,0 +1,53 @@
+"""Pure: label values that cost a bounded number of bytes, and series that never meet."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+OTHER = "__other__"
+"""What the cap leaves over is summed under this label; a value of that very name is summed there, too."""
+
+MAX_LABEL_CHARS = 128
+HASH_CHARS = 12
+MAX_COUNTED = 100_000
+
+
+def short(value: str, limit: int = MAX_LABEL_CHARS) -> str:
+    """The value, or its beginning and a hash that tells it from others that begin alike."""
+    if len(value) <= limit:
+        return value
+    digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_CHARS]
+    return f"{value[: limit - HASH_CHARS - 1]}~{digest}"
+
+
+class Labels:
+    """Which values have a label of their own: the first to come, so that series do not jump about."""
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._labels: dict[str, str] = {}
+        self._dropped: set[int] = set()
+
+    def keep(self, values: list[str]) -> None:
+        """Forget those that are gone, and give the new ones labels while there are some left."""
+        present = set(values)
+        self._labels = {value: label for value, label in self._labels.items() if value in present}
+        used = {OTHER, *self._labels.values()}
+        for value in values:
+            if value in self._labels:
+                continue
+            label = short(value)
+            if len(self._labels) < self._cap and label not in used:
+                self._labels[value] = label
+                used.add(label)
+            elif len(self._dropped) < MAX_COUNTED:
+                self._dropped.add(hash(value))
+
+    def of(self, value: str) -> str:
+        """The value's own label, or OTHER."""
+        return self._labels.get(value, OTHER)
+
+    @property
+    def dropped(self) -> int:
+        """How many values ever had to go without a label of their own, up to MAX_COUNTED."""
+        return len(self._dropped)

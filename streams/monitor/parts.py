@@ -1,0 +1,73 @@
+"""Pure: an answer of many windows in parts, each bounded in windows and in panes to add up, with where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from schemas.records import WindowedOutcomes
+from streams.monitor.errors import BadRequestError
+from streams.monitor.stats import MAX_DIGITS, Dimension, Laid, OutcomeStore, WindowQuery
+
+MAX_WINDOWS = 2_000
+MAX_PANES = 20_000
+"""Some 2 s of adding up; a single window may have more."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last window that was given: its value and start. Written like a record's key, `value|start in ms`."""
+
+    value: str
+    start_at: int
+
+    @classmethod
+    def read(cls, text: str) -> Cursor:
+        """Raises: BadRequestError."""
+        value, separator, start = text.rpartition("|")
+        if not (separator and start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS):
+            raise BadRequestError("after is not from the link to a next part")
+        return cls(value, int(start))
+
+    def __str__(self) -> str:
+        return f"{self.value}|{self.start_at}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Windows by value, both in order, and the cursor behind which more follow."""
+
+    values: list[tuple[str, list[WindowedOutcomes]]]
+    next: Cursor | None = None
+
+
+def part_of(
+    store: OutcomeStore, dimension: Dimension, values: list[str], query: WindowQuery, after: Cursor | None = None
+) -> Part:
+    """The next part of these sorted values' windows. Values without windows are left out."""
+    found: list[tuple[str, list[WindowedOutcomes]]] = []
+    last: Cursor | None = None
+    for number, panes, value, window in _numbered(store, dimension, values, query, after):
+        if last is not None and (number > MAX_WINDOWS or panes > MAX_PANES):
+            return Part(found, last)
+        if not found or found[-1][0] != value:
+            found.append((value, []))
+        summed = window.window()
+        found[-1][1].append(summed)
+        last = Cursor(value, summed.window_start_at)
+    return Part(found)
+
+
+def _numbered(
+    store: OutcomeStore, dimension: Dimension, values: list[str], query: WindowQuery, after: Cursor | None
+) -> Iterator[tuple[int, int, str, Laid]]:
+    """(how many windows, how many panes so far, value, window)."""
+    windows = panes = 0
+    for value in values:
+        if after is not None and value < after.value:
+            continue
+        goes_on = after is not None and value == after.value
+        asked = replace(query, after=after.start_at) if after is not None and goes_on else query
+        for laid in store.laid(dimension, value, asked):
+            windows, panes = windows + 1, panes + len(laid.panes)
+            yield windows, panes, value, laid

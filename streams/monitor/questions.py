@@ -1,0 +1,78 @@
+"""Pure: the query string of a request for windows -> what it asks for. What cannot be meant is a BadRequestError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from streams.monitor import instants
+from streams.monitor.errors import BadRequestError
+from streams.monitor.parts import Cursor
+from streams.monitor.periods import LocalDays, floor, window_seconds, zone_of
+from streams.monitor.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
+from streams.monitor.stats import Dimension, OutcomeStore, WindowQuery
+from streams.monitor.views import Asked
+
+NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})
+ALL = "all"
+DEFAULT_SPAN_MS = DAY_MS
+MAX_LIMIT = 100_000
+MAX_LIMIT_DIGITS = 6
+
+Parameters = Sequence[tuple[str, str]]
+
+
+def refuse_unknown(parameters: Parameters, known: Set[str]) -> None:
+    """Raises: BadRequestError for a name that means nothing here, and for one that comes twice."""
+    names = [name for name, _ in parameters]
+    for name in names:
+        if name not in known:
+            allowed = f"known are {', '.join(sorted(known))}" if known else "there are none"
+            raise BadRequestError(f"unknown parameter {name[:40]!r}: {allowed}")
+        if names.count(name) > 1:
+            raise BadRequestError(f"{name} comes twice")
+
+
+def read_question(
+    parameters: Parameters, store: OutcomeStore, dimension: Dimension, value: str | None, pane_s: int, now_ms: int
+) -> Asked:
+    """from, to, window, tz, limit and after. Without `from` it is the last day: up to `to`, to now, or to where
+    what there is ends. Raises: BadRequestError.
+    """
+    refuse_unknown(parameters, NAMES)
+    given = dict(parameters)
+    pane_ms = pane_s * 1000
+    from_ms, to_ms = _range(given, min(now_ms + pane_ms, store.newest_end(dimension, value) or now_ms))
+    limit = _limit(given.get("limit"))
+    after = Cursor.read(given["after"]) if "after" in given else None
+    if given.get("window") == ALL:
+        if "tz" in given:
+            raise BadRequestError("tz is for windows of a day and more; window=all has bounds of its own")
+        end_ms = now_ms + pane_ms if to_ms is None else to_ms
+        whole = floor(from_ms, pane_ms), max(from_ms, -floor(-end_ms, pane_ms))
+        query = WindowQuery(None, *whole, limit, after=None)
+        return Asked(dimension, (whole[1] - whole[0]) // 1000, query, now_ms, now_ms, after)
+    window_s = window_seconds(given["window"], pane_s) if "window" in given else pane_s
+    days = LocalDays.of(window_s, pane_s, zone_of(given["tz"])) if "tz" in given else None
+    return Asked(dimension, window_s, WindowQuery(window_s, from_ms, to_ms, limit, days), now_ms, now_ms, after)
+
+
+def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
+    bounds = {name: instants.read(name, given[name]) for name in ("from", "to") if name in given}
+    if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
+        raise BadRequestError("from must be before to")
+    to_ms = _inside(bounds["to"]) if "to" in bounds else None
+    default_ms = (end_ms if to_ms is None else to_ms) - DEFAULT_SPAN_MS
+    return _inside(bounds.get("from", default_ms)), to_ms
+
+
+def _inside(at_ms: int) -> int:
+    """No window lies outside of these years, and no calendar has to."""
+    return min(max(at_ms, FIRST_MS - MAX_AHEAD_MS), FIRST_MS + 200 * 366 * DAY_MS)
+
+
+def _limit(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_LIMIT_DIGITS and 0 < int(text) <= MAX_LIMIT):
+        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
+    return int(text)

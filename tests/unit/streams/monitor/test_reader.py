@@ -1,0 +1,99 @@
+"""One record cannot stop the reading of others, and silence is told from having nothing to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from schemas.errors import DecodeError
+from schemas.topics import WORKFLOW_OUTCOMES
+from streams.monitor.consumer import KeptRecord, WholeTopicsConsumer
+from streams.monitor.reader import OutcomeReader
+from streams.monitor.settings import MonitorSettings
+from streams.settings import KafkaSettings
+from tests.unit.streams.monitor.windows import NOON_MS, pane
+
+TP = TopicPartition(WORKFLOW_OUTCOMES.name, 0)
+
+
+class Decoding:
+    """A registry that makes of a value what the test says; errors are raised."""
+
+    def __init__(self, *results: Any) -> None:
+        self._results = list(results)
+
+    async def decode(self, _: bytes, __: object) -> Any:
+        result = self._results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [DecodeError("no"), ValueError("year 1143677"), RecursionError(), OverflowError(), pane(2**55), pane(calls=-1)],
+)
+async def test_a_record_that_cannot_be_taken_is_counted_and_the_next_one_taken(poison: Any) -> None:
+    reader = OutcomeReader(MonitorSettings())
+    reader._registry = Decoding(poison, pane(calls=3))  # type: ignore[assignment]  # all a reader asks of it
+    for offset in range(2):
+        await reader._take(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOON_MS, b"k", b"v"))
+
+    assert (reader.undecodable, len(reader._store)) == (1, 1)
+
+
+@dataclass
+class Fetching:
+    """The client library's consumer, as far as it tells how partitions are."""
+
+    high: int = 5
+    stable: int = 5
+    at_ms: int | None = 1000
+    assigned: set[TopicPartition] = field(default_factory=lambda: {TP})
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.assigned
+
+    def last_poll_timestamp(self, _: TopicPartition) -> int | None:
+        return self.at_ms
+
+    def highwater(self, _: TopicPartition) -> int:
+        return self.high
+
+    def last_stable_offset(self, _: TopicPartition) -> int:
+        return self.stable
+
+
+@pytest.fixture
+async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("streams.monitor.consumer.AIOKafkaConsumer", lambda **_: Fetching())
+    return WholeTopicsConsumer(KafkaSettings(), (WORKFLOW_OUTCOMES.name,))
+
+
+async def test_heard_is_when_the_broker_last_answered(consumer: Any) -> None:
+    assert consumer.heard_at_ms() == 1000
+    consumer._consumer.at_ms = None
+    assert consumer.heard_at_ms() is None
+
+
+async def test_behind_a_transaction_that_does_not_end_nothing_new_is_heard(consumer: Any) -> None:
+    fetching = consumer._consumer
+    fetching.high, heard = 9, []
+    for at_ms, stable in ((2000, 5), (3000, 5), (4000, 9)):
+        fetching.at_ms, fetching.stable = at_ms, stable
+        heard.append(consumer.heard_at_ms())
+
+    assert heard == [2000, 2000, 4000]
+
+
+async def test_partitions_that_came_later_are_noticed(consumer: Any) -> None:
+    async def partitions() -> list[TopicPartition]:
+        return [TP, TopicPartition(TP.topic, 1)]
+
+    consumer._partitions = partitions
+    assert not await consumer.has_all_partitions()
+    consumer._consumer.assigned = set(await partitions())
+    assert await consumer.has_all_partitions()
