@@ -8,10 +8,12 @@ import json
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from gateway.callbacks import provider_json
@@ -19,6 +21,7 @@ from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
+from tests.integration.gateway_attacks import ATTACKS, under
 from tests.integration.gateway_harness import (
     Client,
     GatewayProcess,
@@ -312,3 +315,46 @@ async def test_simulated_calls_are_accepted_and_each_is_in_the_topic(client: Cli
     assert code == 0
     assert output.splitlines()[-1].startswith("accepted 40 distinct calls")
     assert len({record.key for record in await records_since(broker, start)}) == 40
+
+
+async def timed_answer(client: Client, call_id: str) -> tuple[int, float]:
+    """To a genuine callback on a connection of its own: the status, and the seconds it took."""
+    body = body_of(call_id)
+    started = time.perf_counter()
+    async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
+        response = await http.post(client.gateway.url + WEBHOOK, content=body, headers=signed(body))
+    return response.status_code, time.perf_counter() - started
+
+
+async def signs_of_attack(client: Client) -> float:
+    text = (await client.http.get(client.gateway.ops_url + "/metrics")).text
+    names = (
+        "gateway_http_refused_total{",
+        "webhook_arriving ",
+        "http_server_request_duration_seconds_count{http_request",
+    )
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(names))
+
+
+async def test_beside_every_attack_genuine_callbacks_are_accepted_within_two_seconds(
+    broker: str, registry_url: str, tmp_path: Path
+) -> None:
+    within_s, beside_s, connections = 2.0, 0.3, "768"  # what 1,024 descriptors leave
+    async with running_gateway(broker, registry_url, tmp_path, GATEWAY_MAX_CONNECTIONS=connections) as client:
+        port = int(client.gateway.url.rsplit(":", 1)[1])
+        for name, attack in ATTACKS.items():
+            calm = await signs_of_attack(client)
+
+            async def is_noticed(calm: float = calm) -> bool:
+                return await signs_of_attack(client) > calm
+
+            async with under(attack, port):
+                await wait_until(is_noticed, 10, f"{name} to be noticed")
+                answers: list[tuple[int, float]] = []
+                until = time.monotonic() + beside_s
+                while time.monotonic() < until:
+                    answers.append(await timed_answer(client, f"{name}-{len(answers)}"))
+                readyz = await client.readyz()
+
+            assert ({status for status, _ in answers}, readyz.status_code) == ({200}, 200), name
+            assert max(seconds for _, seconds in answers) < within_s, name
