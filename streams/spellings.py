@@ -19,6 +19,7 @@ _INT64: Final = range(-(2**63), 2**63)
 _LONGEST: Final = 40  # characters of a number that is one of seconds, turns or dials
 _INSTANTS: Final = ("_time", "_at")  # of text; a number there could be seconds or milliseconds, in whatever zone
 _SPELT: Final = {"case_id": "CaseID"}  # of the fields read here, the one with two names
+_OURS: Final = "signature_key_id"  # a sender may have a field of that name, and it is not this one
 
 R = TypeVar("R", bound=Record)
 
@@ -67,7 +68,7 @@ def _fields(record: type[Record]) -> list[tuple[str, str, Callable[[str], Any]]]
     return [
         (name, _SPELT.get(name, name), readers[kind])
         for name, kind in get_type_hints(record).items()
-        if kind in readers and not (kind == str | None and name.endswith(_INSTANTS))
+        if kind in readers and name != _OURS and not (kind == str | None and name.endswith(_INSTANTS))
     ]
 
 
