@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from gateway.deadlines import Deadlines
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.limits import TokenBucket
+from gateway.placement import Placement
 from gateway.publisher import KafkaState, Position
 from gateway.schema_ids import SchemaIds
 from gateway.settings import GatewaySettings
@@ -52,6 +53,7 @@ class KafkaPublisher:
         self._deadlines = Deadlines(settings.publish_timeout_s)
         self._producer: AIOKafkaProducer | None = None
         self._schemas: SchemaIds | None = None
+        self._placement = Placement(topics)
         self._kafka_fault = "Kafka: not connected yet"
         self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
@@ -108,7 +110,8 @@ class KafkaPublisher:
         sent: asyncio.Future[Any] | None = None
         try:
             with self._deadlines.one():
-                sent = await producer.send(topic.name, value, key=key.encode(), headers=headers)
+                place = self._placement.partition_of(topic, key.encode())
+                sent = await producer.send(topic.name, value, key=key.encode(), partition=place, headers=headers)
                 self._unacknowledged[sent] = started
                 sent.add_done_callback(partial(self._note_result, producer))
                 stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
@@ -230,8 +233,7 @@ class KafkaPublisher:
             is_fresh = False
         if not is_fresh:
             return "Kafka: the broker does not answer"
-        missing = [t.name for t in self._topics if not producer.client.cluster.partitions_for_topic(t.name)]
-        return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`" if missing else ""
+        return self._placement.fault(producer.client.cluster)
 
     def _new_producer(self) -> AIOKafkaProducer:
         kafka = self._settings.kafka

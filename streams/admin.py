@@ -21,6 +21,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from schemas.placement import WAY_OUT
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
 from streams.errors import BrokerUnavailableError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
@@ -94,12 +95,16 @@ def faults_in(existing: dict[str, Existing], app_id: str) -> list[str]:
                 f"topic {topic.name} has {LIMIT}={found.config.get(LIMIT)}, less than {topic.config[LIMIT]}: "
                 "run `python -m streams topics apply`, which raises it"
             )
-    together = [topic.name for topic in CO_PARTITIONED] + [changelog_name(app_id, table) for table in TABLES]
-    counts = {name: existing[name].partitions for name in together if name in existing}
+    counts = {name: existing[name].partitions for name in placed_by_count(app_id) if name in existing}
     if len(set(counts.values())) > 1:
         listing = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        faults.append(f"these topics must have the same number of partitions: {listing}")
+        faults.append(f"these topics must have the same number of partitions ({listing}): {WAY_OUT}")
     return faults
+
+
+def placed_by_count(app_id: str) -> list[str]:
+    """The topics whose number of partitions the worker's state depends on."""
+    return [topic.name for topic in CO_PARTITIONED] + [changelog_name(app_id, table) for table in TABLES]
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import time
-from itertools import cycle
 from typing import Any, Final
 
 import structlog
@@ -13,7 +12,6 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import exits
-from schemas.errors import RegistryError, RegistryReplacedError
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,
@@ -21,11 +19,10 @@ from schemas.topics import (
     OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
     SIP_LINE_OUTCOMES,
-    TOPICS,
     WORKFLOW_OUTCOMES,
 )
 from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
-from streams.errors import StreamsError
+from streams.errors import StreamsError, TopicsError
 from streams.settings import WorkerSettings
 from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
@@ -35,6 +32,7 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.ops import WorkerState
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
+from streams.worker.premises import Premises, commit_note
 from streams.worker.run_agent import RunAgent
 from streams.worker.tables import StateTable
 from streams.worker.transport import RunConsumer, RunSchema
@@ -48,7 +46,6 @@ RESTORED_RUNS: Final = 2  # written together on recovery; 1 means something else
 STOP_TIMEOUT_S: Final = 20.0
 SWEEP_INTERVAL_S: Final = 3600.0
 BEAT_S: Final = 0.5
-SCHEMA_CHECK_S: Final = 2.0
 PAUSE_LIMIT_S: Final = SESSION_TIMEOUT_S * 2 / 3
 CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
@@ -94,15 +91,19 @@ class Worker:
         self.horizon = HorizonPoller(
             settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
         )
+        self._premises = Premises(settings.kafka, settings.app_id, partitions, registry)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         self.app.on_rebalance_complete.connect(self._on_recovered)
 
     def fail(self, error: BaseException) -> None:
         """End the process now, without another commit: whatever was not settled will be read again."""
+        is_ours = isinstance(error, StreamsError)  # which says what to do; anything else, where it came from
+        exit_code = error.exit_code if isinstance(error, StreamsError) else EXIT_FAILED
+        trace = None if is_ours else error
         log.critical(
-            "worker.failed", error=type(error).__name__, reason=str(error), exit_code=EXIT_FAILED, exc_info=error
+            "worker.failed", error=type(error).__name__, reason=str(error), exit_code=exit_code, exc_info=trace
         )
-        os._exit(EXIT_FAILED)
+        os._exit(exit_code)
 
     async def drain(self, timeout_s: float) -> bool:
         """Let the agents finish what they hold. False when they did not in time."""
@@ -177,9 +178,12 @@ class Worker:
             await agent.reset()
 
     async def _on_recovered(self, app: Any, **kwargs: Any) -> None:
-        for topic, agent in self.agents.items():
-            if isinstance(agent, WindowsAgent):
-                await agent.load(self._assigned(topic))
+        try:
+            for topic, agent in self.agents.items():
+                if isinstance(agent, WindowsAgent):
+                    await agent.load(self._assigned(topic))
+        except StreamsError as error:
+            self.fail(error)
         self.metrics.recoveries.inc()
         log.info("worker.recovered", partitions=len(self.app.consumer.assignment()))
         self.state.reason_not_ready = ""
@@ -221,6 +225,9 @@ class Worker:
     async def _close_due(self) -> None:
         try:
             reached = await self.horizon.poll(RunAgent.now_ms())
+        except TopicsError as error:
+            self.fail(error)
+            return
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("horizon.unknown", error=type(error).__name__)
             return
@@ -255,7 +262,7 @@ class Worker:
         self.state.reason_not_ready = "recovering"
         watchdog = Watchdog(self.state, lambda reason: os._exit(EXIT_FAILED))
         watchdog.start()
-        watched = (self._crashed(), self._show_life(), self._notice_pauses(), self._check_schema_ids())
+        watched = (self._crashed(), self._show_life(), self._notice_pauses(), self._watch_premises())
         waits = [asyncio.create_task(coroutine) for coroutine in (stop.wait(), *watched, self._work())]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -269,6 +276,7 @@ class Worker:
             await self._stop()
 
     async def _work(self) -> None:
+        self.app.consumer.commit_note = commit_note(self._partitions)
         await self.app.start()
         collect_seldom()
         self.app.consumer.on_drain = self.drain
@@ -286,16 +294,12 @@ class Worker:
             if paused_s > PAUSE_LIMIT_S:
                 self.fail(WorkerPausedError(f"stopped for {paused_s:.0f} s"))
 
-    async def _check_schema_ids(self) -> None:
-        """End the process when the registry is not the one that gave it its ids: they mean something else by now."""
-        for topic in cycle(TOPICS):
-            await asyncio.sleep(SCHEMA_CHECK_S)
-            try:
-                await self._registry.check(topic)
-            except RegistryReplacedError as error:
-                self.fail(error)
-            except RegistryError as error:
-                log.info("registry.not_checked", detail=str(error))
+    async def _watch_premises(self) -> None:
+        """End the process, without another commit, when what it was started on is so no more."""
+        try:
+            await self._premises.watch()
+        except StreamsError as error:
+            self.fail(error)
 
     async def _stop(self) -> None:
         try:

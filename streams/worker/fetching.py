@@ -7,7 +7,7 @@ guess whether a record is still to come.
 
 from collections.abc import Iterable, Mapping
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
@@ -62,7 +62,8 @@ class RunConsumerThread(driver.AIOKafkaConsumerThread):
         Stock Faust crashes the app on every error but one.
         """
         consumer = self._ensure_consumer()
-        due = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
+        mine, note = self.assignment(), cast(Any, self.consumer).commit_note
+        due = {driver.ensure_aiokafka_TP(tp): (offset, note) for tp, offset in offsets.items() if tp in mine}
         try:
             await consumer.commit(due)
         except KafkaError as error:

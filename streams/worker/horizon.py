@@ -19,12 +19,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import CALLBACKS, REKEYED_DETAILS
+from streams.errors import TopicsError
 from streams.settings import KafkaSettings
 
 # A callback may be on its way from gateway to broker for as long as the gateway's deadline, and clocks differ a little.
 SLACK_MS: Final = 5_000
 KEPT_MARKS: Final = 600
 POLL_TIMEOUT_S: Final = 10.0
+BEGINS_AGAIN_MS: Final = 10_000
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -96,6 +98,7 @@ class HorizonPoller:
         self._admin: Any = None
         self._consumer: Any = None
         self._committed_only: Any = None
+        self._behind_since: dict[TopicPartition, int] = {}
         self.lags: dict[TopicPartition, int] = {}
         """Offsets that could be read and are not yet committed, by partition, of all workers; empty while the broker
         does not tell."""
@@ -122,7 +125,10 @@ class HorizonPoller:
             await admin.close()
 
     async def poll(self, now_ms: int) -> dict[TopicPartition, int]:
-        """See `Horizon.update`. Raises aiokafka's errors, OSError or TimeoutError; polling may go on after it."""
+        """See `Horizon.update`. Raises aiokafka's errors, OSError or TimeoutError; polling may go on after those.
+
+        Raises: TopicsError when a log ends before what was worked off.
+        """
         try:
             async with asyncio.timeout(POLL_TIMEOUT_S):
                 return await self._poll(now_ms)
@@ -139,10 +145,24 @@ class HorizonPoller:
         begins = await self._consumer.beginning_offsets(self._partitions)
         committed = {tp: max(found[tp].offset if tp in found else 0, begin) for tp, begin in begins.items()}
         ends = await self._consumer.end_offsets(self._partitions)
+        self._refuse_logs_that_begin_again(now_ms, committed, ends)
         readable = await self._committed_only.end_offsets(self._partitions)
         self.lags = {tp: end - committed[tp] for tp, end in readable.items()}
         self.held_since = {tp: self.held_since.get(tp, now_ms) for tp, end in ends.items() if readable[tp] < end}
         return self._horizon.update(now_ms, committed, ends)
+
+    def _refuse_logs_that_begin_again(self, now_ms: int, committed: Offsets, ends: Offsets) -> None:
+        """Offsets below the committed one would be taken for records seen before. A new leader may know of fewer."""
+        behind = [tp for tp, end in ends.items() if end < committed[tp]]
+        self._behind_since = {tp: self._behind_since.get(tp, now_ms) for tp in behind}
+        if again := [tp for tp, since_ms in self._behind_since.items() if now_ms - since_ms >= BEGINS_AGAIN_MS]:
+            first = min(again)
+            raise TopicsError(
+                f"{first.topic}[{first.partition}] ends at offset {ends[first]}, and {committed[first]} were worked "
+                "off: the topic was deleted and made anew, or cut short. Its new records would pass for old ones: stop "
+                "the workers, run `python -m streams topics apply` with a new STREAMS_APP_ID, and start them with it; "
+                "calls that are still in the topic are read again"
+            )
 
 
 def _all_of(topic: str, partitions: Mapping[str, int]) -> list[TopicPartition]:

@@ -30,6 +30,7 @@ from streams.snapshot import RegistryAwayError
 from streams.worker.app import Worker
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ops import OpsServer, WorkerState, create_ops_app
+from streams.worker.premises import check_state
 
 log = structlog.get_logger()
 
@@ -125,7 +126,9 @@ async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict
     until = time.monotonic() + START_DEADLINE_S
     while True:
         try:
-            return await check_topics(settings.kafka, settings.app_id)
+            partitions = await check_topics(settings.kafka, settings.app_id)
+            await check_state(settings.kafka, settings.app_id, partitions)
+            return partitions
         except StreamsError as error:
             if not error.retriable or time.monotonic() > until:
                 raise

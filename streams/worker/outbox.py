@@ -5,11 +5,9 @@ Source of the shape: a future per record is what stock Faust spends most of its 
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
-from aiokafka.partitioner import murmur2
 from msgspec import Struct
 
 from schemas.headers import Headers
@@ -35,12 +33,6 @@ class Handed(NamedTuple):
     partition: int
     records: int
     delivered: asyncio.Future[Any]
-
-
-@lru_cache(maxsize=65536)
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as every Kafka client chooses it by default (murmur2)."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 class Outbox:

@@ -17,13 +17,14 @@ from prometheus_client import Counter
 
 from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.headers import Headers
+from schemas.placement import partition_of
 from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS, Topic
 from streams.errors import StateError, StreamsError
 from streams.worker.dead_letters import cut_letter, dead_letter, dead_letter_headers
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.outbox import Outgoing, partition_of
+from streams.worker.outbox import Outgoing
 from streams.worker.parking import Parking, patiently
 from streams.worker.pipeline import Pipeline, Work
 from streams.worker.rows import OVERHEAD_BYTES, Rows

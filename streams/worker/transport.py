@@ -65,6 +65,7 @@ class RunConsumer(driver.Consumer):
         self._holes: dict[TP, int] = {}
         self._is_seeking = False
         self.settled_runs = 0
+        self.commit_note = ""  # goes with every commit, as its metadata
         # Set by the app: waits until agents have finished what they hold. True when all is settled.
         self.on_drain: Callable[[float], Awaitable[bool]] | None = None
 

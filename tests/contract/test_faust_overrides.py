@@ -188,6 +188,7 @@ PINNED: dict[str, str] = {
     "faust.transport.consumer.Consumer.perform_seek": "0e8c130ff4b0afd8",
     "faust.transport.consumer.Consumer.resume_partitions": "afe6b7c02a41d63c",
     "faust.transport.consumer.Consumer.wait_empty": "e4662fe24f094819",
+    "faust.transport.consumer.ConsumerThread.__init__": "4c82157e36d9fd6b",
     "faust.transport.consumer.Fetcher._fetcher": "68f894f0b577d810",
     "faust.transport.consumer.ThreadDelegateConsumer.__init__": "7072ae80eac1ff62",
     "faust.transport.consumer.ThreadDelegateConsumer._commit": "a20eec84e4b2ed50",

@@ -16,12 +16,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.codec import schema_text
+from schemas.placement import partition_of
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.admin import apply_topics
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.snapshot import open_reader
-from streams.worker.outbox import partition_of
 from tests.conftest import StartKafka, StartRegistry
 from tests.deliveries import delivery, detail
 from tests.topics import callback_of

@@ -11,8 +11,9 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from schemas.placement import partition_of
 from streams.worker.faust_app import BATCH_BYTES, COMMIT_INTERVAL_S, MAX_POLL_RECORDS
-from streams.worker.outbox import Outbox, Outgoing, partition_of
+from streams.worker.outbox import Outbox, Outgoing
 from streams.worker.pipeline import DEPTH
 from tests.benchmarks.peers.floor_work import FloorWork
 from tests.benchmarks.peers.job import PARTITIONS

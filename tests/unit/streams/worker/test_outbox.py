@@ -10,8 +10,9 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.placement import partition_of
 from streams.worker import outbox as module
-from streams.worker.outbox import Outbox, Outgoing, partition_of
+from streams.worker.outbox import Outbox, Outgoing
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, records_of, turn
 
 

@@ -192,7 +192,7 @@ class _Broker:
 
     def __init__(self, error: KafkaError | None) -> None:
         self.error = error
-        self.offsets: dict[Any, int] = {}
+        self.offsets: dict[Any, Any] = {}
 
     async def commit(self, offsets: dict[Any, int]) -> None:
         if self.error is not None:
@@ -234,9 +234,10 @@ async def test_ours_tries_a_commit_again_later_when_the_broker_does_not_take_it(
 async def test_ours_commits_only_partitions_that_are_still_its_own(ours: RunConsumer) -> None:
     broker = _Broker(None)
     thread, _ = thread_of(RunConsumerThread, ours, broker)
+    ours.commit_note = "partitions=2"
 
     assert await thread._commit({P0: 14, TP("callbacks", 9): 3})
-    assert broker.offsets == {driver.ensure_aiokafka_TP(P0): 14}
+    assert broker.offsets == {driver.ensure_aiokafka_TP(P0): (14, "partitions=2")}
 
 
 # -- L1: a record that the broker refused

@@ -1,0 +1,30 @@
+"""Which partition a key goes to: by the number of partitions at the first sight of a topic, whatever comes later."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.placement import changed_counts, partition_of, unequal_counts
+from schemas.topics import CO_PARTITIONED, Topic
+
+
+class Placement:
+    """The numbers of partitions as they were seen first, for as long as the process lives."""
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._topics = topics
+        self._began_with: dict[str, int] = {}
+
+    def fault(self, cluster: Any) -> str:
+        """What is wrong with the topics, by aiokafka's view of the cluster; empty when nothing is."""
+        names = {topic.name for topic in (*self._topics, *CO_PARTITIONED)}
+        now = {name: len(cluster.partitions_for_topic(name) or ()) for name in names}
+        if missing := [topic.name for topic in self._topics if not now[topic.name]]:
+            return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`"
+        if fault := changed_counts(self._began_with, now) or unequal_counts(now):
+            return f"Kafka: {fault}"
+        self._began_with = {topic.name: now[topic.name] for topic in self._topics}
+        return ""
+
+    def partition_of(self, topic: Topic, key: bytes) -> int:
+        """Where a record belongs. Only after a look at the cluster without a fault."""
+        return partition_of(key, self._began_with[topic.name])

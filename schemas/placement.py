@@ -1,0 +1,41 @@
+"""Which partition a key belongs to. It follows from the number of partitions, so that number is for life."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from aiokafka.partitioner import murmur2
+
+from schemas.topics import CO_PARTITIONED
+
+WAY_OUT: Final = (
+    "keys are placed by the number of partitions, so with another one a call would be counted in two places. Kafka "
+    "takes no partition away again: use a new set of topics (another cluster, or all of them deleted and made anew by "
+    "`python -m streams topics apply`) and have the callbacks sent again"
+)
+
+
+@lru_cache(maxsize=65536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as every Kafka client chooses it by default (murmur2)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+def changed_counts(began_with: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """Topics whose number of partitions is not what it was, as one fault with the way out; empty when none.
+
+    A topic that is gone has 0; one that `now` does not name at all was not looked at.
+    """
+    changed = [
+        f"{name}: {count}, now {now[name]}" for name, count in began_with.items() if now.get(name, count) != count
+    ]
+    return f"the number of partitions changed ({', '.join(changed)}): {WAY_OUT}" if changed else ""
+
+
+def unequal_counts(now: Mapping[str, int]) -> str:
+    """Topics that are read together and differ in their number of partitions, as one fault; empty when none."""
+    counts = {topic.name: now[topic.name] for topic in CO_PARTITIONED if now.get(topic.name)}
+    if len(set(counts.values())) < 2:
+        return ""
+    listing = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    return f"these topics must have the same number of partitions ({listing}): {WAY_OUT}"
