@@ -15,6 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
 from schemas import codec, records
+from schemas.placement import partition_of
 from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import (
@@ -33,7 +34,7 @@ from schemas.topics import (
 from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.outbox import Outgoing, partition_of
+from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.run_agent import RunAgent
 from streams.worker.transport import Run
