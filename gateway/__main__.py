@@ -41,8 +41,11 @@ app = typer.Typer(
 
     Settings come from the environment; `check-config` shows them all. A first try, with Kafka and a registry running:
 
-      KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7 \\
-        python -m gateway serve
+      export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
+
+      export SCHEMA_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7
+
+      python -m gateway serve
 
       python -m gateway send
     """,

@@ -8,9 +8,8 @@ from gateway.errors import GatewayError
 from gateway.keys import KeysError, read_keys
 from gateway.verification import Key, standard_webhooks_key
 from schemas.rules import is_loopback, key_pairs, setting
-from schemas.settings import AccountVariables, GatewayVariables, Settings, SignatureVariables, shown_keys
+from schemas.settings import DEFAULT_KEYS, AccountVariables, GatewayVariables, Settings, SignatureVariables, shown_keys
 
-DEFAULT_KEYS = "default:airudder"  # public: AiRudder's own documentation names it
 NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 WORKER_DIR = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
 SHARED_COUNTS = ("max_connections", "max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
@@ -40,11 +39,6 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
     )
 
     _refusal: ClassVar[type[Exception]] = SettingsError
-
-    @classmethod
-    def _prepared(cls, values: dict[str, str]) -> dict[str, Any]:
-        """With AIRUDDER_SIGNING_KEYS_FILE and without AIRUDDER_SIGNING_KEYS the file's keys are the only ones."""
-        return {"AIRUDDER_SIGNING_KEYS": (), **values} if "AIRUDDER_SIGNING_KEYS_FILE" in values else dict(values)
 
     def load_keys(self) -> tuple[Key, ...]:
         """Every signing key, the file's as it is now, before and after their time too.

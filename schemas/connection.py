@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -122,9 +123,12 @@ class KafkaConnection(Variables):
         """TLS with the given files, or the system's authorities without one. Raises: OSError."""
         context = ssl.create_default_context(cafile=self.ssl_cafile)
         if self.ssl_certfile:
-            # Never None: OpenSSL would ask the terminal for the pass phrase, and wait.
-            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile, _text_of(self.ssl_password) or "")
+            self._load_certificate(context)
         return context
+
+    def _load_certificate(self, context: ssl.SSLContext) -> None:
+        # Never None: OpenSSL would ask the terminal for the pass phrase, and wait.
+        context.load_cert_chain(self.ssl_certfile or "", self.ssl_keyfile, _text_of(self.ssl_password) or "")
 
     def contradictions(self) -> list[str]:
         return [*self._sasl_faults(), *(self._tls_faults() or self._file_faults())]
@@ -152,13 +156,14 @@ class KafkaConnection(Variables):
     def _file_faults(self) -> list[str]:
         """What TLS says of the files, each by the variables that name them."""
         faults = []
-        if self.uses_tls and (fault := authorities_fault(self.ssl_cafile)):
+        if self.ssl_cafile and (fault := authorities_fault(self.ssl_cafile)):
             faults.append(f"KAFKA_SSL_CAFILE: {fault}")
-        if self.uses_tls and self.ssl_certfile:
+        if self.ssl_certfile:
             try:
-                self.model_copy(update={"ssl_cafile": None}).ssl_context()
+                self._load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
             except ssl.SSLError as error:
-                faults.append(_certificate_fault(error, has_password=self.ssl_password is not None))
+                has_password = self.ssl_password is not None
+                faults.append(_certificate_fault(error, self.ssl_keyfile or "", has_password=has_password))
             except OSError as error:
                 faults.append(f"KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: {error.strerror}")
         return faults
@@ -203,7 +208,7 @@ class RegistryConnection(Variables):
             ),
         }
         faults = [fault for fault, holds in rules.items() if holds]
-        if not faults and (fault := authorities_fault(self.cafile)):
+        if self.cafile and not faults and (fault := authorities_fault(self.cafile)):
             faults.append(f"SCHEMA_REGISTRY_CAFILE: {fault}")
         return faults
 
@@ -222,10 +227,10 @@ def without_credentials(urls: str) -> str:
     return ",".join(shown)
 
 
-def authorities_fault(cafile: str | None) -> str:
-    """Why TLS cannot take these authorities; empty when it can, or when the system's are meant."""
+def authorities_fault(cafile: str) -> str:
+    """Why TLS cannot take these authorities; empty when it can."""
     try:
-        ssl.create_default_context(cafile=cafile)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile)
     except ssl.SSLError:
         return "holds no certificate in PEM form"
     except OSError as error:
@@ -233,15 +238,14 @@ def authorities_fault(cafile: str | None) -> str:
     return ""
 
 
-def _certificate_fault(error: ssl.SSLError, *, has_password: bool) -> str:
-    reason = (error.reason or "").upper()
-    if "MISMATCH" in reason:
+def _certificate_fault(error: ssl.SSLError, keyfile: str, *, has_password: bool) -> str:
+    if "MISMATCH" in (error.reason or ""):
         return "KAFKA_SSL_KEYFILE: is not the key of KAFKA_SSL_CERTFILE"
+    if b"ENCRYPTED" not in Path(keyfile).read_bytes():
+        return "KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: not a certificate and its key in PEM form"
     if has_password:
-        return "KAFKA_SSL_PASSWORD: does not open KAFKA_SSL_KEYFILE, or a file of the two is not in PEM form"
-    if "PASSWORD" in reason or "DECRYPT" in reason or "PROCESSING" in reason:
-        return "KAFKA_SSL_PASSWORD: required, as KAFKA_SSL_KEYFILE is encrypted"
-    return "KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: not a certificate and its key in PEM form"
+        return "KAFKA_SSL_PASSWORD: does not open KAFKA_SSL_KEYFILE, or KAFKA_SSL_CERTFILE is not in PEM form"
+    return "KAFKA_SSL_PASSWORD: required, as KAFKA_SSL_KEYFILE is encrypted"
 
 
 def _text_of(secret: SecretStr | None) -> str | None:

@@ -32,7 +32,8 @@ _BROKERS_OWN: Final = re.compile(
     r"|SECURITY_(INTER_BROKER_PROTOCOL|PROVIDERS)"
     r"|COMPRESSION_(GZIP|LZ4|ZSTD)_LEVEL"
 )
-_CLOSE: Final = 0.8  # KAFKA_BOOTSRAP_SERVERS is as close as 0.97, KAFKA_LISTENERS not at all
+_ALIKE: Final = 0.7  # worth a question
+_CLOSE: Final = 0.88  # BOOTSRAP_SERVERS is as close as 0.97, REST_BOOTSTRAP_SERVERS of another as 0.87
 
 _MADE: Final = re.compile(
     r"(?P<service>.+?)_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?)"
@@ -63,10 +64,8 @@ def read(environ: Mapping[str, str], names: Collection[str], in_files: Collectio
     made = {name for name in environ if is_made_of_a_service(name, environ)}
     for name in sorted(environ.keys() - made):
         try:
-            if name in names:
-                values[name] = _value(environ[name], is_exact=name in in_files)
-            elif name.endswith(FILE) and name.removesuffix(FILE) in in_files:
-                values[name] = _value(environ[name])
+            if name in names or (name.endswith(FILE) and name.removesuffix(FILE) in in_files):
+                values[name] = _value(name, environ[name])
             elif environ[name].strip() and is_slip(name, names):
                 raise _FaultyValueError(_unknown(name, names, in_files))
         except _FaultyValueError as fault:
@@ -75,7 +74,7 @@ def read(environ: Mapping[str, str], names: Collection[str], in_files: Collectio
     for name in in_files:
         if path := given.pop(name + FILE, None):
             try:
-                given[name] = _secret(Path(path), is_given_twice=name in given)
+                given[name] = _value(name, _line(Path(path), is_given_twice=name in given))
             except _FaultyValueError as fault:
                 wrong[name + FILE] = str(fault)
     faulty = {*wrong, *(name.removesuffix(FILE) for name in wrong)}
@@ -109,23 +108,24 @@ def _unknown(name: str, names: Iterable[str], in_files: Iterable[str]) -> str:
     known = sorted({*names, *(secret + FILE for secret in in_files)})
     letters = {other.replace("_", ""): other for other in known}  # KAFKA_SSL_CA_FILE is KAFKA_SSL_CAFILE
     same = letters.get(name.upper().replace("_", ""))
-    [*meant] = [same] if same else difflib.get_close_matches(name.upper(), known, 1)
+    longer = sorted((other for other in known if other.startswith(name) and name not in PREFIXES), key=len)
+    meant = [same] if same else longer or difflib.get_close_matches(name.upper(), known, 1, _ALIKE)
     return "unknown setting" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
-def _value(text: str, *, is_exact: bool = False) -> str:
+def _value(name: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
         raise _FaultyValueError("is not UTF-8") from None
-    return text if is_exact and text.strip() else text.strip()
+    return text if name.endswith("_PASSWORD") and text.strip() else text.strip()
 
 
 def _is_needed(name: str, values: Mapping[str, str]) -> bool:
     return name == NEVER_EMPTY and not values.get(name + FILE)
 
 
-def _secret(path: Path, *, is_given_twice: bool) -> str:
+def _line(path: Path, *, is_given_twice: bool) -> str:
     """The one line of a file, without its end. Raises: _FaultyValueError."""
     if is_given_twice:
         raise _FaultyValueError("the same is given without _FILE: set one of them")

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from schemas.connection import KafkaConnection, RegistryConnection, Variables, is_group, may_be_in_file
-from schemas.environment import read
+from schemas.environment import FILE, read
 from schemas.errors import SettingsError
 from schemas.rules import (
     GroupId,
@@ -31,10 +31,12 @@ from schemas.rules import (
     SigningKeys,
     Text,
     TimezoneName,
+    key_pairs,
     setting,
 )
 from schemas.topics import DEFAULT_PARTITIONS
 
+DEFAULT_KEYS: Final = "default:airudder"  # public: AiRudder's own documentation names it
 DEFAULT_APP_ID: Final = "airudder-streams"
 DEFAULT_HISTORY_DAYS: Final = 30  # how long the outcome topics keep a window
 
@@ -65,7 +67,7 @@ class GatewayVariables(Variables):
 class SignatureVariables(Variables):
     """How the provider signs. The keys are `id:secret`; the gateway alone reads them as keys."""
 
-    signing_keys: SigningKeys = setting("AIRUDDER_SIGNING_KEYS", repr=False)
+    signing_keys: SigningKeys = setting("AIRUDDER_SIGNING_KEYS", key_pairs(DEFAULT_KEYS), repr=False)
     signing_keys_file: Text | None = setting("AIRUDDER_SIGNING_KEYS_FILE")
     allow_default_key: bool = setting("AIRUDDER_ALLOW_DEFAULT_KEY", False)
     signature_header: HeaderName = setting("AIRUDDER_SIGNATURE_HEADER", "X-AIRudder-Sign")
@@ -73,7 +75,7 @@ class SignatureVariables(Variables):
     signature_mode: SignatureMode = setting("AIRUDDER_SIGNATURE_MODE", "enforce")
 
     def shown(self) -> dict[str, str]:
-        ids = [key_id for key_id, _ in self.signing_keys or ()]
+        ids = [key_id for key_id, _ in self.signing_keys]
         return {**super().shown(), "AIRUDDER_SIGNING_KEYS": shown_keys(ids)}
 
 
@@ -146,6 +148,7 @@ GROUPS: Final[tuple[type[Variables], ...]] = (
 )
 _FIELDS: Final[Mapping[str, FieldInfo]] = {name: field for group in GROUPS for name, field in group.variables()}
 NAMES: Final = frozenset(_FIELDS)
+KEYS_FILE: Final = "AIRUDDER_SIGNING_KEYS_FILE"
 IN_FILES: Final = frozenset(name for name, field in _FIELDS.items() if may_be_in_file(field))
 
 
@@ -180,7 +183,9 @@ class Settings(Variables, BaseSettings):
         Raises: the role's SettingsError naming every fault at once, never a value.
         """
         given = read(environ, NAMES, IN_FILES)
-        values = cls._prepared(given.values)
+        values: dict[str, Any] = {**given.values}
+        if KEYS_FILE in values:  # without keys of the environment the file's are the only ones
+            values.setdefault(KEYS_FILE.removesuffix(FILE), ())
         groups: tuple[type[Variables], ...] = (*GROUPS, cls)
         wrong = {name: fault for group in groups for name, fault in _faults_in(group, values).items()}
         faulty = {*wrong, *given.faulty}
@@ -191,11 +196,6 @@ class Settings(Variables, BaseSettings):
         if faults:
             raise cls._refusal(sorted(set(faults)))
         return settings.model_copy(update={"notes": _notes(given.passed_over)})
-
-    @classmethod
-    def _prepared(cls, values: dict[str, str]) -> dict[str, Any]:
-        """The values of the environment as they go into the fields."""
-        return values
 
     @classmethod
     def _of(cls, values: Mapping[str, Any]) -> Self:

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from streams.config_cli import Role, print_config
 from streams.errors import StreamsError
 
 T = TypeVar("T")
@@ -83,6 +84,17 @@ def monitor() -> None:
     from streams.monitor.app import main
 
     raise typer.Exit(main())
+
+
+@app.command()
+def check_config(
+    role: Annotated[Role | None, typer.Option(help="Only what this one would use; default: all.")] = None,
+) -> None:
+    """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78.
+
+    All roles judge the same variables by the same rules, so what one refuses, all refuse.
+    """
+    _run(lambda: print_config(os.environ, role))
 
 
 @app.command()
