@@ -12,16 +12,10 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    KafkaConnectionError,
-    KafkaTimeoutError,
-    NodeNotReadyError,
-    RequestTimedOutError,
-    TopicAlreadyExistsError,
-    for_code,
-)
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.placement import WAY_OUT
+from schemas.kafka_probe import explain
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
 from streams.errors import BrokerUnavailableError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
@@ -41,7 +35,6 @@ TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 # be as large as declared or larger: a worker whose row or result a topic does not take could not go on.
 _CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
 
-_AWAY: Final = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError)
 # What a topic gets when the environment names no replication factor: as many copies as there are brokers, up to this.
 USUAL_REPLICATION: Final = 3
 
@@ -114,10 +107,8 @@ async def admin_client(kafka: KafkaSettings) -> AsyncIterator[Any]:
     try:
         await client.start()
         yield client
-    except _AWAY as error:
-        raise BrokerUnavailableError(
-            f"Kafka at {kafka.bootstrap_servers} did not answer: {type(error).__name__}; is it running there?"
-        ) from error
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerUnavailableError(await explain(error, kafka)) from error
     finally:
         await client.close()
 

@@ -34,9 +34,9 @@ async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     try:
-        with translated(settings.kafka), Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("records")
-            async with open_reader(settings.kafka) as reader:
+        async with translated(settings.kafka), open_reader(settings.kafka) as reader:
+            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task("records")
                 yield Opened(settings, reader, Tools(reader, registry, lambda: progress.advance(task)))
     finally:
         await registry.aclose()

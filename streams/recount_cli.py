@@ -187,8 +187,8 @@ async def recount(settings: WorkerSettings, scope: Scope, console: Console) -> R
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     registry = Registry(settings.registry)
     try:
-        with translated(settings.kafka), Progress(*columns, console=console, transient=True) as progress:
-            async with open_reader(settings.kafka, settings.app_id) as reader:
+        async with translated(settings.kafka), open_reader(settings.kafka, settings.app_id) as reader:
+            with Progress(*columns, console=console, transient=True) as progress:
                 return await Recount(reader, registry, ledger, progress).run()
     finally:
         await registry.aclose()

@@ -5,15 +5,17 @@ The tools' only import of aiokafka; its errors and the registry's end here as ou
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import exits
+from schemas.connection_faults import hidden_topic
 from schemas.errors import RegistryError
+from schemas.kafka_probe import explain
 from schemas.topics import MAX_KEPT_BYTES, Topic
 from streams.errors import BrokerUnavailableError, StreamsError, TopicsError
 from streams.settings import KafkaSettings
@@ -46,7 +48,7 @@ class TopicReader:
         cluster = await self._consumer._client.fetch_all_metadata()  # asking for one by name could create it
         found = {topic.name: cluster.partitions_for_topic(topic.name) for topic in topics}
         if missing := [name for name, numbers in found.items() if not numbers]:
-            raise TopicsError("\n".join(f"  - topic {name} is missing" for name in missing))
+            raise TopicsError("\n".join(f"  - {hidden_topic(name)}" for name in missing))
         return [TopicPartition(name, number) for name, numbers in found.items() for number in sorted(numbers)]
 
     async def beginnings(self, *topics: Topic) -> dict[TopicPartition, int]:
@@ -98,15 +100,13 @@ class TopicReader:
             due = {tp for tp, position in positions.items() if position < ends[tp]}
 
 
-@contextmanager
-def translated(kafka: KafkaSettings) -> Iterator[None]:
+@asynccontextmanager
+async def translated(kafka: KafkaSettings) -> AsyncIterator[None]:
     """The client's and the registry's trouble as ours. Raises: BrokerUnavailableError, RegistryAwayError."""
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailableError(
-            f"Kafka at {kafka.bootstrap_servers} did not answer: {type(error).__name__}; is it running there?"
-        ) from error
+        raise BrokerUnavailableError(await explain(error, kafka)) from error
     except RegistryError as error:
         raise RegistryAwayError(str(error)) from error
 
