@@ -27,6 +27,12 @@ ASKS_FOR_SASL: Final = (
     "the broker ends the connection at the first request: does the port ask for a user (SASL), while "
     "KAFKA_SECURITY_PROTOCOL={protocol} gives none?"
 )
+_REFUSALS: Final = (
+    kafka.TopicAuthorizationFailedError,
+    kafka.GroupAuthorizationFailedError,
+    kafka.ClusterAuthorizationFailedError,
+    kafka.TransactionalIdAuthorizationFailed,
+)
 _NO_TLS_REASONS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF", "HTTP_REQUEST")
 
 
@@ -84,9 +90,14 @@ def missing_right(right: str, resource: str, connection: Connection) -> str:
 def hidden_topic(name: str) -> str:
     """A topic that the broker does not show: Kafka hides what may not be described."""
     return (
-        f"topic {name} is missing, or hidden because we have no right Describe on it: run "
+        f"topic {name} is missing, or hidden from us without the right Describe on it: run "
         "`python -m streams topics apply`, or grant the right"
     )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether we were understood, and may not: waiting does not mend that."""
+    return any(isinstance(cause, _REFUSALS) for cause in chain(error))
 
 
 def _words(error: BaseException, connection: Connection | None) -> str:

@@ -6,18 +6,29 @@ and its partitions must match the topics that its table follows.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.client import CoordinationType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+from aiokafka.protocol.group import HeartbeatRequest
 
 from schemas.placement import WAY_OUT
+from schemas.connection_faults import hidden_topic, is_refusal, missing_right, principal
 from schemas.kafka_probe import explain
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
-from streams.errors import BrokerUnavailableError, TopicsError
+from streams.errors import BrokerUnavailableError, RefusedError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topic_sizes import LIMIT, is_too_low, raise_limits
 
@@ -35,6 +46,7 @@ TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 # be as large as declared or larger: a worker whose row or result a topic does not take could not go on.
 _CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
 
+_NO_RIGHT: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 # What a topic gets when the environment names no replication factor: as many copies as there are brokers, up to this.
 USUAL_REPLICATION: Final = 3
 
@@ -47,10 +59,11 @@ class Wanted(NamedTuple):
 
 
 class Existing(NamedTuple):
-    """One topic as it is: partitions, and the configuration values that are checked."""
+    """One topic as it is: partitions, and the configuration values that are checked, if they may be seen."""
 
     partitions: int
     config: dict[str, str]
+    is_config_hidden: bool = False
 
 
 def changelog_name(app_id: str, table: str) -> str:
@@ -78,7 +91,10 @@ def faults_in(existing: dict[str, Existing], app_id: str) -> list[str]:
     for topic in wanted_topics(app_id):
         found = existing.get(topic.name)
         if found is None:
-            faults.append(f"topic {topic.name} is missing: run `python -m streams topics apply`")
+            faults.append(hidden_topic(topic.name))
+            continue
+        if found.is_config_hidden:
+            faults.append(f"topic {topic.name} hides its settings from us without the right DescribeConfigs on it")
             continue
         for name in _CHECKED:
             if found.config.get(name) != topic.config[name]:
@@ -102,13 +118,14 @@ def placed_by_count(app_id: str) -> list[str]:
 
 @asynccontextmanager
 async def admin_client(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    """An admin client, closed at the end. Raises: BrokerUnavailableError when the broker cannot be reached."""
+    """An admin client, closed at the end. Raises: BrokerUnavailableError when it cannot be reached, RefusedError."""
     client = AIOKafkaAdminClient(**kafka.client_arguments(), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await client.start()
         yield client
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailableError(await explain(error, kafka)) from error
+        raise_as = RefusedError if is_refusal(error) else BrokerUnavailableError
+        raise raise_as(await explain(error, kafka)) from error
     finally:
         await client.close()
 
@@ -131,7 +148,7 @@ async def apply_topics(settings: TopicSettings) -> list[str]:
             await _create(client, missing, settings)
         if missing or low:
             existing = await _until_visible(client, wanted_topics(settings.app_id))
-    _raise_faults(faults_in(existing, settings.app_id))
+    _raise_faults(faults_in(existing, settings.app_id), settings.kafka)
     return [topic.name for topic in missing]
 
 
@@ -139,7 +156,7 @@ async def check_topics(kafka: KafkaSettings, app_id: str) -> dict[str, int]:
     """Partitions by topic name, once all topics are as declared. Raises: TopicsError naming every fault."""
     async with admin_client(kafka) as client:
         existing = await describe(client, wanted_topics(app_id))
-    _raise_faults(faults_in(existing, app_id))
+    _raise_faults(faults_in(existing, app_id), kafka)
     return {name: found.partitions for name, found in existing.items()}
 
 
@@ -150,7 +167,7 @@ async def describe(client: Any, topics: Iterable[Wanted]) -> dict[str, Existing]
     described = await client.describe_topics(sorted(there)) if there else []
     partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
     configs = await _configs(client, sorted(there)) if there else {}
-    return {name: Existing(partitions[name], configs[name]) for name in there}
+    return {name: Existing(partitions[name], configs.get(name, {}), name not in configs) for name in there}
 
 
 async def _until_visible(client: Any, topics: list[Wanted]) -> dict[str, Existing]:
@@ -165,13 +182,18 @@ async def _until_visible(client: Any, topics: list[Wanted]) -> dict[str, Existin
 
 
 async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    """The settings that are checked, of the topics whose settings we may see."""
     resources = [
         ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys((*_CHECKED, LIMIT))) for name in names
     ]
     found: dict[str, dict[str, str]] = {}
     for response in await client.describe_configs(resources):
         for resource in response.resources:
-            name, entries = resource[3], resource[4]
+            error, name, entries = for_code(resource[0]), resource[3], resource[4]
+            if error is TopicAuthorizationFailedError:
+                continue
+            if error is not NoError:
+                raise error(name)
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 
@@ -193,10 +215,34 @@ async def _create(client: Any, topics: list[Wanted], settings: TopicSettings) ->
     for name, code, *reason in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            faults.append(f"topic {name} could not be created: {error.__name__} {reason[0] if reason else ''}".rstrip())
-    _raise_faults(faults)
+            own = f"{error.__name__} {reason[0] if reason and reason[0] else ''}".rstrip()
+            why = "we are without the right Create on it" if error in _NO_RIGHT else own
+            faults.append(f"topic {name} could not be created: {why}")
+    _raise_faults(faults, settings.kafka)
 
 
-def _raise_faults(faults: list[str]) -> None:
-    if faults:
-        raise TopicsError("\n".join(f"  - {fault}" for fault in faults))
+async def check_group(kafka: KafkaSettings, group: str) -> None:
+    """Ask, without joining, whether we may read as this group. Faust would wait in silence for what it may not have.
+
+    Raises: RefusedError when not, BrokerUnavailableError.
+    """
+    async with admin_client(kafka) as client:
+        coordinator = await _of_group(group, client._client.coordinator_lookup(CoordinationType.GROUP, group))
+        # A heartbeat needs the same right as joining does. Of a member that nobody knows it changes nothing.
+        answer = await client._send_request(HeartbeatRequest(group, -1, ""), coordinator)
+    if for_code(answer.error_code) is GroupAuthorizationFailedError:
+        raise RefusedError(missing_right("Read", f"group {group}", kafka))
+
+
+async def _of_group(group: str, lookup: Awaitable[int]) -> int:
+    try:
+        return await lookup
+    except GroupAuthorizationFailedError as error:  # it does not say of which
+        raise GroupAuthorizationFailedError(group) from error
+
+
+def _raise_faults(faults: list[str], kafka: KafkaSettings) -> None:
+    if not faults:
+        return
+    who = [f"rights are granted to {principal(kafka)}, at the broker"] if any("right " in f for f in faults) else []
+    raise TopicsError("\n".join(f"  - {line}" for line in (*faults, *who)))

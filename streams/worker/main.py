@@ -23,7 +23,7 @@ from schemas.listening import PortError, listen
 from schemas.logs import configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
-from streams.admin import check_topics
+from streams.admin import check_group, check_topics
 from streams.errors import DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
 from streams.snapshot import RegistryAwayError
@@ -126,6 +126,7 @@ async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict
     until = time.monotonic() + START_DEADLINE_S
     while True:
         try:
+            await check_group(settings.kafka, settings.app_id)
             partitions = await check_topics(settings.kafka, settings.app_id)
             await check_state(settings.kafka, settings.app_id, partitions)
             return partitions

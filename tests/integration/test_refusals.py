@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
-from streams.admin import check_topics
-from streams.errors import BrokerUnavailableError
-from streams.settings import KafkaSettings
-from tests.secured_kafka import PASSWORD, SecuredKafka
+from schemas import exits
+from schemas.topics import CALLBACKS
+from streams.admin import apply_topics, check_topics
+from streams.errors import BrokerUnavailableError, StreamsError, TopicsError
+from streams.settings import KafkaSettings, TopicSettings, WorkerSettings
+from streams.worker import main as worker_main
+from streams.worker.ops import WorkerState
+from tests.secured_kafka import PASSWORD, Rule, SecuredKafka
+from tests.waiting import wait_until
 
 USERS = ("operator", "worker", "monitor", "gateway")
 APP = "airudder-streams"
+SAYS_WITHIN_S = 10
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +76,74 @@ async def test_a_refused_connection_says_why_and_what_mends_it(kafka: SecuredKaf
     assert [word for word in row.said if word not in said] == [], said
     assert settings.bootstrap_servers in said
     assert PASSWORD not in said.split()
+
+
+class Right(NamedTuple):
+    """A rule of the worker's that is taken away, and what must be said then."""
+
+    rule: Rule
+    said: tuple[str, ...]
+
+
+PREFIXES = ("airudder.", f"{APP}-")
+NEEDED = (
+    *(Rule("worker", "DESCRIBE", "TOPIC", prefix, is_prefix=True) for prefix in PREFIXES),
+    *(Rule("worker", "DESCRIBE_CONFIGS", "TOPIC", prefix, is_prefix=True) for prefix in PREFIXES),
+    Rule("worker", "READ", "GROUP", APP),
+)
+TAKEN_AWAY = (
+    Right(NEEDED[4], ("right Read", f"group {APP}", "User:worker")),
+    Right(NEEDED[2], ("right DescribeConfigs", f"topic {CALLBACKS.name}", "User:worker")),
+    Right(NEEDED[0], ("right Describe", f"topic {CALLBACKS.name}", "missing, or hidden", "topics apply", "User:")),
+)
+
+
+@pytest.fixture(scope="module")
+async def topics(kafka: SecuredKafka) -> None:
+    settings = TopicSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}, 1)
+    await apply_topics(settings)
+    kafka.allow(*NEEDED)
+
+
+async def worker_says(settings: KafkaSettings) -> str:
+    """What stops a worker at its start, with the exit code; empty when nothing does."""
+    try:
+        async with asyncio.timeout(SAYS_WITHIN_S):
+            await worker_main._wait_for_topics(WorkerSettings(kafka=settings), WorkerState())
+    except StreamsError as error:
+        return f"{error.exit_code} {error}"
+    return ""
+
+
+@pytest.mark.usefixtures("topics")
+@pytest.mark.parametrize("right", TAKEN_AWAY, ids=lambda right: right.rule.operation)
+async def test_a_worker_without_a_right_names_right_resource_and_user_within_seconds(
+    kafka: SecuredKafka, right: Right
+) -> None:
+    settings = connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT")
+
+    async def is_said() -> bool:
+        said = await worker_says(settings)
+        return said.startswith(str(exits.UNAVAILABLE)) and all(word in said for word in right.said)
+
+    async def is_content() -> bool:
+        return not await worker_says(settings)
+
+    await wait_until(is_content, 20, "the rules are known")
+    kafka.forbid(right.rule)
+    try:
+        await wait_until(is_said, 20, f"the worker names {right.said}")
+    finally:
+        kafka.allow(right.rule)
+
+
+@pytest.mark.usefixtures("topics")
+async def test_who_may_not_create_topics_is_told_which_right_is_missing(kafka: SecuredKafka) -> None:
+    settings = TopicSettings(connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="operator"), APP, 1, 1)
+
+    with pytest.raises(TopicsError) as raised:
+        await apply_topics(settings)
+
+    said = str(raised.value)
+    assert f"topic {CALLBACKS.name} could not be created: we are without the right Create" in said
+    assert "User:operator" in said
