@@ -77,4 +77,5 @@ class Gateway:
         self.metrics.spool_entries.labels("refused").set(state.refused)
         self.metrics.spool_bytes.set(state.bytes)
         self.metrics.spool_bytes_limit.set(state.max_bytes)
+        self.metrics.spool_free_bytes.set(state.free_bytes)
         self.metrics.spool_oldest_age.set(0 if state.oldest_at is None else time.time() - state.oldest_at / 1000)

@@ -163,6 +163,9 @@ class Metrics:
         self.spool_bytes_limit = self._gauge(
             "webhook_spool_bytes_limit", "Over this a callback is answered 503.", "sum"
         )
+        self.spool_free_bytes = self._gauge(
+            "webhook_spool_disk_free_bytes", "What the spool's disk has left.", "livemin"
+        )
         self.spool_oldest_age = self._gauge(
             "webhook_spool_oldest_age_seconds", "Age of the oldest record waiting.", "livemax"
         )

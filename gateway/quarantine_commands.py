@@ -19,10 +19,12 @@ from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
 from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import KINDS, TOPICS
+from gateway.quarantine import Reason
 from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
 from gateway.settings import GatewaySettings
 from gateway.topic_reader import TopicReader
 from schemas import exits
+from schemas.choices import one_of
 from schemas.errors import SchemaError
 from schemas.headers import rfc3339
 from schemas.registry import Registry
@@ -41,10 +43,15 @@ def _instant(text: str) -> int:
 EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of the body, or its beginning")]
 CallId = Annotated[str | None, typer.Option("--call-id", help="The call_id of the delivery or of one of its details")]
 Workflow = Annotated[str | None, typer.Option("--workflow", help="The workflow_id")]
-KindName = Annotated[str | None, typer.Option("--kind", help=f"One of {', '.join(kind.name for kind in KINDS)}")]
-Reason = Annotated[str | None, typer.Option("--reason", help="bad_signature or malformed")]
-From = Annotated[int | None, typer.Option("--from", parser=_instant, help="Received at or after; ISO 8601, UTC")]
-Until = Annotated[int | None, typer.Option("--to", parser=_instant, help="Received before; ISO 8601, UTC")]
+KINDS_TOLD = one_of(kind.name for kind in KINDS)
+KindName = Annotated[str | None, typer.Option("--kind", parser=KINDS_TOLD, metavar=KINDS_TOLD.choices)]
+ReasonName = Annotated[Reason | None, typer.Option("--reason", help="Why it was refused")]
+From = Annotated[
+    int | None, typer.Option("--from", parser=_instant, metavar="ISO", help="Received at or after; ISO 8601, UTC")
+]
+Until = Annotated[
+    int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Received before; ISO 8601, UTC")
+]
 
 
 @app.command("list")
@@ -53,21 +60,21 @@ def list_requests(
     call_id: CallId = None,
     workflow: Workflow = None,
     kind: KindName = None,
-    reason: Reason = None,
+    reason: ReasonName = None,
     from_: From = None,
     to: Until = None,
 ) -> None:
     """One JSON line per request kept, oldest first: when, why, which, from where. No bodies."""
     wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
 
-    async def run(tools: Tools) -> int:
+    async def run(tools: Tools) -> str:
         count = 0
         async for kept in tools.find(wanted):
             typer.echo(json.dumps(_line(kept)))
             count += 1
-        return count
+        return _matched(count, tools.records)
 
-    typer.echo(f"{_with_tools(settings_or_exit(), run)} requests", err=True)
+    typer.echo(_with_tools(settings_or_exit(), run), err=True)
 
 
 @app.command()
@@ -100,7 +107,7 @@ def reverify(
     call_id: CallId = None,
     workflow: Workflow = None,
     kind: KindName = None,
-    reason: Reason = None,
+    reason: ReasonName = None,
     from_: From = None,
     to: Until = None,
 ) -> None:
@@ -129,7 +136,7 @@ def replay(
     call_id: CallId = None,
     workflow: Workflow = None,
     kind: KindName = None,
-    reason: Reason = None,
+    reason: ReasonName = None,
     from_: From = None,
     to: Until = None,
     dry_run: Annotated[
@@ -171,11 +178,18 @@ def replay(
     typer.echo(line)
 
 
+def _matched(count: int, records: int) -> str:
+    """How many match; that none does is another thing than that none is there."""
+    if count:
+        return f"{count} request{'s' * (count != 1)}"
+    return f"no request matches, of {records} in quarantine" if records else "the quarantine is empty"
+
+
 def _summary(survey: Survey, present: int) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(survey.verdicts.items())) or "none"
     unreadable = f", {survey.unreadable_records} unreadable records" if survey.unreadable_records else ""
     return (
-        f"{survey.requests} requests ({verdicts}{unreadable}); "
+        f"{_matched(survey.requests, survey.records)} ({verdicts}{unreadable}); "
         f"{len(survey.recoverable)} events pass, {present} of them published before"
     )
 

@@ -154,6 +154,7 @@ class Survey:
     """What a look through the quarantine found. `recoverable`: the events that pass, with when they first came."""
 
     requests: int = 0
+    records: int = 0
     unreadable_records: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     recoverable: dict[Event, int] = field(default_factory=dict)
@@ -182,6 +183,7 @@ class Tools:
         self._reader = reader
         self._registry = registry
         self._on_progress = on_progress
+        self.records = 0
         self.unreadable_records = 0
         self.too_large = 0
 
@@ -189,6 +191,7 @@ class Tools:
         """The requests that match, in the order they were kept. Raises TopicUnreadableError."""
         async for stored in self._reader.records(QUARANTINE, wanted.from_ms):
             self._on_progress()
+            self.records += 1
             try:
                 request = await self._registry.decode(stored.value, QuarantinedRequest)
             except DecodeError:
@@ -206,7 +209,7 @@ class Tools:
             found.verdicts[judgement.verdict] += 1
             if judgement.verdict == "passes":
                 found.recoverable.setdefault(judgement.event, kept.request.received_at)
-        found.unreadable_records = self.unreadable_records
+        found.unreadable_records, found.records = self.unreadable_records, self.records
         return found
 
     async def published(self, events: dict[Event, int]) -> set[Event]:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import shutil
 import sqlite3
 import threading
 import time
@@ -27,6 +28,7 @@ from schemas.headers import Headers
 
 FILE_NAME = "spool.sqlite"
 OVERHEAD_BYTES = 512  # what SQLite adds to an entry: its row, its two indexes, half a page
+LOG_BYTES = 8 * 1024 * 1024  # SQLite's log beside the entries
 COMMIT_JOBS = 500  # at most this many jobs in one transaction
 _CHECKSUM_BYTES = 16
 
@@ -69,6 +71,7 @@ class SpoolState(NamedTuple):
     max_bytes: int
     oldest_at: int | None
     notes: tuple[str, ...] = ()
+    free_bytes: int = 0  # of its disk
 
 
 class _Job(NamedTuple):
@@ -132,6 +135,23 @@ class Spool:
         """Counts, sizes and age."""
         waiting = len(self._sizes) - self._refused
         return SpoolState(waiting, self._refused, self._bytes, self.max_bytes, self._oldest_at)
+
+    def free_bytes(self) -> int:
+        """What its disk has left for us."""
+        try:
+            return shutil.disk_usage(self.directory).free
+        except OSError:
+            return 0
+
+    def room_note(self) -> str:
+        """Why GATEWAY_SPOOL_MAX_BYTES may not be reached; empty when the disk has room for all of it."""
+        wanted, free = self.max_bytes - self._bytes + LOG_BYTES, self.free_bytes()
+        if free >= wanted:
+            return ""
+        return (
+            f"spool: its disk has {free} bytes free, and GATEWAY_SPOOL_MAX_BYTES wants {wanted} more: "
+            "make room, or lower the limit"
+        )
 
     async def put(self, content: Content) -> None:
         """Keep a record; returns after fsync. The same record again is kept once.

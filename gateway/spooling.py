@@ -20,6 +20,7 @@ from gateway.publisher import KafkaState, Position, Publisher
 from gateway.spool import Content, Entry, Spool, SpoolState, size_of
 from schemas import codec, records
 from schemas.headers import Headers
+from schemas.logs import Told
 from schemas.records import Record
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
@@ -49,6 +50,8 @@ class SpoolingPublisher:
         await self._inner.start()
         self._draining = asyncio.create_task(self._drain())
         log.info("spool.opened", **_shown(self._spool.state()))
+        if note := self._spool.room_note():
+            log.warning("spool.disk_small", reason=note)
 
     async def stop(self) -> None:
         if self._draining is not None:
@@ -88,9 +91,9 @@ class SpoolingPublisher:
     def spool_state(self) -> SpoolState | None:
         state = self._spool.state()
         notes = [f"{fault}; callbacks go to the spool" for fault in self._inner.faults()]
-        notes += [self._spool.fault] if self._spool.fault else []
+        notes += [note for note in (self._spool.fault, self._spool.room_note()) if note]
         notes += [f"spool: {state.refused} records that Kafka refused are set aside"] if state.refused else []
-        return state._replace(notes=tuple(notes))
+        return state._replace(notes=tuple(notes), free_bytes=self._spool.free_bytes())
 
     async def _keep(self, content: Content, timeout_s: float) -> None:
         if size_of(content) > MAX_RECORD_BYTES:
@@ -103,13 +106,16 @@ class SpoolingPublisher:
 
     async def _drain(self) -> None:
         """Send what waits, for as long as the process lives. While Kafka is away, one record finds out about it."""
+        stuck = Told()
         while True:
             await self._spool.is_filled.wait()
             try:
                 is_done = await self._send_some(1 if self._inner.faults() else DRAIN_ENTRIES)
+                stuck.is_due("")
             except SpoolError as error:
-                log.error("spool.unreadable", reason=str(error))
                 is_done = False
+                if stuck.is_due(str(error)):
+                    log.error("spool.stuck", reason=str(error), remedy="make room on the disk of GATEWAY_SPOOL_DIR")
             if not is_done:
                 await asyncio.sleep(DRAIN_RETRY_S)
 

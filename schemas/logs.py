@@ -7,12 +7,16 @@ Each line has `timestamp`, `level` and `event`; `reason` says why, `logger` whos
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 from structlog.processors import format_exc_info
+
+AGAIN_S = 60.0  # a state that lasts is told so often
 
 
 def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
@@ -46,6 +50,24 @@ def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
     logging.captureWarnings(True)
     for name in quiet:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class Told:
+    """Tells a state when it begins and changes, and once a minute while it lasts: not at every look."""
+
+    def __init__(self, again_s: float = AGAIN_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._again_s = again_s
+        self._clock = clock
+        self._state = ""
+        self._told_at = 0.0
+
+    def is_due(self, state: str) -> bool:
+        """Whether this state is to be told now. An empty one is none: what comes after it is told at once."""
+        is_new = state != self._state
+        is_old = bool(state) and self._clock() - self._told_at >= self._again_s
+        if is_new or is_old:
+            self._state, self._told_at = state, self._clock()
+        return bool(state) and (is_new or is_old)
 
 
 def _name_library(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

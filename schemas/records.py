@@ -419,6 +419,9 @@ class KeptHeader(Record, frozen=True, kw_only=True):
     value: bytes | None = None
 
 
+DEAD_LETTER_REASONS = ("undecodable", "unknown_schema", "invalid", "too_large", "refused")  # as its schema says
+
+
 class DeadLetter(Record, frozen=True, kw_only=True):
     """A record that could not be processed, kept as it was, with its origin and the reason."""
 

@@ -11,12 +11,16 @@ from typing import Annotated, TypeVar
 import typer
 
 from streams.config_cli import Role, print_config
+from schemas.choices import one_of
+from schemas.records import DEAD_LETTER_REASONS
+from schemas.topics import BY_NAME
 from streams.errors import StreamsError
 
 T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     help="Streams of AiRudder's callbacks: run them here (`up`), or one role at a time, or look inside.",
 )
 topics = typer.Typer(no_args_is_help=True, help="The topics of this deployment.")
@@ -36,8 +40,11 @@ From = Annotated[
 ]
 Until = Annotated[int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Before then; ISO 8601, UTC.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
-Reason = Annotated[str | None, typer.Option(help="undecodable, unknown_schema, invalid, too_large or refused.")]
-SourceTopic = Annotated[str | None, typer.Option(help="The topic where the record was read.")]
+REASONS = one_of(DEAD_LETTER_REASONS)
+Reason = Annotated[str | None, typer.Option(parser=REASONS, metavar=REASONS.choices, help="Why it failed.")]
+SourceTopic = Annotated[
+    str | None, typer.Option(parser=one_of(BY_NAME), metavar="TOPIC", help="The topic where the record was read.")
+]
 
 
 @app.command()
@@ -126,8 +133,9 @@ def recount(
 ) -> None:
     """Count every window again from the topics and compare it with the published one, cell by cell. Reads only.
 
-    --from and --to bound the windows' starts. Exit code 0 when all are equal or explained, 1 when one differs, 69 when
-    Kafka is away. Needs the worker's STREAMS_WINDOW_S, STREAMS_GRACE_S and STREAMS_APP_ID.
+    --from and --to bound the windows' starts. Exit code 0 when all are equal or explained, 1 when one differs or
+    --workflow or --sip-line match none, 69 when Kafka is away. Needs the worker's STREAMS_WINDOW_S, STREAMS_GRACE_S and
+    STREAMS_APP_ID.
     """
     from streams.recount import Scope
     from streams.recount_cli import print_recount

@@ -52,8 +52,9 @@ async def print_letters(environ: Mapping[str, str], wanted: Filter, *, as_json: 
             print(json.dumps(_json(line)))  # noqa: T201  # a command line prints
     elif lines:
         Console().print(letters_table(lines))
-    told = f"{len(lines)} dead letters"
-    Console(stderr=as_json).print(told + _unreadable(opened.tools), highlight=False)
+    Console(stderr=as_json).print(
+        _matched(len(lines), opened.tools.letters) + _unreadable(opened.tools), highlight=False
+    )
     return 0
 
 
@@ -72,10 +73,19 @@ async def print_replay(
             async with open_producer(opened.settings.kafka) as producer:
                 done = await opened.tools.replay(wanted, ends, plan.due, producer, rate)
     counts = plan.counts()
-    told = f"{counts[Fate.DUE]} records would be replayed" if dry_run else f"{done} records replayed"
+    count = counts[Fate.DUE] if dry_run else done
+    told = f"{count} record{'s' * (count != 1)} {'would be ' * dry_run}replayed"
+    told = told if plan.fates else _matched(0, opened.tools.letters)
     left = "".join(f", {counts[fate]} left out: {fate.value}" for fate in Fate if fate is not Fate.DUE and counts[fate])
     Console().print(told + left + _unreadable(opened.tools), highlight=False, markup=False)
     return 0
+
+
+def _matched(count: int, letters: int) -> str:
+    """How many match; that none does is another thing than that nothing was lost."""
+    if count:
+        return f"{count} dead letter{'s' * (count != 1)}"
+    return f"no dead letter matches, of {letters}" if letters else "no dead letters: nothing was lost"
 
 
 def letters_table(lines: list[Line]) -> Table:

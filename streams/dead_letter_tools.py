@@ -154,14 +154,16 @@ class Tools:
         self._reader = reader
         self._registry = registry
         self._on_progress = on_progress
+        self.letters = 0
         self.unreadable = 0
 
     async def find(self, wanted: Filter, ends: Offsets | None = None) -> AsyncIterator[DeadLetter]:
         """The letters that match, in order within a partition, up to `ends` or where the topic ends now."""
         starts = await self._reader.beginnings(DEAD_LETTERS)
-        self.unreadable = 0
+        self.unreadable = self.letters = 0
         async for record in self._reader.records(starts, ends or await self._reader.ends(DEAD_LETTERS)):
             self._on_progress()
+            self.letters += 1
             try:
                 if record.value is None:
                     raise DecodeError("the value is null")

@@ -204,6 +204,10 @@ async def print_recount(environ: Mapping[str, str], scope: Scope, *, as_json: bo
         if any(verdict.cells for verdict in report.verdicts):
             console.print(differences_table(report))
         console.print(summary(report), markup=False, highlight=False)
+    if not report.verdicts and (unknown := scope.workflow or scope.sip_line):
+        told = f"no window of {unknown}: nothing was compared; is the id right, and the time?"
+        Console(stderr=True).print(told, markup=False, highlight=False)
+        return EXIT_DIFFERENT
     return report.exit_code
 
 

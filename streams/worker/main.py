@@ -20,7 +20,7 @@ from schemas import exits
 from schemas.disk_faults import in_words
 from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.listening import PortError, listen
-from schemas.logs import configure_logging
+from schemas.logs import Told, configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
 from streams.admin import check_group, check_topics
@@ -123,7 +123,7 @@ async def _prepare(settings: WorkerSettings, registry: Registry, state: WorkerSt
 
 async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict[str, int]:
     """Partitions by topic. A broker that is still starting is waited for, within a bound; a missing topic is not."""
-    until = time.monotonic() + START_DEADLINE_S
+    until, told = time.monotonic() + START_DEADLINE_S, Told()
     while True:
         try:
             await check_group(settings.kafka, settings.app_id)
@@ -134,13 +134,14 @@ async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict
             if not error.retriable or time.monotonic() > until:
                 raise
             state.wait_for(str(error))
-            log.warning("broker.waiting", reason=str(error))
+            if told.is_due(str(error)):
+                log.warning("broker.waiting", reason=str(error))
         await asyncio.sleep(RETRY_PAUSE_S)
 
 
 async def _look_up_schemas(registry: Registry, state: WorkerState) -> None:
     """Learn the ids of our schemas. A registry that is still starting is waited for, within a bound."""
-    until = time.monotonic() + START_DEADLINE_S
+    until, told = time.monotonic() + START_DEADLINE_S, Told()
     while True:
         try:
             return await registry.look_up(TOPICS)
@@ -148,7 +149,8 @@ async def _look_up_schemas(registry: Registry, state: WorkerState) -> None:
             if time.monotonic() > until:
                 raise RegistryAwayError(str(error)) from error
             state.wait_for(str(error))
-            log.warning("registry.waiting", reason=str(error))
+            if told.is_due(str(error)):
+                log.warning("registry.waiting", reason=str(error))
         except SchemaError as error:
             raise SchemasError(str(error)) from error
         await asyncio.sleep(RETRY_PAUSE_S)

@@ -175,7 +175,7 @@ async def test_what_an_older_gateway_called_malformed_is_let_in_now(broker: str,
     callback = await registry.decode(record.value, Callback)
     await registry.aclose()
     assert (judged[0], json.loads(judged[1])["verdict"]) == (0, "passes")
-    assert replayed[1] == "1 requests (1 passes); 1 events pass, 0 of them published before; 1 published\n"
+    assert replayed[1] == "1 request (1 passes); 1 events pass, 0 of them published before; 1 published\n"
     assert provider_json(callback) == json.loads(body)
 
 

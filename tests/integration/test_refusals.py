@@ -99,9 +99,9 @@ TAKEN_AWAY = (
 
 
 @pytest.fixture(scope="module")
-async def topics(kafka: SecuredKafka) -> None:
+def topics(kafka: SecuredKafka) -> None:
     settings = TopicSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}, 1)
-    await apply_topics(settings)
+    asyncio.run(apply_topics(settings))
     kafka.allow(*NEEDED)
 
 

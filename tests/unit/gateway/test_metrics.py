@@ -46,6 +46,7 @@ DRIVEN = {
     'webhook_spool_entries{state="refused"}': 2,
     "webhook_spool_bytes": 11,
     "webhook_spool_bytes_limit": 13,
+    "webhook_spool_disk_free_bytes": 17,
     "gateway_kafka_up": 1,
     "gateway_kafka_unacknowledged_age_seconds": 1,
     "gateway_ready": 1,
@@ -107,7 +108,9 @@ async def test_every_metric_tells_what_happened() -> None:
     async with open_door(quarantine_bytes_per_day=8000, rate_global_per_s=3) as door:
         before = await samples(door)
         oldest_at = int(time.time() - 60) * 1000
-        door.publisher.spool = SpoolState(entries=3, refused=2, bytes=11, max_bytes=13, oldest_at=oldest_at)
+        door.publisher.spool = SpoolState(
+            entries=3, refused=2, bytes=11, max_bytes=13, oldest_at=oldest_at, free_bytes=17
+        )
         after = await drive(door)
 
     assert {series: after.get(_sorted(series)) for series in DRIVEN} == DRIVEN

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from gateway.callbacks import read_callback
-from gateway.errors import PublishError, RecordTooLargeError, SpoolFullError
+from gateway.errors import PublishError, RecordTooLargeError, SpoolError, SpoolFullError
 from gateway.publisher import Position
-from gateway.spool import Spool
+from gateway.spool import Entry, Spool
 from gateway.spooling import SpoolingPublisher
 from schemas.headers import Headers, headers_for
 from schemas.records import Callback, QuarantinedRequest, Record
@@ -199,3 +201,43 @@ async def test_the_quarantine_is_not_spooled(tmp_path: Path) -> None:
     async with open_rig(tmp_path, fault="Kafka: away") as rig:
         with pytest.raises(PublishError):
             await rig.publisher.publish(QUARANTINE, "e", record, headers("e"))
+
+
+async def test_a_disk_that_refuses_is_told_once_and_not_called_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.spooling.DRAIN_RETRY_S", 0.01)
+    looks = 0
+
+    async def refuse(count: int) -> list[Entry]:
+        nonlocal looks
+        looks += 1
+        raise SpoolError("the disk refused: database or disk is full")
+
+    with structlog.testing.capture_logs() as told:
+        async with open_rig(tmp_path, fault="Kafka: away") as rig:
+            await rig.publish("a")
+            rig.spool.first = refuse  # type: ignore[method-assign]
+            await wait_until(lambda: looks > 20, 10, "many looks")
+
+    errors = [line for line in told if line["log_level"] == "error"]
+    assert [(line["event"], line["reason"]) for line in errors] == [
+        ("spool.stuck", "the disk refused: database or disk is full")
+    ]
+    assert "GATEWAY_SPOOL_DIR" in errors[0]["remedy"]
+
+
+@pytest.mark.parametrize(("free", "is_told"), [(1024, True), (1024 * MIB, False)])
+async def test_a_limit_that_the_disk_has_no_room_for_is_told_at_the_start_and_by_readyz(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, is_told: bool
+) -> None:
+    monkeypatch.setattr("gateway.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+
+    with structlog.testing.capture_logs() as told:
+        async with open_rig(tmp_path) as rig:
+            state = rig.publisher.spool_state()
+
+    assert state
+    assert state.free_bytes == free
+    assert any("GATEWAY_SPOOL_MAX_BYTES" in note and str(free) in note for note in state.notes) == is_told
+    assert ("spool.disk_small" in [line["event"] for line in told]) == is_told

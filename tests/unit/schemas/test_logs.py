@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from schemas.logs import as_text, json_line
+from schemas.logs import Told, as_text, json_line
 
 TELLING = """
 import logging, structlog
@@ -91,3 +91,21 @@ def test_an_instant_is_told_in_the_same_form_by_both_ways_to_json() -> None:
     assert (
         json.loads(json_line([instant, "\udcff"], as_text))[0][:26] == json.loads(json_line([instant], as_text))[0][:26]
     )
+
+
+def test_a_state_is_told_when_it_begins_and_changes_and_once_a_minute_while_it_lasts() -> None:
+    now = [0.0]
+    told = Told(again_s=60, clock=lambda: now[0])
+
+    def looks(*states: str, seconds: float = 1) -> list[bool]:
+        due = []
+        for state in states:
+            now[0] += seconds
+            due.append(told.is_due(state))
+        return due
+
+    assert looks("full", "full", "full") == [True, False, False]
+    assert looks("full", seconds=60) == [True]
+    assert looks("broken", "broken") == [True, False]
+    assert looks("", "") == [False, False]
+    assert looks("broken") == [True]

@@ -1,0 +1,78 @@
+"""A word of a closed set that nobody knows is a slip, told with the choices, and never reads as "nothing was lost"."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gateway import quarantine_commands
+from gateway.__main__ import app as gateway
+from schemas import codec
+from schemas.records import DEAD_LETTER_REASONS
+from streams import dead_letter_cli
+from streams.__main__ import app as streams
+
+SLIPS = (
+    (gateway, ("quarantine", "list", "--reason", "bad-signature"), "bad_signature"),
+    (gateway, ("quarantine", "reverify", "--reason", "Malformed"), "malformed"),
+    (gateway, ("quarantine", "replay", "--kind", "call_completion"), "call-completion"),
+    (gateway, ("quarantine", "list", "--kind", "nonsense"), "call-completion"),
+    (gateway, ("quarantine", "list", "--from", "yesterday"), "--from"),
+    (streams, ("dead-letters", "list", "--reason", "bogus"), "unknown_schema"),
+    (streams, ("dead-letters", "replay", "--reason", ""), "unknown_schema"),
+    (streams, ("dead-letters", "list", "--topic", "airudder.callbacks"), "airudder.callbacks.v1"),
+    (streams, ("dead-letters", "replay", "--topic", "bogus", "--dry-run"), "airudder.outcomes-by-workflow.v1"),
+)
+
+
+@pytest.mark.parametrize(("app", "arguments", "choice"), SLIPS, ids=[" ".join(slip[1]) for slip in SLIPS])
+def test_a_slip_is_exit_code_2_and_names_the_choices(app: typer.Typer, arguments: tuple[str, ...], choice: str) -> None:
+    result = CliRunner().invoke(app, arguments, env={"TERMINAL_WIDTH": "1000", "COLUMNS": "1000"})
+
+    assert result.exit_code == 2, result.output
+    assert choice in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [("quarantine", command) for command in ("list", "reverify", "replay")])
+def test_the_help_tells_what_an_instant_looks_like(arguments: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(gateway, [*arguments, "--help"], env={"COLUMNS": "200"}).output
+
+    assert "ISO" in told
+    assert "INT" not in told
+
+
+def test_the_reasons_are_those_of_the_schema() -> None:
+    fields = json.loads(codec.schema_text("DeadLetter"))["fields"]
+    (doc,) = (field["doc"] for field in fields if field["name"] == "reason")
+
+    assert doc.endswith(f"from a closed set: {', '.join(DEAD_LETTER_REASONS)}.")
+
+
+@pytest.mark.parametrize(
+    ("count", "there", "told"),
+    [
+        (0, 0, "the quarantine is empty"),
+        (0, 12, "no request matches, of 12 in quarantine"),
+        (1, 12, "1 request"),
+        (2, 12, "2 requests"),
+    ],
+)
+def test_that_no_request_matches_is_told_from_that_none_is_there(count: int, there: int, told: str) -> None:
+    assert quarantine_commands._matched(count, there) == told
+
+
+@pytest.mark.parametrize(
+    ("count", "there", "told"),
+    [
+        (0, 0, "no dead letters: nothing was lost"),
+        (0, 12, "no dead letter matches, of 12"),
+        (1, 12, "1 dead letter"),
+        (2, 12, "2 dead letters"),
+    ],
+)
+def test_that_no_letter_matches_is_told_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
+    assert dead_letter_cli._matched(count, there) == told
