@@ -25,7 +25,9 @@ from gateway.publisher import KafkaState, Position
 from gateway.schema_ids import SchemaIds
 from gateway.settings import GatewaySettings
 from gateway.spool import SpoolState
+from schemas.connection_faults import hidden_topic, in_words, is_refusal, missing_right, principal
 from schemas.headers import Headers
+from schemas.kafka_probe import explain
 from schemas.records import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
@@ -36,6 +38,8 @@ PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
 CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
 STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
 RETRY_INTERVAL_S = 0.5
+RIGHT_TO_PRODUCE = "Write on any topic, nor IdempotentWrite"  # what the broker asks of a producer before it writes
+ASK_AGAIN_S = 10.0  # why there is no connection, while it looks the same
 DOUBT_S = 10.0  # not ready so long after a publish in vain, when no record is left to tell how it goes
 UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
 EXAMINED_PER_S = 100.0  # requests, while publishing is in vain: duplicates and forgeries are still told apart
@@ -60,9 +64,12 @@ class KafkaPublisher:
         self._doubtful_until = 0.0
         self._doubt_reason = UNACKNOWLEDGED
         self._last_ack_at = 0.0
+        self._explanation = self._asked_about = ""
+        self._asked_at = 0.0
         self._batch_bytes = BATCH_BYTES
         self._examined = TokenBucket(EXAMINED_PER_S, time.monotonic())
         self._is_broken = asyncio.Event()
+        self._broken_by = ""
         self._tasks: set[asyncio.Future[None]] = set()
         self._endless: list[asyncio.Future[None]] = []
 
@@ -127,9 +134,14 @@ class KafkaPublisher:
             raise RecordTooLargeError(f"{len(value)} bytes are too many for {topic.name}") from error
         except KafkaError as error:
             self._note_error(producer, error)
-            self._doubt(started, f"Kafka: it refuses records, {type(error).__name__}")
-            raise PublishError(f"Kafka refused: {type(error).__name__}") from error
+            reason = self._refusal(topic, error)
+            self._doubt(started, f"Kafka: it refuses records: {reason}")
+            raise PublishError(f"Kafka refused: {reason}") from error
         return Position(topic.name, stored.partition, stored.offset)
+
+    def _refusal(self, topic: Topic, error: KafkaError) -> str:
+        kafka = self._settings.kafka
+        return missing_right("Write", f"topic {topic.name}", kafka) if is_refusal(error) else in_words(error, kafka)
 
     def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
         """What became of a record that was given to the producer, also when nobody waits for it any more."""
@@ -144,6 +156,7 @@ class KafkaPublisher:
     def _note_error(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """A producer that is fenced, or has a gap in its sequence, never recovers by itself: have it replaced."""
         if producer is self._producer and not getattr(error, "retriable", False):
+            self._broken_by = in_words(error, self._settings.kafka, right="Write")
             self._is_broken.set()
 
     def _doubt(self, started: float, why: str) -> None:
@@ -190,23 +203,39 @@ class KafkaPublisher:
 
     async def _connect(self) -> AIOKafkaProducer | None:
         """A started producer that sees our topics, or None with the reason in `faults()`."""
-        producer = self._new_producer()
+        try:
+            producer = self._new_producer()
+        except OSError as error:  # files of TLS that have been changed since the start
+            self._tell(f"Kafka: KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}")
+            return None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await producer.start()
             fault = await self._probe(producer)
-        except (TimeoutError, KafkaError, OSError) as error:
-            fault = f"Kafka: cannot connect, {type(error).__name__}"
+        except Exception as error:  # whatever it is, it must not end the supervisor, for nobody would connect any more
+            fault = await self._explained(error)
         except BaseException:
             self._spawn(_close(producer))
             raise
         if not fault:
             return producer
+        self._spawn(_close(producer))
+        self._tell(fault)
+        return None
+
+    def _tell(self, fault: str) -> None:
         if fault != self._kafka_fault:
             log.error("kafka.unavailable", reason=fault)
         self._kafka_fault = fault
-        self._spawn(_close(producer))
-        return None
+
+    async def _explained(self, error: Exception) -> str:
+        """Why there is no connection. The same error is not asked about again at every try."""
+        if isinstance(error, TimeoutError):
+            return f"Kafka at {self._settings.kafka.bootstrap_servers}: no answer within {CONNECT_TIMEOUT_S:g} s"
+        if str(error) != self._asked_about or time.monotonic() - self._asked_at > ASK_AGAIN_S:
+            self._explanation = await explain(error, self._settings.kafka, right=RIGHT_TO_PRODUCE)
+            self._asked_about, self._asked_at = str(error), time.monotonic()
+        return self._explanation
 
     async def _watch(self, producer: AIOKafkaProducer) -> str:
         """Returns why the producer has to be replaced, once it has to."""
@@ -216,7 +245,7 @@ class KafkaPublisher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_INTERVAL_S):
                     await self._is_broken.wait()
-                return "Kafka: the producer failed"
+                return f"Kafka: the producer failed: {self._broken_by}"
             fault = await self._probe(producer)
             if fault:
                 return fault

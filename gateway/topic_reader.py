@@ -1,6 +1,7 @@
 """Reading a topic back, from a time to where it ends now, for the tools. Besides the publisher the only aiokafka."""
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Self
@@ -10,9 +11,12 @@ from aiokafka.errors import KafkaError
 
 from gateway.errors import GatewayError
 from gateway.settings import GatewaySettings
+from schemas.connection_faults import hidden_topic, principal
+from schemas.kafka_probe import explain
 from schemas.topics import Topic
 
 ANSWER_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 2.0
 POLL_MS = 500
 CLOCKS_DIFFER_MS = 3600 * 1000  # how far a broker's clock may be behind a gateway's
 
@@ -38,6 +42,7 @@ class TopicReader:
     """Reads topics without a consumer group: nothing is committed. Use as a context manager."""
 
     def __init__(self, settings: GatewaySettings) -> None:
+        self._kafka = settings.kafka
         self._consumer = AIOKafkaConsumer(
             **settings.kafka.client_arguments(),
             client_id="airudder-gateway-tools",
@@ -50,13 +55,19 @@ class TopicReader:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._consumer.start()
-        except (TimeoutError, KafkaError, OSError) as error:
-            await self._consumer.stop()
-            raise TopicUnreadableError(f"Kafka: cannot connect, {type(error).__name__}") from error
+        except (TimeoutError, KafkaError, OSError, ValueError) as error:
+            await self._stop()
+            raise TopicUnreadableError(await explain(error, self._kafka)) from error
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._consumer.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Within a bound: a client may wait without end for a broker that is gone (aiokafka#1101)."""
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._consumer.stop()
 
     async def records(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]:
         """Every record there is now, in the order they were appended, partitions merged.
@@ -77,7 +88,8 @@ class TopicReader:
                 else:
                     heapq.heapreplace(heads, following)
         except (TimeoutError, KafkaError, OSError) as error:
-            raise TopicUnreadableError(f"Kafka: {topic.name} cannot be read, {type(error).__name__}") from error
+            why = await explain(error, self._kafka, right="Read")
+            raise TopicUnreadableError(f"{topic.name} cannot be read. {why}") from error
 
     async def _assign(self, topic: Topic, since_ms: int | None) -> dict[TopicPartition, int]:
         """Point at the start in every partition; returns where each ends now."""
@@ -85,7 +97,7 @@ class TopicReader:
             cluster = await self._consumer._client.fetch_all_metadata()  # asking for one by name could create it
             numbers = cluster.partitions_for_topic(topic.name)
             if not numbers:
-                raise TopicUnreadableError(f"Kafka: no topic {topic.name}")
+                raise TopicUnreadableError(f"Kafka: {hidden_topic(topic.name)} to {principal(self._kafka)}")
             partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
             self._consumer.assign(partitions)
             ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)

@@ -66,9 +66,12 @@ def is_bare(error: BaseException) -> bool:
     return not any(_words(cause, None) for cause in chain(error))
 
 
-def in_words(error: BaseException, connection: Connection) -> str:
-    """What is wrong and what mends it; at worst the error's own words. Never a secret."""
-    said = (words for cause in chain(error) if (words := _words(cause, connection)))
+def in_words(error: BaseException, connection: Connection, right: str = "") -> str:
+    """What is wrong and what mends it; at worst the error's own words. Never a secret.
+
+    right: what the request needed, in Kafka's words, as `Write`.
+    """
+    said = (words for cause in chain(error) if (words := _words(cause, connection, right)))
     return next(said, "") or _own_words(error)
 
 
@@ -100,7 +103,7 @@ def is_refusal(error: BaseException) -> bool:
     return any(isinstance(cause, _REFUSALS) for cause in chain(error))
 
 
-def _words(error: BaseException, connection: Connection | None) -> str:
+def _words(error: BaseException, connection: Connection | None, right: str = "") -> str:
     """What one error of the chain says by itself; empty when it says nothing of use."""
     who = f"user {connection.sasl_username} by mechanism {connection.sasl_mechanism}" if connection else "us"
     protocol = connection.security_protocol if connection else ""
@@ -115,9 +118,9 @@ def _words(error: BaseException, connection: Connection | None) -> str:
         case kafka.IllegalSaslStateError():
             return f"the port asks for no user (SASL), but KAFKA_SECURITY_PROTOCOL={protocol} gives one"
         case kafka.TopicAuthorizationFailedError() | kafka.GroupAuthorizationFailedError():
-            return _refused_words(error, connection)
+            return _refused_words(error, connection, right)
         case kafka.ClusterAuthorizationFailedError():
-            return missing_right("Create or Describe", "the cluster", connection) if connection else "no right"
+            return missing_right(right or "that this needs", "the cluster", connection) if connection else "no right"
         case ConnectionRefusedError():
             return "nobody listens there: is Kafka running, and KAFKA_BOOTSTRAP_SERVERS right?"
         case OSError() if (error.errno or 0) < 0 or type(error).__name__ == "gaierror":
@@ -149,12 +152,13 @@ def _tls_words(error: ssl.SSLError, connection: Connection | None) -> str:
     return f"TLS: {reason.lower().replace('_', ' ') or 'failed'}"
 
 
-def _refused_words(error: BaseException, connection: Connection | None) -> str:
+def _refused_words(error: BaseException, connection: Connection | None, right: str) -> str:
     """The broker names the topic or the group; which right it is depends on what was asked."""
     is_group = isinstance(error, kafka.GroupAuthorizationFailedError)
     named = [str(item) for arg in error.args for item in ([arg] if isinstance(arg, str) else _flat(arg))]
     resource = f"{'group' if is_group else 'topic'} {', '.join(sorted(named)) or '(the broker does not name it)'}"
-    return missing_right("Read" if is_group else "Read, Write or Describe", resource, connection) if connection else "?"
+    right = right or ("Read" if is_group else "Read, Write or Describe")
+    return missing_right(right, resource, connection) if connection else resource
 
 
 def _flat(argument: object) -> list[object]:

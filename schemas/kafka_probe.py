@@ -20,10 +20,13 @@ class KafkaConnection(Connection, Protocol):
     def client_arguments(self) -> dict[str, Any]: ...
 
 
-async def explain(error: BaseException, connection: KafkaConnection) -> str:
-    """`Kafka at SERVERS: ` and why it cannot be reached or refuses us; within a few seconds for each server."""
+async def explain(error: BaseException, connection: KafkaConnection, right: str = "") -> str:
+    """`Kafka at SERVERS: ` and why it cannot be reached or refuses us; within a few seconds.
+
+    right: what the request needed, in Kafka's words, as `Read`.
+    """
     if not is_bare(error):
-        return f"Kafka at {connection.bootstrap_servers}: {in_words(error, connection)}"
+        return f"Kafka at {connection.bootstrap_servers}: {in_words(error, connection, right)}"
     servers = [server.strip() for server in connection.bootstrap_servers.split(",")]
     causes = await asyncio.gather(*(_cause(server, connection) for server in servers))
     told = {server: cause for server, cause in zip(servers, causes, strict=True) if cause}

@@ -141,7 +141,9 @@ async def apply_topics(settings: TopicSettings) -> list[str]:
         missing = [topic for topic in wanted_topics(settings.app_id) if topic.name not in existing]
         wanted = {topic.name: topic.config for topic in wanted_topics(settings.app_id)}
         low = {
-            name: int(wanted[name][LIMIT]) for name, found in existing.items() if is_too_low(found.config, wanted[name])
+            name: int(wanted[name][LIMIT])
+            for name, found in existing.items()
+            if not found.is_config_hidden and is_too_low(found.config, wanted[name])
         }
         await raise_limits(client, low)
         if missing:

@@ -6,22 +6,23 @@ The tools' only import of aiokafka; its errors and the registry's end here as ou
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import exits
-from schemas.connection_faults import hidden_topic
+from schemas.connection_faults import hidden_topic, is_refusal
 from schemas.errors import RegistryError
 from schemas.kafka_probe import explain
 from schemas.topics import MAX_KEPT_BYTES, Topic
-from streams.errors import BrokerUnavailableError, StreamsError, TopicsError
+from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
 from streams.settings import KafkaSettings
 
 ANSWER_TIMEOUT_S: Final = 15.0
 STALLED_S: Final = 30.0  # without a record where there must be one
+STOP_TIMEOUT_S: Final = 5.0
 POLL_MS: Final = 500
 FETCH_WAIT_MS: Final = 20  # a fetch at the end of a partition holds up every question behind it on the connection
 MAX_POLL_RECORDS: Final = 2000
@@ -106,7 +107,8 @@ async def translated(kafka: KafkaSettings) -> AsyncIterator[None]:
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailableError(await explain(error, kafka)) from error
+        raise_as = RefusedError if is_refusal(error) else BrokerUnavailableError
+        raise raise_as(await explain(error, kafka, right="Read")) from error
     except RegistryError as error:
         raise RegistryAwayError(str(error)) from error
 
@@ -127,7 +129,7 @@ async def open_reader(kafka: KafkaSettings, group: str | None = None) -> AsyncIt
             await consumer.start()
         yield TopicReader(consumer)
     finally:
-        await consumer.stop()
+        await _stop(consumer)
 
 
 @asynccontextmanager
@@ -145,7 +147,14 @@ async def open_producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
             await producer.start()
         yield producer
     finally:
-        await producer.stop()
+        await _stop(producer)
+
+
+async def _stop(client: Any) -> None:
+    """Within a bound: a client may wait without end for a broker that is gone (aiokafka#1101)."""
+    with suppress(TimeoutError, KafkaError, OSError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await client.stop()
 
 
 def total(starts: Offsets, ends: Offsets) -> int:

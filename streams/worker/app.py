@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import exits
+from schemas.connection_faults import chain, in_words
+from schemas.logs import Told
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,
@@ -86,6 +88,7 @@ class Worker:
         self._registry = registry
         self.app = build_faust_app(settings)
         self._tables: list[StateTable] = []
+        self._horizon_told = Told()
         self._told_held: set[TopicPartition] = set()
         self.agents = self._bind_agents()
         self.horizon = HorizonPoller(
@@ -100,10 +103,16 @@ class Worker:
         is_ours = isinstance(error, StreamsError)  # which says what to do; anything else, where it came from
         exit_code = error.exit_code if isinstance(error, StreamsError) else EXIT_FAILED
         trace = None if is_ours else error
-        log.critical(
-            "worker.failed", error=type(error).__name__, reason=str(error), exit_code=exit_code, exc_info=trace
-        )
+        reason = self._in_words(error)
+        log.critical("worker.failed", error=type(error).__name__, reason=reason, exit_code=exit_code, exc_info=trace)
         os._exit(exit_code)
+
+    def _in_words(self, error: BaseException | None) -> str:
+        """Why, with the right or the setting where it is Kafka's trouble."""
+        if error is None or isinstance(error, StreamsError):
+            return str(error)
+        is_kafkas = any(isinstance(cause, (KafkaError, OSError)) for cause in chain(error))
+        return in_words(error, self.settings.kafka) if is_kafkas else str(error)
 
     async def drain(self, timeout_s: float) -> bool:
         """Let the agents finish what they hold. False when they did not in time."""
@@ -229,8 +238,11 @@ class Worker:
             self.fail(error)
             return
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("horizon.unknown", error=type(error).__name__)
+            reason = self._in_words(error)
+            if self._horizon_told.is_due(reason):
+                log.warning("horizon.unknown", error=type(error).__name__, reason=reason)
             return
+        self._horizon_told.is_due("")
         self._tell_held()
         for tp, received_until in reached.items():
             agent = self.agents[tp.topic]
@@ -313,7 +325,8 @@ class Worker:
 
     async def _crashed(self) -> None:
         await self.app._crashed.wait()
-        raise WorkerCrashedError("Faust crashed; its log says why") from self.app.crash_reason
+        why: BaseException | None = self.app.crash_reason
+        raise WorkerCrashedError(f"Faust crashed: {self._in_words(why)}") from why
 
 
 def collect_seldom() -> None:

@@ -8,14 +8,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from gateway.errors import PublishError
+from gateway.kafka_publisher import KafkaPublisher
+from gateway.kinds import TOPICS as GATEWAY_TOPICS
+from gateway.settings import GatewaySettings
 from schemas import exits
-from schemas.topics import CALLBACKS
+from schemas.connection import KafkaConnection, RegistryConnection
+from schemas.topics import CALLBACKS, QUARANTINE
 from streams.admin import apply_topics, check_topics
-from streams.errors import BrokerUnavailableError, StreamsError, TopicsError
-from streams.settings import KafkaSettings, TopicSettings, WorkerSettings
+from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
+from streams.settings import TopicSettings, WorkerSettings
+from streams.snapshot import open_reader, translated
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.secured_kafka import PASSWORD, Rule, SecuredKafka
+from tests.unit.gateway.test_spooling import callback, headers
 from tests.waiting import wait_until
 
 USERS = ("operator", "worker", "monitor", "gateway")
@@ -29,7 +36,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
         yield kafka
 
 
-def connection(kafka: SecuredKafka, port: str, protocol: str, **changes: Any) -> KafkaSettings:
+def connection(kafka: SecuredKafka, port: str, protocol: str, **changes: Any) -> KafkaConnection:
     """How to come to one port with the protocol; who and with what, unless `changes` say otherwise."""
     files = kafka.certificates
     names = {"{stranger}": str(files.stranger), "{client}": str(files.client), "{client_key}": str(files.client_key)}
@@ -38,7 +45,7 @@ def connection(kafka: SecuredKafka, port: str, protocol: str, **changes: Any) ->
     client = {"ssl_certfile": str(files.client), "ssl_keyfile": str(files.client_key)} if protocol == "SSL" else {}
     given = {**sasl, **tls, **client, **{name: names.get(value, value) for name, value in changes.items()}}
     servers = kafka.bootstrap_servers if port == "PLAINTEXT" else kafka.servers(port)
-    return KafkaSettings(bootstrap_servers=servers, security_protocol=protocol, **given)
+    return KafkaConnection.model_validate({"bootstrap_servers": servers, "security_protocol": protocol, **given})
 
 
 class Row(NamedTuple):
@@ -100,12 +107,12 @@ TAKEN_AWAY = (
 
 @pytest.fixture(scope="module")
 def topics(kafka: SecuredKafka) -> None:
-    settings = TopicSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}, 1)
+    settings = TopicSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "STREAMS_PARTITIONS": "1"})
     asyncio.run(apply_topics(settings))
     kafka.allow(*NEEDED)
 
 
-async def worker_says(settings: KafkaSettings) -> str:
+async def worker_says(settings: KafkaConnection) -> str:
     """What stops a worker at its start, with the exit code; empty when nothing does."""
     try:
         async with asyncio.timeout(SAYS_WITHIN_S):
@@ -139,7 +146,7 @@ async def test_a_worker_without_a_right_names_right_resource_and_user_within_sec
 
 @pytest.mark.usefixtures("topics")
 async def test_who_may_not_create_topics_is_told_which_right_is_missing(kafka: SecuredKafka) -> None:
-    settings = TopicSettings(connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="operator"), APP, 1, 1)
+    settings = TopicSettings(kafka=connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="operator"))
 
     with pytest.raises(TopicsError) as raised:
         await apply_topics(settings)
@@ -147,3 +154,54 @@ async def test_who_may_not_create_topics_is_told_which_right_is_missing(kafka: S
     said = str(raised.value)
     assert f"topic {CALLBACKS.name} could not be created: we are without the right Create" in said
     assert "User:operator" in said
+
+
+GATEWAYS = tuple(Rule("gateway", "DESCRIBE", "TOPIC", topic.name) for topic in GATEWAY_TOPICS)
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_gateway_is_not_ready_and_names_the_right_that_is_missing(
+    kafka: SecuredKafka, registry_url: str
+) -> None:
+    settings = GatewaySettings(
+        kafka=connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="gateway"),
+        registry=RegistryConnection(url=registry_url),
+    )
+    publisher = KafkaPublisher(settings, GATEWAY_TOPICS)
+    await publisher.start()
+
+    def is_told(*words: str) -> bool:
+        return all(word in "; ".join(publisher.faults()) for word in words)
+
+    try:
+        none = ("User:gateway has not the right Write on any topic",)
+        await wait_until(lambda: is_told(*none), 20, "the gateway to name the right Write")
+
+        kafka.allow(Rule("gateway", "WRITE", "TOPIC", QUARANTINE.name))
+        hidden = (CALLBACKS.name, "hidden from us without the right Describe", "User:gateway", "topics apply")
+        await wait_until(lambda: is_told(*hidden), 20, "the gateway to name the right Describe")
+
+        kafka.allow(*GATEWAYS)
+        await wait_until(lambda: not publisher.faults(), 20, "the gateway to see its topics")
+        with pytest.raises(PublishError, match=f"User:gateway has not the right Write on topic {CALLBACKS.name}"):
+            await publisher.publish(CALLBACKS, "key", callback("a"), headers("a"))
+        refused = ("right Write", f"topic {CALLBACKS.name}", "User:gateway")
+        await wait_until(lambda: is_told(*refused), 20, "the gateway to be not ready for it")
+    finally:
+        await publisher.stop()
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_tool_names_what_it_may_not_read(kafka: SecuredKafka) -> None:
+    settings = connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="worker")
+
+    async def read() -> None:
+        async with translated(settings), open_reader(settings) as reader:
+            starts = await reader.beginnings(CALLBACKS)
+            assert [record async for record in reader.records(starts, dict.fromkeys(starts, 1))]
+
+    with pytest.raises(RefusedError) as raised:
+        await read()
+
+    assert f"User:worker has not the right Read on topic {CALLBACKS.name}" in str(raised.value)
+    assert raised.value.exit_code == exits.UNAVAILABLE
