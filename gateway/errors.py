@@ -97,8 +97,8 @@ class UnverifiedError(GatewayError):
     status = 401
     title = "The signature does not verify"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"signature: {reason}")
+    def __init__(self, reason: str, looked_for: str = "") -> None:
+        super().__init__(f"signature: {reason}" + (f"; the header looked for is {looked_for}" if looked_for else ""))
         self.reason = reason
 
 

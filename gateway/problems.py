@@ -8,8 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from gateway.errors import GatewayError, InvalidCallbackError
+from gateway.errors import GatewayError, InvalidCallbackError, PublishError
 
+OUR_TROUBLE = "the gateway's log and /readyz say why"  # addresses, users and rights are not for the sender
 _TYPE = "urn:airudder:gateway:"
 _UNREAD_BODY = {408, 413, 429}  # answered before the body was read to its end: the connection cannot go on
 
@@ -22,7 +23,8 @@ class ProblemResponse(JSONResponse):
 
 def problem(error: GatewayError) -> ProblemResponse:
     """The answer to one of our errors: status, Retry-After where trying again helps, every fault of a 422."""
-    content: dict[str, Any] = _document(error.code, error.title, error.status, str(error))
+    detail = OUR_TROUBLE if isinstance(error, PublishError) else str(error)
+    content: dict[str, Any] = _document(error.code, error.title, error.status, detail)
     if isinstance(error, InvalidCallbackError):
         content["detail"] = f"{len(error.faults)} faults; see errors"
         content["errors"] = [fault._asdict() for fault in error.faults]

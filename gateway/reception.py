@@ -22,7 +22,7 @@ from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.unknowns import Unknowns
-from gateway.verification import Key, Unverified, Verified, Verifier
+from gateway.verification import Key, Unverified, Verified, Verifier, looked_for
 from schemas.records import Record
 
 NO_SCHEME = "none"
@@ -43,6 +43,7 @@ class Reception:
     def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics, keys: Sequence[Key]) -> None:
         self._mode = settings.signature_mode
         self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
+        self._looked_for = looked_for(settings.signature_scheme, settings.signature_header)
         self._publisher = publisher
         self._metrics = metrics
         self.quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
@@ -100,7 +101,9 @@ class Reception:
             self._metrics.signature_counts[NO_SCHEME,].inc()
             return
         await self.quarantine.keep_unverified(request, f"signature {verdict.reason}")
-        raise StaleSignatureError(verdict.reason) if verdict.reason == "stale" else UnverifiedError(verdict.reason)
+        if verdict.reason == "stale":
+            raise StaleSignatureError(verdict.reason)
+        raise UnverifiedError(verdict.reason, self._looked_for if verdict.reason == "missing" else "")
 
     async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
         kind = BY_PATH[request.path]

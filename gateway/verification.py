@@ -271,6 +271,12 @@ class Verifier:
         return Unverified(next((reason for reason in _TELLING if reason in reasons), "no_valid_key"))
 
 
+def looked_for(scheme: str, signature_header: str) -> str:
+    """The headers that may hold a signature."""
+    named = [signature_header] if scheme != "standard-webhooks" else []
+    return " or ".join([*named, *(["webhook-signature"] if scheme in ("auto", "standard-webhooks") else [])])
+
+
 def sign(body: bytes, scheme: str, key: Key, signature_header: str, now_s: float) -> dict[str, str]:
     """The headers a sender adds; `auto` signs with the first scheme it accepts.
 

@@ -227,6 +227,29 @@ async def test_no_or_a_wrong_signature_is_401_and_kept_in_quarantine(headers: di
         assert door.outcome("bad_signature") == 1
 
 
+@pytest.mark.parametrize(
+    ("scheme", "named"),
+    [
+        ("auto", "X-Own or webhook-signature"),
+        ("hmac-sha256", "X-Own"),
+    ],
+)
+async def test_a_missing_signature_is_told_with_the_header_that_was_looked_for(scheme: str, named: str) -> None:
+    async with open_door(signature_header="X-Own", signature_scheme=scheme) as door:
+        problem = assert_problem(await door.post(headers={"Content-Type": "application/json"}), 401, "bad_signature")
+
+    assert problem["detail"] == f"signature: missing; the header looked for is {named}"
+
+
+async def test_our_own_trouble_is_not_explained_to_the_sender() -> None:
+    async with open_door() as door:
+        door.publisher.fault = "Kafka at 10.0.0.7:9093: authentication failed for user gateway"
+        problem = assert_problem(await door.post(), 503, "broker_unavailable")
+
+    assert "10.0.0.7" not in problem["detail"]
+    assert "user gateway" not in problem["detail"]
+
+
 async def test_a_doubled_signature_header_is_401_even_when_both_are_right() -> None:
     async with open_door() as door:
         headers = [*signed(BODY).items(), ("X-AIRudder-Sign", signed(BODY)["X-AIRudder-Sign"])]
