@@ -25,7 +25,7 @@ from gateway.publisher import KafkaState, Position
 from gateway.schema_ids import SchemaIds
 from gateway.settings import GatewaySettings
 from gateway.spool import SpoolState
-from schemas.connection_faults import hidden_topic, in_words, is_refusal, missing_right, principal
+from schemas.connection_faults import in_words, is_refusal, missing_right, principal
 from schemas.headers import Headers
 from schemas.kafka_probe import explain
 from schemas.records import Record
@@ -57,7 +57,7 @@ class KafkaPublisher:
         self._deadlines = Deadlines(settings.publish_timeout_s)
         self._producer: AIOKafkaProducer | None = None
         self._schemas: SchemaIds | None = None
-        self._placement = Placement(topics)
+        self._placement = Placement(topics, principal(settings.kafka))
         self._kafka_fault = "Kafka: not connected yet"
         self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.connection_faults import hidden_topic
 from schemas.placement import changed_counts, partition_of, unequal_counts
 from schemas.topics import CO_PARTITIONED, Topic
 
@@ -10,8 +11,9 @@ from schemas.topics import CO_PARTITIONED, Topic
 class Placement:
     """The numbers of partitions as they were seen first, for as long as the process lives."""
 
-    def __init__(self, topics: Sequence[Topic]) -> None:
+    def __init__(self, topics: Sequence[Topic], principal: str = "us") -> None:
         self._topics = topics
+        self._principal = principal
         self._began_with: dict[str, int] = {}
 
     def fault(self, cluster: Any) -> str:
@@ -19,7 +21,7 @@ class Placement:
         names = {topic.name for topic in (*self._topics, *CO_PARTITIONED)}
         now = {name: len(cluster.partitions_for_topic(name) or ()) for name in names}
         if missing := [topic.name for topic in self._topics if not now[topic.name]]:
-            return f"Kafka: no topic {', '.join(missing)}; run `python -m streams topics apply`"
+            return f"Kafka: {hidden_topic(', '.join(missing))} to {self._principal}"
         if fault := changed_counts(self._began_with, now) or unequal_counts(now):
             return f"Kafka: {fault}"
         self._began_with = {topic.name: now[topic.name] for topic in self._topics}

@@ -24,9 +24,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.group import HeartbeatRequest
 
-from schemas.placement import WAY_OUT
 from schemas.connection_faults import hidden_topic, is_refusal, missing_right, principal
 from schemas.kafka_probe import explain
+from schemas.placement import WAY_OUT
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
 from streams.errors import BrokerUnavailableError, RefusedError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
