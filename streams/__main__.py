@@ -10,10 +10,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from streams.config_cli import Role, print_config
 from schemas.choices import one_of
 from schemas.records import DEAD_LETTER_REASONS
 from schemas.topics import BY_NAME
+from streams.config_cli import Role, print_config
 from streams.errors import StreamsError
 
 T = TypeVar("T")
