@@ -97,6 +97,10 @@ class WholeTopicsConsumer:
         heard = [self._heard_of(tp) for tp in self._consumer.assignment()]
         return min(known) if (known := [at_ms for at_ms in heard if at_ms is not None]) and None not in heard else None
 
+    def held_back(self) -> list[str]:
+        """The partitions with records behind a transaction that has not ended."""
+        return sorted(f"{tp.topic}/{tp.partition}" for tp in self._held_since)
+
     def _heard_of(self, tp: TopicPartition) -> int | None:
         at_ms: int | None = self._consumer.last_poll_timestamp(tp)
         if at_ms is None or at_ms == -1:

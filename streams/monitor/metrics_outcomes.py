@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import get_args
 
@@ -16,15 +17,19 @@ from streams.monitor.periods import floor
 from streams.monitor.stats import Dimension, OutcomeStore, merge
 
 CAPS: dict[Dimension, int] = {"workflow": 200, "sip_line": 100}
+MAX_UNFOLDED = 256
 SPANS_S = {"15m": 900, "1h": 3600}
 """The trailing spans, each up to the pane that lasts now: what stopped an hour ago has no KPI."""
 
 REUSE_S = 10.0
 """Many scrapers must not multiply the work."""
 
+MAX_SHARE = 0.1
+"""Of a processor: with ten thousand values making the families takes seconds, and is done that much less often."""
+
 
 class OutcomeFamilies:
-    """Makes the families anew when something changed or time went on, and not more often than REUSE_S."""
+    """Makes the families anew when something changed or time went on, within REUSE_S and MAX_SHARE."""
 
     def __init__(
         self,
@@ -36,19 +41,21 @@ class OutcomeFamilies:
         self._clock = clock
         self._now_s = now_s
         self._labels = {dimension: Labels(cap) for dimension, cap in CAPS.items()}
-        self._made: tuple[float, tuple[int, int], list[Metric]] | None = None
+        self._state: tuple[int, int] | None = None
+        self._reused_until = 0.0
+        self._made: list[Metric] = []
 
     def families(self, store: OutcomeStore) -> list[Metric]:
         """<dimension>_kpi_ratio, <dimension>_kpi_samples and label_values_dropped_total."""
         newest = floor(int(self._now_s() * 1000), self._pane_s * 1000)
-        state = (store.changes, newest)
-        if self._made is not None:
-            made_at, known, families = self._made
-            if known == state or self._clock() - made_at < REUSE_S:
-                return families
+        state, began = (store.changes, newest), self._clock()
+        if self._state is not None and (state == self._state or began < self._reused_until):
+            return self._made
         families = [family for dimension in get_args(Dimension) for family in self._of(store, dimension, newest)]
         families.append(self._dropped_family())
-        self._made = (self._clock(), state, families)
+        cost_s = self._clock() - began
+        self._state, self._made = state, families
+        self._reused_until = began + max(REUSE_S, cost_s / MAX_SHARE)
         return families
 
     def _of(self, store: OutcomeStore, dimension: Dimension, newest: int) -> Iterator[Metric]:
@@ -57,34 +64,36 @@ class OutcomeFamilies:
         labels = [dimension, "kpi", "window"]
         ratios = GaugeMetricFamily(f"{dimension}_kpi_ratio", "KPI; absent below 30 samples.", labels=labels)
         samples = GaugeMetricFamily(f"{dimension}_kpi_samples", "Sample size of the KPI.", labels=labels)
-        for span, span_s in SPANS_S.items():
-            if span_s % self._pane_s:
-                continue
-            for value, window in self._windows(store, dimension, values, newest, span_s):
-                found, sizes = kpis(window)
-                for name, size in sizes.items():
-                    samples.add_metric([value, name, span], size)
-                    kpi = found[name]
-                    if kpi is not None:
-                        ratios.add_metric([value, name, span], kpi["value"] or 0.0)
+        for value, span, window in self._windows(store, dimension, values, newest):
+            found, sizes = kpis(window)
+            for name, size in sizes.items():
+                samples.add_metric([value, name, span], size)
+                kpi = found[name]
+                if kpi is not None:
+                    ratios.add_metric([value, name, span], kpi["value"] or 0.0)
         yield from (ratios, samples)
 
     def _windows(
-        self, store: OutcomeStore, dimension: Dimension, values: list[str], newest: int, span_s: int
-    ) -> Iterator[tuple[str, WindowedOutcomes]]:
-        """(label, the trailing span summed), those beyond the cap in one as OTHER."""
+        self, store: OutcomeStore, dimension: Dimension, values: list[str], newest: int
+    ) -> Iterator[tuple[str, str, WindowedOutcomes]]:
+        """(label, span, the trailing span summed), those beyond the cap in one as OTHER."""
         pane_ms = self._pane_s * 1000
-        starts = range(newest + pane_ms - span_s * 1000, newest + pane_ms, pane_ms)
-        others: list[WindowedOutcomes] = []
+        end = newest + pane_ms
+        spans_ms = {name: span_s * 1000 for name, span_s in SPANS_S.items() if span_s % self._pane_s == 0}
+        starts = range(end - max(spans_ms.values(), default=0), end, pane_ms)
+        others: dict[str, list[WindowedOutcomes]] = defaultdict(list)
         for value in values:
             panes = store.trailing(dimension, value, starts)
             label = self._labels[dimension].of(value)
-            if label == OTHER:
-                others += panes
-            elif panes:
-                yield label, merge(panes, newest, newest, is_final=False)
-        if others:
-            yield OTHER, merge(others, newest, newest, is_final=False)
+            for span, span_ms in spans_ms.items():
+                inside = [pane for pane in panes if pane.window_start_at >= end - span_ms]
+                if label == OTHER:
+                    others[span] = _folded(others[span] + inside)
+                elif inside:
+                    yield label, span, merge(inside, end - span_ms, end, is_final=False)
+        for span, rest in others.items():
+            if rest:
+                yield OTHER, span, merge(rest, newest, newest, is_final=False)
 
     def _dropped_family(self) -> Metric:
         text = f"Values that the cap sent to `{OTHER}`."
@@ -92,3 +101,8 @@ class OutcomeFamilies:
         for dimension, labels in self._labels.items():
             family.add_metric([dimension], labels.dropped)
         return family
+
+
+def _folded(panes: list[WindowedOutcomes]) -> list[WindowedOutcomes]:
+    """The same sum in few records: those of ten thousand values would not fit into memory at once."""
+    return panes if len(panes) < MAX_UNFOLDED else [merge(panes, 0, 0, is_final=False)]

@@ -88,6 +88,7 @@ class OutcomeReader:
         if await consumer.is_caught_up():
             self._is_caught_up = True
             self.as_of_ms = consumer.heard_at_ms() or self.as_of_ms
+            self._note_held(consumer.held_back())
         self._prune()
         if self._is_caught_up and self._store.changes != before:
             self._on_change(self._store.changes)
@@ -113,6 +114,14 @@ class OutcomeReader:
     def _pass_over(self, record: KeptRecord, fault: str) -> None:
         self.undecodable += 1
         log.warning("undecodable", topic=record.topic, partition=record.partition, offset=record.offset, fault=fault)
+
+    def _note_held(self, partitions: list[str]) -> None:
+        """A transaction may take a moment; one that lasts keeps everything behind it from us."""
+        is_long = time.time() * 1000 - (self.as_of_ms or 0) > STALE_AFTER_S * 1000
+        if partitions and is_long:
+            self._note(f"a transaction has not ended, and holds back what is behind it: {', '.join(partitions)}")
+        elif not partitions:
+            self._note(None)
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:

@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from schemas.records import WindowedOutcomes
+from schemas.registry import Registry
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka
 from tests.integration.monitor_harness import (
@@ -196,6 +198,27 @@ async def test_a_record_that_no_worker_sends_spoils_nothing_for_others(stack: St
     for path in ("/", "/api/outcomes/workflows", "/metrics", "/readyz"):
         assert await stack.monitor.status(path) == 200
     assert await stack.monitor.status("/api/outcomes/workflows/year%201143677") == 404
+
+
+async def test_what_a_transaction_took_back_was_never_there(stack: Stack) -> None:
+    record, registry = pane(value="taken back", calls=7), Registry(stack.registry_url)
+    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, transactional_id="stranger")
+    await producer.start()
+    try:
+        await registry.register((WORKFLOW_OUTCOMES,))
+        await producer.begin_transaction()
+        value = registry.encode(WORKFLOW_OUTCOMES, record)
+        for partition in (0, 1):
+            await producer.send_and_wait(WORKFLOW_OUTCOMES.name, value, key_of(record), partition=partition)
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
+        await registry.aclose()
+    await stack.send(*(pane(value=f"after it {i}") for i in range(4)))
+    for i in range(4):
+        await stack.seen(f"/api/outcomes/workflows/after%20it%20{i}")
+
+    assert await stack.monitor.status("/api/outcomes/workflows/taken%20back") == 404
 
 
 async def test_health_has_the_contracts_shape(stack: Stack) -> None:

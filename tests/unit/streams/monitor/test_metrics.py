@@ -160,7 +160,7 @@ def test_a_fleet_that_died_has_no_kpi_of_the_last_quarter_of_an_hour(minutes: in
 
 def test_families_are_made_anew_when_only_time_went_on() -> None:
     times = iter([NOON_MS / 1000, NOON_MS / 1000 + 3 * 3600])
-    families, store = OutcomeFamilies(300, iter((0, 100, 100)).__next__, times.__next__), lines(1)
+    families, store = OutcomeFamilies(300, iter((0, 0, 100, 100)).__next__, times.__next__), lines(1)
 
     assert families.families(store)[3].samples
     assert not any(family.samples for family in families.families(store)[:4])
@@ -221,11 +221,27 @@ def test_ten_thousand_invented_lines_stay_under_the_cap_and_are_counted() -> Non
 
 
 def test_a_second_scrape_reuses_what_has_not_changed() -> None:
-    store, families = lines(3), OutcomeFamilies(300, iter(range(0, 100, 4)).__next__, lambda: NOON_MS / 1000)
+    times, store = [0.0], lines(3)
+    families = OutcomeFamilies(300, lambda: times[0], lambda: NOON_MS / 1000)
     first = families.families(store)
+    times[0] = 100
     assert families.families(store) is first
 
     store.put("sip_line", pane(dimension="sip_line", value="new"), NOON_MS)
-    assert families.families(store) is first, "many scrapers must not multiply the work"
-    assert families.families(store) is first
+    again = families.families(store)
+    assert again is not first
+    store.put("sip_line", pane(dimension="sip_line", value="newer"), NOON_MS)
+    times[0] = 109
+    assert families.families(store) is again, "many scrapers must not multiply the work"
+    times[0] = 111
+    assert families.families(store) is not again
+
+
+def test_what_takes_long_to_make_is_made_less_often() -> None:
+    ticks = iter([0, 7, 60, 71, 78])
+    store, families = lines(1), OutcomeFamilies(300, ticks.__next__, lambda: NOON_MS / 1000)
+    first = families.families(store)
+    store.put("sip_line", pane(dimension="sip_line", value="new"), NOON_MS)
+
+    assert families.families(store) is first, "after 60 s, with 7 s to make it"
     assert families.families(store) is not first

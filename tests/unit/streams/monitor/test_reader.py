@@ -87,6 +87,21 @@ async def test_behind_a_transaction_that_does_not_end_nothing_new_is_heard(consu
         heard.append(consumer.heard_at_ms())
 
     assert heard == [2000, 2000, 4000]
+    assert consumer.held_back() == []
+
+
+async def test_who_waits_behind_a_transaction_that_lasts_is_told(consumer: Any) -> None:
+    reader = OutcomeReader(MonitorSettings())
+    consumer._consumer.high = 9
+    reader.as_of_ms = consumer.heard_at_ms()
+    reader._note_held(consumer.held_back())
+    assert reader.fault is not None
+    assert f"{TP.topic}/0" in reader.fault
+    consumer._consumer.stable = 9
+    consumer.heard_at_ms()
+    reader._note_held(consumer.held_back())
+
+    assert reader.fault is None
 
 
 async def test_partitions_that_came_later_are_noticed(consumer: Any) -> None:
