@@ -352,14 +352,17 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
 
 
 class QuestionState(Record, frozen=True, kw_only=True):
-    """One question's fate."""
+    """One question's fate. Stored as CallOutcome is."""
 
     question_name: str
     state: str
 
 
 class CallOutcome(Record, frozen=True, kw_only=True):
-    """What one call adds to a window."""
+    """What one call adds to a window.
+
+    Stored in the worker's rows by the names of its fields: a new one has a default, and none is renamed or dropped.
+    """
 
     workflow_id: str
     sip_line: str

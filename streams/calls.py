@@ -18,7 +18,7 @@ _DELIVERY_DIGITS: Final = 16
 
 
 class Position(NamedTuple):
-    """Where a record was read: `source` numbers the topic and partition (see `source_of`), then the offset."""
+    """Where a record was read: `source` numbers the topic and partition (see `source_of`), then the offset. Stored."""
 
     source: int
     offset: int
@@ -45,7 +45,10 @@ class Ignored(Enum):
 
 
 class Decision(Struct, array_like=True):
-    """What was decided on the record at one position: its revision, the outcome replaced, and where that came from."""
+    """What was decided on the record at one position: its revision, the outcome replaced, and where that came from.
+
+    Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
+    """
 
     source: int
     offset: int
@@ -58,6 +61,8 @@ class CallState(Struct, array_like=True):
     """One call: its latest revision, content and outcome, the deliveries seen, the latest decisions.
 
     `call_times` is the most dials that a counted report has told of.
+
+    Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
     """
 
     revision: int = 0

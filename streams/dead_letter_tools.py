@@ -6,7 +6,9 @@ with the record, so there is no moment in which a record is sent but not marked,
 replay reads the source topic and leaves out whatever is marked there. Left out are also
 - `unsure`: the source topic no longer reaches back to the failure, so who can tell (--again sends all);
 - `internal`: a window change, which the worker could take for a repeat of its own (sent when its topic is named);
-- `impossible`: neither key nor value, or no such partition any more.
+- `impossible`: neither key nor value, or no such partition any more;
+- `cut`: the record was too large to be kept whole, and half a record must not be processed: the whole one stands at its
+  origin, for as long as that topic keeps it.
 Nothing here prints a value, a key or a header: they hold personal data.
 """
 
@@ -80,6 +82,7 @@ class Fate(Enum):
     UNSURE = "unsure"
     INTERNAL = "internal"
     IMPOSSIBLE = "impossible"
+    CUT = "cut, the whole record is at its origin only"
 
 
 class Plan(NamedTuple):
@@ -104,17 +107,19 @@ def origin_of(letter: DeadLetter) -> Origin:
 
 def line_of(letter: DeadLetter) -> Line:
     """The letter without anything personal; control characters are blanked, so that a terminal stays as it is."""
-    size = None if letter.value is None else len(letter.value)
+    size = None if letter.value is None else letter.value_bytes if letter.is_cut else len(letter.value)
     return Line(rfc3339(letter.failed_at), origin_of(letter), size, *(_CONTROL.sub(" ", t) for t in _texts(letter)))
 
 
 def _texts(letter: DeadLetter) -> tuple[str, str]:
-    return letter.reason, letter.detail
+    cut = f" (cut; SHA-256 of the value: {letter.value_sha256})" if letter.is_cut else ""
+    return letter.reason, letter.detail + cut
 
 
 def headers_again(letter: DeadLetter) -> Headers:
     """The record's headers with the mark of this replay; that of an earlier one is replaced."""
-    kept = [(name, value) for name, value in letter.headers.items() if name != REPLAYED_FROM]
+    as_they_came = [(header.name, header.value or b"") for header in letter.all_headers]
+    kept = [(name, value) for name, value in as_they_came or letter.headers.items() if name != REPLAYED_FROM]
     return [*kept, (REPLAYED_FROM, str(origin_of(letter)).encode())]
 
 
@@ -124,6 +129,7 @@ class Failure(NamedTuple):
     origin: Origin
     failed_at: int
     can_be_sent: bool
+    is_cut: bool = False
 
 
 class Marks(NamedTuple):
@@ -135,6 +141,8 @@ class Marks(NamedTuple):
 
 def fate_of(failure: Failure, marks: Marks, wanted: Filter, *, again: bool) -> Fate:
     """What a replay does with a letter, by the marks of its source partition."""
+    if failure.is_cut:
+        return Fate.CUT
     if not failure.can_be_sent:
         return Fate.IMPOSSIBLE
     if failure.origin.topic in INTERNAL and wanted.topic != failure.origin.topic:
@@ -181,7 +189,7 @@ class Tools:
         async for letter in self.find(wanted, ends):
             origin = origin_of(letter)
             can_be_sent = (letter.key, letter.value) != (None, None) and origin[:2] in partitions
-            failures.setdefault(origin, Failure(origin, letter.failed_at, can_be_sent))
+            failures.setdefault(origin, Failure(origin, letter.failed_at, can_be_sent, letter.is_cut))
         marks = {} if again else await self._marks_for([f for f in failures.values() if f.can_be_sent])
         return Plan(
             {o: fate_of(failure, marks.get(o[:2], Marks()), wanted, again=again) for o, failure in failures.items()}

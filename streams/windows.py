@@ -42,6 +42,8 @@ class Pane(Struct, array_like=True):
     """One window of one key. `revision` counts the changes applied; `positions` the last applied of each source.
 
     It takes calls received before `closes_at`. `received_at` is the latest receipt of what it counts.
+
+    Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
     """
 
     revision: int = 0

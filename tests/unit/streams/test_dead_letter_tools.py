@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from schemas.records import DeadLetter
+from schemas.records import DeadLetter, KeptHeader
 from schemas.topics import CALLBACKS, OUTCOMES_BY_WORKFLOW
 from streams.dead_letter_cli import letters_table
 from streams.dead_letter_tools import (
@@ -54,6 +54,22 @@ def test_a_detail_cannot_steer_the_terminal() -> None:
 
     assert line.detail == "a [31mb c"
     assert letters_table([line]).row_count == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_cut_letter_is_never_replayed_and_tells_the_size_and_digest_of_the_whole(again: bool) -> None:
+    cut = structs.replace(LETTER, is_cut=True, value_bytes=20_971_520, value_sha256="ab" * 32)
+    failure = Failure(ORIGIN, AT, can_be_sent=True, is_cut=True)
+
+    assert fate_of(failure, NOTHING, Filter(), again=again) is Fate.CUT
+    assert line_of(cut).value_bytes == 20_971_520
+    assert "ab" * 32 in line_of(cut).detail
+
+
+def test_headers_of_one_name_go_back_as_they_came() -> None:
+    twice = [KeptHeader(name="x", value=b"1"), KeptHeader(name="x", value=b"2")]
+
+    assert headers_again(structs.replace(LETTER, all_headers=twice))[:2] == [("x", b"1"), ("x", b"2")]
 
 
 @pytest.mark.parametrize(
