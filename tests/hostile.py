@@ -114,7 +114,7 @@ class Hostile:
         oddities = (
             lambda: {"result": self._word()},
             lambda: {"hangup_type": self._word()},
-            lambda: {"ring_type": self._word() or None},
+            lambda: {"ring_type": self._word() or "null"},
             lambda: {"result_label": self._text()},
             lambda: {"intention_description": self._text()},
             lambda: {"call_end_time": chance.choice(CALL_TIMES)},
@@ -126,7 +126,6 @@ class Hostile:
                 "question_answer": [question(self._name(), self._word()) for _ in range(chance.choice((0, 1, 9)))]
             },
             lambda: {"redail_call": [redial(f"{self._new_id()}-r", end, hangup_type=self._word())]},
-            lambda: {"NerSlots": None, "EventLabel": None},
         )
         return chance.choice(oddities)()
 
