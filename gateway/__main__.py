@@ -1,7 +1,6 @@
 """`python -m gateway`: parse, call, print."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -24,7 +23,7 @@ from gateway.routes import WEBHOOK_PATH
 from gateway.server import Place
 from gateway.server import serve as serve_forever
 from gateway.server import serve_worker as serve_as_worker
-from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
+from gateway.settings import GatewaySettings
 from gateway.simulate import Simulation
 from gateway.traffic import Traffic
 from gateway.verification import matching_schemes
@@ -104,7 +103,7 @@ def check_config() -> None:
     settings = settings_or_exit()
     for name, value in settings.shown().items():
         print(f"{name}={value}")
-    if missing := [name for name in NEEDED_TO_SERVE if not os.environ.get(name, "").strip()]:
+    if missing := settings.missing_to_serve():
         typer.echo(f"note: `serve` wants {' and '.join(missing)} said; the other commands take the default", err=True)
     for note in settings.notes:
         typer.echo(f"note: {note}", err=True)

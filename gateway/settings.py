@@ -85,6 +85,11 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
         }
         return [*key_faults, *(fault for fault, holds in rules.items() if holds)]
 
+    def missing_to_serve(self) -> list[str]:
+        """Those of NEEDED_TO_SERVE that the environment does not name."""
+        is_named = dict(zip(NEEDED_TO_SERVE, (self.has_kafka, self.has_registry), strict=True))
+        return [name for name, is_there in is_named.items() if not is_there]
+
     def share_of(self, number: int) -> Self:
         """The settings of worker `number`: a share of each limit, so that all workers together keep to them."""
         spool = None if self.spool_dir is None else f"{self.spool_dir}/{WORKER_DIR}{number}"

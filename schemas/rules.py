@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -105,8 +106,11 @@ def _readable_file(path: str) -> str:
     return path
 
 
+_timezones = cache(available_timezones)  # it reads many files
+
+
 def _timezone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in _timezones():
         raise ValueError("not the IANA name of a time zone, such as Asia/Jakarta")
     return text
 

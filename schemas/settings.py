@@ -162,6 +162,16 @@ class Settings(Variables, BaseSettings):
     registry: RegistryConnection = Field(default_factory=RegistryConnection)
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_kafka(self) -> bool:
+        """Whether the environment names a Kafka."""
+        return "bootstrap_servers" in self.kafka.model_fields_set
+
+    @property
+    def has_registry(self) -> bool:
+        """Whether the environment names a registry."""
+        return "url" in self.registry.model_fields_set
+
     _refusal: ClassVar[type[Exception]] = SettingsError
 
     @classmethod

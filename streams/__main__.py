@@ -6,17 +6,17 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
 from schemas.choices import one_of
 from schemas.records import DEAD_LETTER_REASONS
 from schemas.topics import BY_NAME
-from streams.config_cli import Role, print_config
 from streams.errors import StreamsError
 
 T = TypeVar("T")
+RoleName = Literal["gateway", "worker", "monitor", "topics"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,12 +95,14 @@ def monitor() -> None:
 
 @app.command()
 def check_config(
-    role: Annotated[Role | None, typer.Option(help="Only what this one would use; default: all.")] = None,
+    role: Annotated[RoleName | None, typer.Option(help="Only what this one would use; default: all.")] = None,
 ) -> None:
     """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78.
 
     All roles judge the same variables by the same rules, so what one refuses, all refuse.
     """
+    from streams.config_cli import print_config
+
     _run(lambda: print_config(os.environ, role))
 
 

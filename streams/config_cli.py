@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 
 from streams.monitor.settings import MonitorSettings
 from streams.settings import FrontDoorSettings, StreamsSettings, TopicSettings, WorkerSettings
@@ -13,39 +12,30 @@ LINE = "{name}={value}"
 NOT_JUDGED = "the signing keys are judged by `python -m gateway check-config` alone"
 
 
-class Role(StrEnum):
-    """Whose settings."""
-
-    GATEWAY = "gateway"
-    WORKER = "worker"
-    MONITOR = "monitor"
-    TOPICS = "topics"
-
-
-SETTINGS: Mapping[Role, type[StreamsSettings]] = {
-    Role.GATEWAY: FrontDoorSettings,
-    Role.WORKER: WorkerSettings,
-    Role.MONITOR: MonitorSettings,
-    Role.TOPICS: TopicSettings,
+SETTINGS: Mapping[str, type[StreamsSettings]] = {
+    "gateway": FrontDoorSettings,
+    "worker": WorkerSettings,
+    "monitor": MonitorSettings,
+    "topics": TopicSettings,
 }
 
 
-async def print_config(environ: Mapping[str, str], role: Role | None) -> None:
+async def print_config(environ: Mapping[str, str], role: str | None) -> None:
     """Print the settings in effect as NAME=value, below the roles that read them; notes go to stderr.
 
     Raises: SettingsError naming every fault at once.
     """
-    wanted = list(Role) if role is None else [role]
+    wanted = list(SETTINGS) if role is None else [role]
     read = {role: SETTINGS[role].from_env(environ) for role in wanted}
     lines = [LINE.format(name=name, value=value) for name, value in read[role].shown().items()] if role else told(read)
     for line in lines:
         print(line)  # noqa: T201  # a command line prints
     notes = {note for settings in read.values() for note in settings.notes}
-    for note in sorted(notes) + ([NOT_JUDGED] if Role.GATEWAY in read else []):
+    for note in sorted(notes) + ([NOT_JUDGED] if "gateway" in read else []):
         print(f"note: {note}", file=sys.stderr)  # noqa: T201
 
 
-def told(read: Mapping[Role, StreamsSettings]) -> list[str]:
+def told(read: Mapping[str, StreamsSettings]) -> list[str]:
     """Each setting once, below a comment with the roles that use it; those of most roles first."""
     values: dict[str, str] = {}
     users: dict[str, list[str]] = {}

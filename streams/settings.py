@@ -45,16 +45,6 @@ class UpSettings(StreamsSettings):
     monitor: MonitorVariables = Field(default_factory=MonitorVariables)
 
     @property
-    def has_kafka(self) -> bool:
-        """Whether the environment names a Kafka, so that none is started here."""
-        return "bootstrap_servers" in self.kafka.model_fields_set
-
-    @property
-    def has_registry(self) -> bool:
-        """Whether the environment names a registry, so that none is started here."""
-        return "url" in self.registry.model_fields_set
-
-    @property
     def streams_ops_port(self) -> int:
         """The worker's ops port; 0, a free one, unless the environment says."""
         return self.worker.ops_port if "ops_port" in self.worker.model_fields_set else 0

@@ -110,6 +110,7 @@ def role_environment(
             "PYTHONUNBUFFERED": "1",
             "KAFKA_BOOTSTRAP_SERVERS": endpoints.bootstrap_servers,
             "SCHEMA_REGISTRY_URL": endpoints.registry_url,
+            "SCHEMA_REGISTRY_URL" + FILE: "",  # its content is the line above
             "GATEWAY_HOST": endpoints.gateway_host,
             "GATEWAY_PORT": str(endpoints.gateway_port),
             "GATEWAY_OPS_HOST": endpoints.gateway_ops_host,

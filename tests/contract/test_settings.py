@@ -11,11 +11,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import certifi
 import pytest
 import typer.main
+from hypothesis import example, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import gateway.__main__ as gateway_main
@@ -24,7 +27,7 @@ from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas import exits
 from schemas.environment import FILE
 from schemas.settings import IN_FILES, NAMES
-from streams.config_cli import SETTINGS, Role
+from streams.config_cli import SETTINGS
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, UpSettings, WorkerSettings
 
@@ -150,6 +153,26 @@ def test_all_faults_are_told_at_once_and_what_hangs_on_one_is_not_guessed() -> N
     assert SECRET not in str(answers)
 
 
+VARIABLES = st.sampled_from([*sorted(NAMES), *(name + FILE for name in sorted(IN_FILES)), "GATEWAY_PRT", "KAFKA_OPTS"])
+VALUES = st.one_of(
+    st.sampled_from(
+        ["", " ", "0", "1", "PLAIN", "SSL", "SASL_SSL", "none", "k:1", "https://r", "tcp://10.0.0.1:1", CA]
+    ),
+    st.text(alphabet=st.characters(exclude_characters="\0"), max_size=20),
+)
+
+
+@given(environ=st.dictionaries(VARIABLES, VALUES, max_size=6))
+@example(environ={"KAFKA_SASL_USERNAME": "\ud800"})
+@profile(max_examples=60, deadline=None)
+def test_whatever_is_in_an_environment_all_roles_say_the_same(environ: dict[str, str]) -> None:
+    answers = {role: answer(role, environ) for role in ROLES}
+    of_gateway = answers.pop("gateway")
+
+    assert len({tuple(faults) for faults in answers.values()}) == 1
+    assert set(answers["worker"]) <= set(of_gateway)  # which judges besides what its own settings make together
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_tells_what_it_passed_over(role: str) -> None:
     settings = ROLES[role].from_env({**SERVICE, "KAFKA_PORT": "tcp://10.96.0.9:9092"})
@@ -235,12 +258,13 @@ def test_check_config_tells_every_setting_of_every_role() -> None:
     assert SECRET not in result.output
 
 
-@pytest.mark.parametrize("role", Role)
-def test_check_config_tells_what_one_role_would_use(role: Role) -> None:
+@pytest.mark.parametrize("role", get_args(streams_main.RoleName))
+def test_check_config_tells_what_one_role_would_use(role: str) -> None:
     result = check_config(streams_main.app, "--role", role)
 
     assert result.exit_code == 0
     assert set(told(result.stdout)) == {name for name, _ in SETTINGS[role].variables()}
+    assert set(get_args(streams_main.RoleName)) == set(SETTINGS)
 
 
 def test_the_streams_tell_of_the_gateway_what_it_tells_itself() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import server
 from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings, SettingsError
 from gateway.verification import Key
+from schemas.listening import PortError
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
 # section 5 of the contract, the gateway's part
@@ -203,6 +207,33 @@ def test_serving_needs_kafka_and_the_registry_and_sending_does_not() -> None:
 
     assert caught.value.faults == ["KAFKA_BOOTSTRAP_SERVERS: required", "SCHEMA_REGISTRY_URL: required"]
     assert GatewaySettings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"GATEWAY_OPS_HOST": "127.0.0.2"}, ("127.0.0.2", 8001, "GATEWAY_OPS_HOST", "GATEWAY_OPS_PORT")),
+        ({"GATEWAY_HOST": "127.0.0.3"}, ("127.0.0.3", 8001, "GATEWAY_HOST", "GATEWAY_OPS_PORT")),
+    ],
+)
+async def test_health_and_metrics_are_served_on_their_own_host_or_the_webhooks(
+    environ: dict[str, str],
+    expected: tuple[str, int, str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def listen(*address: Any) -> AbstractContextManager[None]:
+        asked.append(address)
+        if len(asked) > 1:
+            raise PortError("enough seen")
+        return nullcontext()
+
+    monkeypatch.setattr(server, "listen", listen)
+    with pytest.raises(PortError, match="enough seen"):
+        await server.serve(GatewaySettings.from_env(environ))
+
+    assert asked[1] == expected
 
 
 def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:

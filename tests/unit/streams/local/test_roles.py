@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.connection import KafkaConnection, RegistryConnection
 from streams.local.roles import Endpoints, probe_host, system_roles
+from streams.settings import WorkerSettings
 
 ENDPOINTS = Endpoints(
     bootstrap_servers="127.0.0.1:9092",
@@ -44,6 +46,7 @@ def test_every_role_is_told_the_same_settings_by_the_names_of_the_contract() -> 
         "PYTHONUNBUFFERED": "1",
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
         "SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081/apis/ccompat/v7",
+        "SCHEMA_REGISTRY_URL_FILE": "",
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": "8000",
         "GATEWAY_OPS_HOST": "127.0.0.1",
@@ -60,6 +63,24 @@ def test_a_broker_of_ours_is_spoken_to_in_plain_text() -> None:
     roles = system_roles(ENDPOINTS, Path("/data"), local_kafka=True, demo=False)
 
     assert roles.topics.environment["KAFKA_SECURITY_PROTOCOL"] == "PLAINTEXT"
+
+
+def test_credentials_of_a_cluster_are_kept_from_the_services_of_ours() -> None:
+    cluster = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_USERNAME": "u",
+        "KAFKA_SASL_PASSWORD_FILE": "/run/secrets/kafka",
+        "KAFKA_SSL_CAFILE": "/run/secrets/ca",
+        "SCHEMA_REGISTRY_URL_FILE": "/run/secrets/registry",
+        "SCHEMA_REGISTRY_USERNAME": "u",
+        "SCHEMA_REGISTRY_PASSWORD": "hunter2",
+    }
+    roles = system_roles(ENDPOINTS, Path("/data"), local_kafka=True, local_registry=True, demo=False)
+
+    settings = WorkerSettings.from_env({**cluster, **roles.topics.environment})
+
+    assert settings.kafka == KafkaConnection(bootstrap_servers="127.0.0.1:9092", security_protocol="PLAINTEXT")
+    assert settings.registry == RegistryConnection(url=ENDPOINTS.registry_url)
 
 
 @pytest.mark.parametrize(("host", "asked"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("10.1.2.3", "10.1.2.3")])
