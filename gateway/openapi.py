@@ -26,13 +26,15 @@ _PROBLEM = {
     },
 }
 _REFUSALS = {
-    "400": "Not HTTP, or the connection closed before the body was complete",
+    "400": "Not valid HTTP, or the connection closed before the body was complete",
     "401": "No signature of ours; kept in quarantine",
     "405": "Another method than POST",
-    "408": "The body arrived too slowly",
+    "408": "The headers or the body arrived too slowly",
     "413": "The body is too large",
-    "415": "Not application/json, or compressed",
+    "414": "The URL is over 8 KiB",
+    "415": "Not application/json, or compressed; kept in quarantine",
     "422": "Authentic, but not JSON, or without what is required: every fault by its JSON path; kept in quarantine",
+    "431": "The headers are over 32 KiB, or more than 100",
     "429": "Too many requests, in flight or a second",
     "503": "Not stored; send it again",
 }

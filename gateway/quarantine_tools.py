@@ -21,6 +21,7 @@ from gateway.reception import envelope_of
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.topic_reader import StoredRecord
+from gateway.unpacking import unpacked
 from gateway.verification import Verified, Verifier
 from schemas.errors import DecodeError
 from schemas.records import QuarantinedRequest, Record
@@ -127,14 +128,23 @@ class Judge:
             raise NoValidKeyError("no signing key is valid now")
         keys = [replace(key, not_before_s=None, not_after_s=None) for key in valid]
         self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
+        self._max_body_bytes = settings.max_body_bytes
 
     def judge(self, request: QuarantinedRequest) -> Judgement:
-        """The verdict of the keys valid now, on a request as of the moment it came."""
+        """The verdict of the keys valid now, on a request as of the moment it came.
+
+        Its content type is not asked, and what was compressed is unpacked, before or after it was signed: that is how
+        a proxy loses callbacks.
+        """
         raw = _raw_request(request)
         kind = BY_PATH.get(request.path)
         if kind is None:
             return Judgement("unknown_path", request.path, raw)
+        plain = unpacked(raw, self._max_body_bytes)
         verdict = self._verifier.verify(raw.body, raw.headers, raw.received_at / 1000)
+        if not isinstance(verdict, Verified) and plain is not raw:
+            verdict = self._verifier.verify(plain.body, plain.headers, plain.received_at / 1000)
+        raw = plain
         if not isinstance(verdict, Verified):
             return Judgement("bad_signature", f"signature {verdict.reason}", raw)
         try:

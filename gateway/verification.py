@@ -91,7 +91,10 @@ class Scheme(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DigestScheme:
-    """A digest of body and secret in one header: hex of either case, or base64 where the scheme allows it."""
+    """A digest of body and secret in one header: hex of either case, or base64 where the scheme allows it.
+
+    `sha256=` and the like may go before it, in either case; base64 may lack its padding.
+    """
 
     name: str
     algorithm: str
@@ -118,16 +121,23 @@ class DigestScheme:
 
     def _decode(self, value: bytes) -> bytes | None:
         """The digest bytes in a header's value, recognised by length; None for anything else."""
-        value = value.removeprefix(_PREFIXES[self.algorithm])
         size = _DIGEST_BYTES[self.algorithm]
+        if len(value) != 2 * size:
+            value = _without_prefix(value, _PREFIXES[self.algorithm])
         try:
             if len(value) == 2 * size:
                 return binascii.unhexlify(value)
+            if self.allows_base64 and len(value) == -(-4 * size // 3):
+                value += b"=" * (-len(value) % 4)
             if self.allows_base64 and len(value) == 4 * -(-size // 3):
                 return base64.b64decode(value, validate=True)
         except ValueError:  # binascii.Error and non-ASCII text alike
             return None
         return None
+
+
+def _without_prefix(value: bytes, prefix: bytes) -> bytes:
+    return value[len(prefix) :] if value[: len(prefix)].lower() == prefix else value
 
 
 @dataclass(frozen=True, slots=True)

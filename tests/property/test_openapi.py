@@ -61,7 +61,7 @@ def send(case: Any, **headers: str) -> Any:
 def test_the_document_names_every_webhook_and_every_answer() -> None:
     assert set(SERVED["paths"]) == {kind.path for kind in KINDS}
     for path in SERVED["paths"].values():
-        answers = {"200", "400", "401", "405", "408", "413", "415", "422", "429", "503"}
+        answers = {"200", "400", "401", "405", "408", "413", "414", "415", "422", "429", "431", "503"}
         assert set(path["post"]["responses"]) == answers
 
 
