@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.monitor.errors import TopicsMissingError
-from streams.monitor.kafka import connection, stop, translated
+from streams.monitor.kafka import connecting, connection, stop, translated
 from streams.settings import KafkaSettings
 
 FETCH_WAIT_MS = 500
@@ -31,6 +31,7 @@ class WholeTopicsConsumer:
     """Every record of some topics, oldest first within a partition. After an error close it and open another."""
 
     def __init__(self, settings: KafkaSettings, topics: tuple[str, ...]) -> None:
+        self._settings = settings
         self._topics = topics
         arguments = connection(settings)
         self._admin = AIOKafkaAdminClient(**arguments)
@@ -47,7 +48,7 @@ class WholeTopicsConsumer:
 
     async def open(self) -> None:
         """Start at the beginning. Raises TopicsMissingError, KafkaUnavailableError."""
-        async with translated():
+        async with connecting(self._settings):
             await self._admin.start()
             await self._consumer.start()
             tps = await self._partitions()
@@ -63,12 +64,15 @@ class WholeTopicsConsumer:
         described = {topic["topic"]: topic for topic in await self._admin.describe_topics(None)}
         missing = [name for name in self._topics if name not in described]
         if missing:
-            raise TopicsMissingError(f"topics do not exist yet: {', '.join(missing)}")
+            names = ", ".join(missing)
+            raise TopicsMissingError(
+                f"topics do not exist yet, or are hidden from us without the right Describe: {names}"
+            )
         return [TopicPartition(name, p["partition"]) for name in self._topics for p in described[name]["partitions"]]
 
     async def read(self, timeout_s: float) -> list[KeptRecord]:
         """The next records, none when nothing new came within the time."""
-        async with translated():
+        async with translated(self._settings):
             batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=MAX_RECORDS)
         return [
             KeptRecord(tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value)
@@ -78,7 +82,7 @@ class WholeTopicsConsumer:
 
     async def is_caught_up(self) -> bool:
         """True once everything that was there at `open` has been read. Ask after the records were taken in."""
-        async with translated():
+        async with translated(self._settings):
             for tp, end in list(self._behind.items()):
                 if await self._consumer.position(tp) >= end:
                     del self._behind[tp]
@@ -86,7 +90,7 @@ class WholeTopicsConsumer:
 
     async def has_all_partitions(self) -> bool:
         """False once the topics have other partitions than were assigned at `open`."""
-        async with translated():
+        async with translated(self._settings):
             return bool(set(await self._partitions()) == self._consumer.assignment())
 
     def heard_at_ms(self) -> int | None:

@@ -15,15 +15,12 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-    for_code,
-)
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
+from schemas.connection_faults import in_words, is_refusal, missing_right
+from schemas.kafka_probe import explain
 from streams.monitor.errors import KafkaUnavailableError
 from streams.monitor.reading import GroupReading, Partition, Unseen
 from streams.settings import KafkaSettings
@@ -41,11 +38,6 @@ READ_UNCOMMITTED = 0
 TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError)
 """What the client library raises, its asserts and lookups on stale metadata among it."""
 
-REMEDIES: dict[type[KafkaError], str] = {
-    GroupAuthorizationFailedError: "grant the monitor DESCRIBE on this group",
-    TopicAuthorizationFailedError: "grant the monitor DESCRIBE and READ on this topic",
-}
-
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
     """The client library's arguments for these settings. Raises OSError for unreadable certificates."""
@@ -58,18 +50,26 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+async def translated(settings: KafkaSettings) -> AsyncIterator[None]:
     """The client library's errors as one of ours."""
     try:
         yield
     except TROUBLE as error:
-        raise KafkaUnavailableError(f"Kafka did not answer: {explained(error)}") from error
+        raise KafkaUnavailableError(f"Kafka did not answer: {in_words(error, settings)}") from error
 
 
-def explained(error: BaseException) -> str:
-    """The error's name, with the remedy where there is one."""
-    remedy = REMEDIES.get(type(error))
-    return type(error).__name__ + (f": {remedy}" if remedy else "")
+@asynccontextmanager
+async def connecting(settings: KafkaSettings) -> AsyncIterator[None]:
+    """As `translated`; why it cannot be reached, or refuses us, is found out."""
+    try:
+        yield
+    except TROUBLE as error:
+        raise KafkaUnavailableError(f"Kafka did not answer: {await explain(error, settings)}") from error
+
+
+def explained(error: BaseException, settings: KafkaSettings, right: str, resource: str) -> str:
+    """Why one thing could not be read; the missing right, if that is it."""
+    return missing_right(right, resource, settings) if is_refusal(error) else in_words(error, settings)
 
 
 async def stop(*clients: Any) -> None:
@@ -97,11 +97,12 @@ class GroupReader:
     """Reads groups and offsets. After a KafkaUnavailableError close it and open another."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
         self._admin = AIOKafkaAdminClient(**connection(settings))
 
     async def open(self) -> None:
         """Connect. Raises KafkaUnavailableError."""
-        async with translated():
+        async with connecting(self._settings):
             await self._admin.start()
 
     async def close(self) -> None:
@@ -114,7 +115,7 @@ class GroupReader:
 
     async def topology(self) -> Topology:
         """Every partition of every topic we may see."""
-        async with translated():
+        async with translated(self._settings):
             # None asks for all topics: asking by name would create what does not exist on brokers that allow it.
             metadata = (await self._admin._get_cluster_metadata(None)).to_object()
         leaders = {
@@ -134,7 +135,8 @@ class GroupReader:
                 async with asyncio.timeout(PART_TIMEOUT_S):
                     found = await self._admin.list_consumer_groups([broker])
             except TROUBLE as error:
-                unseen.append(Unseen(f"the groups of broker {broker}", explained(error)))
+                why = explained(error, self._settings, "Describe", "the cluster")
+                unseen.append(Unseen(f"the groups of broker {broker}", why))
             else:
                 names.update((name, broker) for name, kind, *_ in found if kind in ("consumer", ""))
 
@@ -151,7 +153,8 @@ class GroupReader:
                 async with asyncio.timeout(PART_TIMEOUT_S):
                     found.append(await self._group(name, coordinator))
             except TROUBLE as error:
-                unseen.append(Unseen(f"group {name}", explained(error), group=name))
+                why = explained(error, self._settings, "Describe", f"group {name}")
+                unseen.append(Unseen(f"group {name}", why, group=name))
 
         await asyncio.gather(*(read(name, coordinator) for name, coordinator in wanted.items()))
         return sorted(found, key=lambda group: group.name), unseen
@@ -205,12 +208,14 @@ class GroupReader:
                 async with asyncio.timeout(PART_TIMEOUT_S):
                     response = await self.send(broker, _offset_request(partitions, at_ms))
             except TROUBLE as error:
-                unseen.extend(_unseen(p, f"broker {broker}: {explained(error)}") for p in partitions)
+                why = f"broker {broker}: {in_words(error, self._settings)}"
+                unseen.extend(_unseen(partition, why) for partition in partitions)
                 return
             for topic, rows in response.topics:
                 for number, error_code, timestamp, offset in rows:
                     if error_code:
-                        unseen.append(_unseen(Partition(topic, number), explained(for_code(error_code)())))
+                        why = explained(for_code(error_code)(), self._settings, "Describe", f"topic {topic}")
+                        unseen.append(_unseen(Partition(topic, number), why))
                     else:
                         found[Partition(topic, number)] = (offset, timestamp)
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 
 import structlog
 
+from schemas.connection_faults import hidden_topic
 from schemas.topics import BY_NAME, DEAD_LETTERS
 from streams.monitor.ahead import look_ahead
 from streams.monitor.errors import KafkaUnavailableError, NotReadyError
 from streams.monitor.groups import MAX_GROUPS, watches
 from streams.monitor.kafka import TROUBLE, GroupReader, Topology, explained
-from streams.monitor.lag import LagSnapshot, LagTracker, concerns, effective_offset
+from streams.monitor.lag import WORKER_TOPICS, LagSnapshot, LagTracker, concerns, effective_offset
 from streams.monitor.reading import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.settings import MonitorSettings
 
@@ -85,7 +86,8 @@ class LagPoller:
         except (KafkaUnavailableError, TimeoutError) as error:
             await self._close()
             message = str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s, asked for {self._asking_for}"
-            raise KafkaUnavailableError(f"{message} ({self._settings.kafka.bootstrap_servers})") from error
+            servers = self._settings.kafka.bootstrap_servers
+            raise KafkaUnavailableError(message if servers in message else f"{message} ({servers})") from error
         self._snapshot = self._tracker.update(reading)
         return self._snapshot
 
@@ -131,6 +133,10 @@ class LagPoller:
         wanted.update(*(concerns(group, self._settings.app_id, topology.leaders.keys()) for group in groups))
         self._asking_for = "the ends of partitions"
         leaders = {partition: topology.leaders[partition] for partition in wanted}
+        hidden = [
+            Unseen(f"topic {name}", hidden_topic(name), topic=name)
+            for name in sorted(WORKER_TOPICS - {partition.topic for partition in topology.leaders})
+        ]
         begin, end, no_marks = await reader.water_marks(leaders)
         if wanted and not end:
             raise KafkaUnavailableError(f"Kafka told the end of no partition: {no_marks[0].why}")
@@ -138,7 +144,7 @@ class LagPoller:
         self._asking_for = "the records that groups stand at"
         no_records = await self._look_ahead(reader, leaders, self._offsets(groups, begin, end), end)
         at_ms = int(time.time() * 1000)
-        missing = (*unseen, *no_marks, *no_records)
+        missing = (*unseen, *hidden, *no_marks, *no_records)
         return Reading(at_ms, groups, begin, end, dict(self._ahead), missing, dead_letters)
 
     async def _groups(self, reader: GroupReader, topology: Topology) -> tuple[list[GroupReading], list[Unseen]]:
@@ -200,7 +206,8 @@ class LagPoller:
                     await self._look_from(reader, leaders[partition], partition, offset, end[partition])
             except TROUBLE as error:
                 what = f"records of partition {partition.partition} of {partition.topic}"
-                unseen.append(Unseen(what, explained(error), topic=partition.topic))
+                why = explained(error, self._settings.kafka, "Read", f"topic {partition.topic}")
+                unseen.append(Unseen(what, why, topic=partition.topic))
 
         with suppress(TimeoutError):  # the next poll goes on with what is still unknown
             async with asyncio.timeout(LOOK_BUDGET_S):

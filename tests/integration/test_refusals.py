@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from gateway.errors import PublishError
 from gateway.kafka_publisher import KafkaPublisher
@@ -17,6 +18,8 @@ from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.admin import apply_topics, check_topics
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
+from streams.monitor.monitor import Monitor
+from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
 from streams.snapshot import open_reader, translated
 from streams.worker import main as worker_main
@@ -205,3 +208,45 @@ async def test_a_tool_names_what_it_may_not_read(kafka: SecuredKafka) -> None:
 
     assert f"User:worker has not the right Read on topic {CALLBACKS.name}" in str(raised.value)
     assert raised.value.exit_code == exits.UNAVAILABLE
+
+
+MONITORS = tuple(
+    Rule("monitor", operation, "TOPIC", "airudder.", is_prefix=True) for operation in ("DESCRIBE", "READ")
+)  # fmt: skip
+
+
+async def a_group_that_lags(kafka: SecuredKafka) -> None:
+    """The worker's group stands before one record of callbacks."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    await producer.start()
+    await producer.send_and_wait(CALLBACKS.name, b"x", partition=0)
+    await producer.stop()
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=APP, enable_auto_commit=False)
+    tp = TopicPartition(CALLBACKS.name, 0)
+    consumer.assign([tp])
+    await consumer.start()
+    await consumer.commit({tp: 0})
+    await consumer.stop()
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_monitor_that_may_not_see_is_blind_and_not_ready_and_names_the_right(kafka: SecuredKafka) -> None:
+    await a_group_that_lags(kafka)
+    settings = connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="monitor")
+    monitor = Monitor(MonitorSettings(kafka=settings))
+
+    async def says(*words: str) -> bool:
+        await monitor.poller.poll_once()
+        told = [reason for reason in monitor.reasons_not_ready() if reason.startswith("lag")]
+        blind = [problem for problem in monitor.health().problems if "cannot be seen" in problem.what]
+        assert bool(told) == bool(blind)
+        return all(word in "; ".join(told) for word in words) if words else not told
+
+    try:
+        await wait_until(lambda: says("hidden", CALLBACKS.name, f"right Describe on group {APP}"), 20, "hidden")
+        kafka.allow(MONITORS[0], Rule("monitor", "DESCRIBE", "GROUP", APP))
+        await wait_until(lambda: says("right Read", f"topic {CALLBACKS.name}", "User:monitor"), 20, "it names Read")
+        kafka.allow(MONITORS[1])
+        await wait_until(lambda: says(), 20, "it sees everything")
+    finally:
+        await monitor.poller.aclose()

@@ -65,7 +65,7 @@ async def test_a_group_that_may_not_be_described_is_told_with_the_right_it_needs
     groups, unseen = await GroupReader(KafkaSettings()).groups({"secret": None, "alive": None})
 
     assert [group.name for group in groups] == ["alive"]
-    assert (unseen[0].group, "DESCRIBE on this group" in unseen[0].why) == ("secret", True)
+    assert (unseen[0].group, "the right Describe on group secret" in unseen[0].why) == ("secret", True)
 
 
 async def test_a_coordinator_that_is_away_hides_its_own_groups_only(admin: Admin) -> None:
@@ -100,7 +100,7 @@ async def test_one_partition_without_leader_topic_or_broker_hides_no_other(admin
     assert "UnknownTopicOrPartition" in told["1"]
     assert "no broker leads it" in told["2"]
     assert "broker 2" in told["3"]
-    assert "READ on this topic" in told["4"]
+    assert "the right Describe on topic t" in told["4"]
 
 
 async def test_a_partition_whose_end_alone_cannot_be_read_has_neither_mark(admin: Admin) -> None:
