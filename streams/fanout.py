@@ -30,6 +30,11 @@ _ESCAPED: Final = re.compile(
     r"(?<!\\)((?:\\\\)*)"
     r"((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4})+)"
 )
+# The fields of a detail by the provider's names, which differ from ours in these five.
+_SPELT: Final = {"ner_slots", "event_label", "case_id", "variables", "redial_calls"}
+_DOCUMENTED: Final = frozenset(CallDetail.__struct_fields__) - _SPELT | {
+    *("NerSlots", "EventLabel", "CaseID", "Variables", "redail_call")
+}
 _REMEMBERED_LENGTH: Final = 2048  # a script's questions come again with every call; what is longer costs memory
 
 
@@ -172,7 +177,7 @@ def _call(
         robot_method=callback.robot_method,
         schedule_start_at=epoch_ms(callback.schedule_start_time, zone, callback.received_at),
         schedule_end_at=epoch_ms(callback.schedule_end_time, zone, callback.received_at),
-        extra=detail.extra,
+        extra={name: text for name, text in detail.extra.items() if name not in _DOCUMENTED} if detail.extra else {},
     )
 
 

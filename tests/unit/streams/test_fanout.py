@@ -361,8 +361,10 @@ def test_what_cannot_be_read_of_a_task_is_null() -> None:
     assert (call.task_created_at, call.schedule_start_at, call.schedule_end_at) == (None, None, None)
 
 
-def test_unknown_fields_of_a_detail_are_in_the_call() -> None:
-    assert fan(callback(detail(extra={"score": "0.5"}))).call.extra == {"score": "0.5"}
+def test_unknown_fields_of_a_detail_are_in_the_call_and_odd_values_of_known_ones_are_not() -> None:
+    sent = {"score": "0.5", "case_id": '"x"', "NerSlots": "null", "duration": '"long"', "redail_call": "{}"}
+
+    assert fan(callback(detail(extra=sent))).call.extra == {"score": "0.5", "case_id": '"x"'}
 
 
 def test_answers_and_attempts_tell_how_many_their_revision_has_and_what_the_windows_count() -> None:
