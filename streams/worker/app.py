@@ -30,6 +30,7 @@ from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import SESSION_TIMEOUT_S, build_faust_app
 from streams.worker.horizon import HorizonPoller
+from streams.worker.identity import identity_of
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ops import WorkerState
 from streams.worker.outbox import Outbox
@@ -94,7 +95,8 @@ class Worker:
         self.horizon = HorizonPoller(
             settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
         )
-        self._premises = Premises(settings.kafka, settings.app_id, partitions, registry)
+        identity = identity_of(settings.app_id, settings.data_dir)
+        self._premises = Premises(settings.kafka, settings.app_id, partitions, registry, identity)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         self.app.on_rebalance_complete.connect(self._on_recovered)
 

@@ -1,13 +1,12 @@
 """How Faust is set up: what it may do, what it must not, and the sizes that were chosen."""
 
-import uuid
-from pathlib import Path
 from typing import Any, Final
 
 import faust
 
 from schemas.topics import MAX_KEPT_BYTES
 from streams.settings import KafkaSettings, WorkerSettings
+from streams.worker.identity import identity_of
 from streams.worker.tables import StateTable
 from streams.worker.transport import RunTransport
 
@@ -20,6 +19,7 @@ COMMIT_INTERVAL_S: Final = 1.0
 
 def build_faust_app(settings: WorkerSettings) -> Any:
     """A Faust app with our transport and tables, and nothing bound to it yet. Opens no socket."""
+    identity = identity_of(settings.app_id, settings.data_dir)
     app = faust.App(
         settings.app_id,
         broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
@@ -37,7 +37,8 @@ def build_faust_app(settings: WorkerSettings) -> Any:
         stream_buffer_maxsize=BUFFERED_RUNS,
         stream_recovery_delay=0.0,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=f"{settings.app_id}-{instance_id(settings.data_dir)}",
+        consumer_group_instance_id=identity.name,
+        broker_client_id=identity.client_id,
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=SESSION_TIMEOUT_S / 5,
         broker_commit_interval=COMMIT_INTERVAL_S,
@@ -49,15 +50,6 @@ def build_faust_app(settings: WorkerSettings) -> Any:
     )
     app.transport = app.producer_transport = RunTransport(app.conf.broker_consumer, app)
     return app
-
-
-def instance_id(data_dir: Path) -> str:
-    """The name of this worker in its group, kept with its data: after a restart it gets its partitions back at once."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "instance-id"
-    if not path.exists():
-        path.write_text(uuid.uuid4().hex)
-    return path.read_text().strip()
 
 
 def _credentials(kafka: KafkaSettings) -> Any:

@@ -24,18 +24,21 @@ from schemas.logs import Told, configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
 from streams.admin import check_group, check_topics
-from streams.errors import DataDirInUseError, DiskError, SchemasError, StreamsError
+from streams.errors import BrokerUnavailableError, DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
 from streams.snapshot import RegistryAwayError
 from streams.worker.app import Worker
+from streams.worker.faust_app import SESSION_TIMEOUT_S
+from streams.worker.identity import identity_of
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ops import OpsServer, WorkerState, create_ops_app
-from streams.worker.premises import check_state
+from streams.worker.premises import check_name, check_state
 
 log = structlog.get_logger()
 
 START_DEADLINE_S: Final = 60.0
 RETRY_PAUSE_S: Final = 1.0
+FORGOTTEN_S: Final = SESSION_TIMEOUT_S + 3.0  # by when Kafka has forgotten a worker that died
 STOP_STARTING_S: Final = 5.0
 
 T = TypeVar("T")
@@ -118,6 +121,7 @@ async def _prepare(settings: WorkerSettings, registry: Registry, state: WorkerSt
     """What must be there before anything is read: topics, then schemas. Returns partitions by topic."""
     partitions = await _wait_for_topics(settings, state)
     await _look_up_schemas(registry, state)
+    await _wait_for_name(settings, state)
     return partitions
 
 
@@ -136,6 +140,22 @@ async def _wait_for_topics(settings: WorkerSettings, state: WorkerState) -> dict
             state.wait_for(str(error))
             if told.is_due(str(error)):
                 log.warning("broker.waiting", reason=str(error))
+        await asyncio.sleep(RETRY_PAUSE_S)
+
+
+async def _wait_for_name(settings: WorkerSettings, state: WorkerState) -> None:
+    """Wait until Kafka has forgotten a worker of the same name elsewhere, as one whose volume was moved here."""
+    until, told = time.monotonic() + FORGOTTEN_S, Told()
+    identity = identity_of(settings.app_id, settings.data_dir)
+    while True:
+        try:
+            return await check_name(settings.kafka, settings.app_id, identity)
+        except (DataDirInUseError, BrokerUnavailableError) as error:
+            if time.monotonic() > until:
+                raise
+            state.wait_for(str(error))
+            if told.is_due(str(error)):
+                log.warning("name.waiting", reason=str(error))
         await asyncio.sleep(RETRY_PAUSE_S)
 
 

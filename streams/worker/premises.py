@@ -2,6 +2,7 @@
 
 - The number of partitions: keys are placed by it, in the topics as in the tables.
 - Schema ids: records are written under them.
+- Its name in the group: nobody else goes by it, as a copy of its data would.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from schemas.placement import WAY_OUT, changed_counts
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, CO_PARTITIONED, TOPICS
 from streams.admin import admin_client, placed_by_count
-from streams.errors import BrokerUnavailableError, SchemasError, TopicsError
+from streams.errors import BrokerUnavailableError, DataDirInUseError, SchemasError, TopicsError
 from streams.settings import KafkaSettings
+from streams.worker.identity import Identity
 
 log = structlog.get_logger()
 
@@ -55,32 +57,71 @@ async def check_state(kafka: KafkaSettings, app_id: str, partitions: Mapping[str
         )
 
 
+async def check_name(kafka: KafkaSettings, app_id: str, identity: Identity) -> None:
+    """Before the group is joined: nobody elsewhere may be in it by this worker's name.
+
+    One that died there is forgotten by Kafka after the session's time-out, so it is worth asking again for that long.
+    Raises: DataDirInUseError, BrokerUnavailableError.
+    """
+    async with admin_client(kafka) as admin:
+        try:
+            await _refuse_twin(admin, app_id, identity)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            raise BrokerUnavailableError(f"Kafka does not tell of group {app_id}: {type(error).__name__}") from error
+
+
+async def _refuse_twin(admin: Any, app_id: str, identity: Identity) -> None:
+    [response] = await admin.describe_consumer_groups([app_id])
+    [group] = response.to_object()["groups"]
+    if hosts := identity.hosts_elsewhere(group):
+        raise DataDirInUseError(
+            f"a worker on {', '.join(sorted(hosts))} is in group {app_id} by the name that STREAMS_DATA_DIR gives to "
+            "this one: one of the two directories is a copy. Empty the copy, or set another directory: what was in it "
+            "is restored from Kafka"
+        )
+
+
 class Premises:
     """Asks again for as long as the worker runs."""
 
-    def __init__(self, kafka: KafkaSettings, app_id: str, partitions: Mapping[str, int], registry: Registry) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        app_id: str,
+        partitions: Mapping[str, int],
+        registry: Registry,
+        identity: Identity,
+    ) -> None:
         self._kafka = kafka
+        self._app_id = app_id
+        self._identity = identity
         self._counts = {name: partitions[name] for name in placed_by_count(app_id) if name in partitions}
         self._registry = registry
 
     async def watch(self) -> None:
-        """Raises: TopicsError or SchemasError once something is so no more. Who is away is asked again."""
+        """Raises: TopicsError, SchemasError or DataDirInUseError once something is so no more.
+
+        Who is away is asked again.
+        """
         topics = cycle(TOPICS)
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
             await self._check_ids(next(topics))
             try:
-                await self._watch_counts(topics)
+                await self._watch_kafka(topics)
             except (BrokerUnavailableError, KafkaError, OSError, TimeoutError) as error:
                 log.info("topics.not_checked", reason=type(error).__name__)
 
-    async def _watch_counts(self, topics: Any) -> None:
+    async def _watch_kafka(self, topics: Any) -> None:
         async with admin_client(self._kafka) as admin:
             while True:
                 described = await admin.describe_topics()
                 now = {topic["topic"]: len(topic["partitions"]) for topic in described}
                 if fault := changed_counts(self._counts, {name: now.get(name, 0) for name in self._counts}):
                     raise TopicsError(fault)
+                await _refuse_twin(admin, self._app_id, self._identity)
                 await asyncio.sleep(CHECK_INTERVAL_S)
                 await self._check_ids(next(topics))
 

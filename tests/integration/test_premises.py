@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,10 +75,15 @@ async def test_a_registry_that_was_replaced_and_topics_that_grew_are_named_and_n
         system = WorkerSystem(kafka.bootstrap_servers, first.url, tmp_path)
         await system.__aenter__()
         worker = await system.start_worker()
+        shutil.copytree(tmp_path / "w1", tmp_path / "copy")
+        copy = system.launch_worker("copy")
         running = running_gateway(system.bootstrap, system.registry_url, tmp_path)
         client = await running.__aenter__()
         assert await is_accepted(client, "before")
         await system.read(CALLS, 1)
+        assert await asyncio.to_thread(copy.process.wait, 60) == 4
+        assert "is a copy" in copy.log.read_text()
+        assert worker.log.read_text().count("worker.recovered") == 1, "the other was never disturbed"
 
     try:
         with LocalRegistry(tmp_path / "empty", first.port):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,13 +17,15 @@ from aiokafka.structs import OffsetAndMetadata
 from schemas.errors import RegistryReplacedError, RegistryUnavailableError
 from schemas.topics import CALLBACKS, CO_PARTITIONED
 from streams.admin import placed_by_count
-from streams.errors import SchemasError, TopicsError
+from streams.errors import DataDirInUseError, SchemasError, TopicsError
 from streams.settings import KafkaSettings
 from streams.worker import premises
-from streams.worker.premises import Premises, check_state, commit_note
+from streams.worker.identity import Identity, identity_of
+from streams.worker.premises import Premises, check_name, check_state, commit_note
 
 APP = "app"
 COUNTS = dict.fromkeys(placed_by_count(APP), 3)
+ME = Identity("app-1234", "here")
 
 
 class Kafka:
@@ -31,6 +36,7 @@ class Kafka:
         self.committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self.troubles = [KafkaConnectionError(), TimeoutError()]
         self.looks = 0
+        self.members = [ME.client_id, "app-5678-here", "somebody-elses"]
 
     async def describe_topics(self) -> list[Any]:
         self.looks += 1
@@ -39,6 +45,10 @@ class Kafka:
         if self.looks > 6:
             self.counts[CALLBACKS.name] = 5
         return [{"topic": name, "partitions": [None] * count} for name, count in self.counts.items()]
+
+    async def describe_consumer_groups(self, groups: list[str]) -> list[Any]:
+        members = [{"client_id": client_id, "client_host": "/10.0.0.7"} for client_id in self.members]
+        return [SimpleNamespace(to_object=lambda: {"groups": [{"members": members}]})]
 
     async def list_consumer_group_offsets(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
         return self.committed
@@ -71,7 +81,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
 async def test_a_topic_that_grows_ends_the_watch_naming_it_and_the_way_out_and_trouble_does_not(kafka: Kafka) -> None:
     registry: Any = FakeRegistry()
     with pytest.raises(TopicsError, match=rf"{CALLBACKS.name}: 3, now 5.*new set of topics"):
-        await Premises(KafkaSettings(), APP, COUNTS, registry).watch()
+        await Premises(KafkaSettings(), APP, COUNTS, registry, ME).watch()
 
     assert (kafka.looks, kafka.troubles) == (7, [])
     assert len(set(registry.asked)) > 3
@@ -81,7 +91,7 @@ async def test_a_registry_that_was_replaced_ends_the_watch(kafka: Kafka) -> None
     registry: Any = FakeRegistry()
     registry.answers = [RegistryReplacedError("it came back empty"), None]
     with pytest.raises(SchemasError, match="empty"):
-        await Premises(KafkaSettings(), APP, COUNTS, registry).watch()
+        await Premises(KafkaSettings(), APP, COUNTS, registry, ME).watch()
 
 
 @pytest.mark.parametrize("topic", CO_PARTITIONED, ids=lambda topic: topic.name)
@@ -102,3 +112,29 @@ async def test_offsets_without_a_note_as_older_workers_commit_them_are_no_fault(
     kafka.committed[TopicPartition(CALLBACKS.name, 0)] = OffsetAndMetadata(9, "")
 
     await check_state(KafkaSettings(), APP, COUNTS)
+
+
+async def test_a_member_of_the_same_name_elsewhere_is_a_copy_and_named_with_its_host(kafka: Kafka) -> None:
+    await check_name(KafkaSettings(), APP, ME)
+    kafka.members[0] = "app-1234-elsewhere"
+    registry: Any = FakeRegistry()
+
+    for ask in (check_name(KafkaSettings(), APP, ME), Premises(KafkaSettings(), APP, COUNTS, registry, ME).watch()):
+        with pytest.raises(DataDirInUseError, match=r"on 10\.0\.0\.7 .*is a copy"):
+            await ask
+
+
+def test_a_copy_of_the_data_has_the_name_and_another_place(tmp_path: Path) -> None:
+    original = identity_of(APP, tmp_path / "data")
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    copy = identity_of(APP, tmp_path / "copy")
+
+    assert original == identity_of(APP, tmp_path / "data")
+    assert (copy.name, copy.place != original.place) == (original.name, True)
+    assert identity_of(APP, tmp_path / "new").name != original.name
+
+
+def test_a_name_that_was_never_written_to_its_end_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "instance-id").write_text("")
+
+    assert len(identity_of(APP, tmp_path).name) > len(f"{APP}-")

@@ -1,0 +1,48 @@
+"""Who a worker is in its group: a name kept with its data, and where that data lies.
+
+The name gives it its partitions back at once after a restart. A copy of the data (a restored snapshot, a cloned volume)
+has the name too, and Kafka lets each of the two push the other out, for ever. So the place is told as well, as part
+of the client id: who starts while the name is in use elsewhere does not join, and who was pushed out ends.
+"""
+
+import hashlib
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_FILE = "instance-id"
+_PLACE_CHARS = 12
+
+
+class Identity(NamedTuple):
+    """`name` is the same in every copy of the data directory, `place` in none."""
+
+    name: str
+    place: str
+
+    @property
+    def client_id(self) -> str:
+        """What brokers and their tools show."""
+        return f"{self.name}-{self.place}"
+
+    def hosts_elsewhere(self, group: Any) -> set[str]:
+        """The hosts of members that go by this name and lie elsewhere. group: as Kafka describes it."""
+        return {
+            member["client_host"].lstrip("/")
+            for member in group["members"]
+            if member["client_id"].startswith(f"{self.name}-") and member["client_id"] != self.client_id
+        }
+
+
+def identity_of(app_id: str, data_dir: Path) -> Identity:
+    """The name, made up at the first start. Raises: OSError."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / _FILE
+    if not (path.exists() and path.read_text().strip()):
+        new = data_dir / f"{_FILE}.new"
+        new.write_text(uuid.uuid4().hex)
+        os.replace(new, path)
+    place = f"{socket.gethostname()} {path.resolve()} {path.stat().st_ino}"
+    return Identity(f"{app_id}-{path.read_text().strip()}", hashlib.sha256(place.encode()).hexdigest()[:_PLACE_CHARS])
