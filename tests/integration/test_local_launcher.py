@@ -184,7 +184,7 @@ def test_nothing_is_served_when_the_topics_cannot_be_applied(start_up: StartUp, 
 def test_a_role_that_does_not_become_ready_is_named_with_its_last_lines(start_up: StartUp) -> None:
     up = start_up("worker=--exit 3", "roles-timeout=1")
 
-    assert up.wait_for_exit() == 1
+    assert up.wait_for_exit() == 69
     assert "worker died after 0 s with exit code 3; starting it again in 0.5 s" in up.output
     assert "error: not ready after 1 s: worker\nworker: its log, " in up.output
     assert "\nready\n" not in up.output

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas import exits
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from tests.integration.monitor_harness import (
@@ -122,7 +123,8 @@ async def test_a_port_that_is_taken_ends_it_with_an_error(tmp_path: Path) -> Non
     with running_monitor(NOWHERE, f"http://{NOWHERE}", tmp_path / "log") as first:
         await wait_until(lambda: first.status("/livez"), NOTICES_S, "it listens")
         with running_monitor(NOWHERE, f"http://{NOWHERE}", tmp_path / "log2", first.port) as second:
-            assert await asyncio.to_thread(second.process.wait, NOTICES_S) != 0
+            assert await asyncio.to_thread(second.process.wait, NOTICES_S) == exits.PORT_TAKEN
+    assert f"127.0.0.1:{first.port}: the port is taken" in (tmp_path / "log2").read_text()
 
 
 async def _starts_without_kafka(monitor: MonitorProcess) -> None:

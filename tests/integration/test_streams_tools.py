@@ -255,14 +255,14 @@ async def test_a_record_of_an_unknown_schema_is_replayed_once_when_the_schema_is
         origin = f"{line['source_topic']}[{line['source_partition']}]@{line['source_offset']}"
 
         assert await register(system, "newer-gateways", "the schema of the record that failed") == schema_id
-        assert await replay(system, "--dry-run") == "1 records would be replayed"
-        assert await replay(system, "--reason", "invalid") == "0 records replayed"
-        assert await replay(system, "--rate", "50") == "1 records replayed"
+        assert await replay(system, "--dry-run") == "1 record would be replayed"
+        assert await replay(system, "--reason", "invalid") == "no dead letter matches, of 1"
+        assert await replay(system, "--rate", "50") == "1 record replayed"
         assert await replay(system) == "0 records replayed, 1 left out: replayed before"
 
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 2)
         await system.wait_for_calls(SIP_LINE_OUTCOMES, 2)
-        assert await replay(system, "--again") == "1 records replayed"
+        assert await replay(system, "--again") == "1 record replayed"
         await system.wait_until_worked_off()
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 2)
         [call] = [call for call in await system.read(CALLS) if call.key == "lost"]
