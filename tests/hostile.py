@@ -195,8 +195,6 @@ class Hostile:
 
 def is_over(made: Json) -> bool:
     """Whether a callback must become a dead letter, and nothing else."""
-    if not made["details"]:
-        return False
     if len(made["workflow_id"]) > MAX_ID or len(made["sip_line"]) > MAX_ID:
         return True
     return any(

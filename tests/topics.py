@@ -56,7 +56,15 @@ class Subscriber:
         kind: type[Record] = getattr(records, topic.record)
         value = None if record.value is None else await self._registry.decode(record.value, kind)
         headers = dict(record.headers)
-        return Read(record.topic, record.partition, record.offset, record.key.decode(), value, record.value, headers)
+        return Read(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.key.decode("utf-8", "surrogateescape"),
+            value,
+            record.value,
+            headers,
+        )
 
 
 async def _all_records(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:

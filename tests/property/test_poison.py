@@ -25,7 +25,7 @@ from tests.oracle import Arrival
 from tests.topics import callback_of
 
 END = "2024-03-11 13:24:00"  # before NOW_MS
-PROFILE = profile(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+PROFILE = profile(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 class Bench:
