@@ -40,12 +40,14 @@ def detail_as_documented(detail: CallDetail) -> CallDetail:
     questions, redials = detail.question_answer or [], detail.redial_calls or []
     if detail.extra:
         detail = as_documented(detail)
-    if [1 for question in questions if question.extra] or [1 for redial in redials if redial.extra]:
-        detail = structs.replace(
-            detail,
-            question_answer=detail.question_answer and [as_documented(question) for question in questions],
-            redial_calls=detail.redial_calls and [as_documented(redial) for redial in redials],
-        )
+    parts: list[QuestionAnswer | RedialCall] = [*questions, *redials]
+    for part in parts:
+        if part.extra:
+            return structs.replace(
+                detail,
+                question_answer=detail.question_answer and [as_documented(question) for question in questions],
+                redial_calls=detail.redial_calls and [as_documented(redial) for redial in redials],
+            )
     return detail
 
 

@@ -114,3 +114,9 @@ def test_a_field_of_ours_is_never_read_from_what_was_sent() -> None:
     )
 
     assert as_documented(unsigned) == structs.replace(unsigned, status="5")
+
+
+def test_a_calls_extra_has_the_unknown_fields_and_no_documented_one() -> None:
+    ours = fanned(with_detail(new=[1], ner_slots=2, duration="30", NerSlots=None, Variables={"n": 1}, CaseID=None))
+
+    assert ours.call.extra == {"new": "[1]", "ner_slots": "2"}
