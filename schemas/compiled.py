@@ -111,7 +111,7 @@ class _WriterSource(_Source):
         if isinstance(schema, dict):
             return self._complex(schema, value, is_strict)
         if schema in ("int", "long"):
-            small = f"(small[n] if 0 <= (n := {value}) < {SMALL} else long(n))"
+            small = f"(small[n] if 0 <= (n := {value}) < {SMALL} else longs[n] if type(n) is int else long(n))"
             return f"strict_{schema}({value})" if is_strict else small
         simple = {
             "string": f"string[{value}]",
@@ -127,7 +127,8 @@ class _WriterSource(_Source):
         if kind == "string":
             return f"nullable_string[{value}]"
         if kind == "long":
-            return f"(nullable_small[n] if type(n := {value}) is int and 0 <= n < {SMALL} else nullable_long(n))"
+            number = f"(nullable_small[n] if 0 <= n < {SMALL} else nullable_longs[n])"
+            return f"({number} if type(n := {value}) is int else no_long(n))"
         return f"(b'\\0' if (u := {value}) is None else b'\\2' + {self._value(schema, 'u', True)})"
 
     def _complex(self, schema: Any, value: str, is_strict: bool) -> str:
@@ -233,14 +234,18 @@ def _varint(number: int) -> bytes:
 
 
 class _Longs(dict[int, bytes]):
-    """The bytes of the latest large integers: the records of one callback share their instants."""
+    """The bytes of the latest large integers, each after `before`: the records of one callback share their instants."""
+
+    def __init__(self, before: bytes = b"") -> None:
+        super().__init__()
+        self._before = before
 
     def __missing__(self, number: int) -> bytes:
         if not -(1 << 63) <= number < 1 << 63:
             raise OverflowError
         if len(self) >= CACHED_STRINGS:
             self.clear()
-        self[number] = encoded = _varint(number)
+        self[number] = encoded = self._before + _varint(number)
         return encoded
 
 
@@ -253,10 +258,11 @@ def _long(number: int) -> bytes:
     return _LONGS[number]
 
 
-def _nullable_long(number: int | None) -> bytes:
-    if number is None:
-        return b"\0"
-    return b"\2" + (_LONGS[number] if type(number) is int else _long(number))
+def _no_long(value: None) -> bytes:
+    """The null of [null, long]."""
+    if value is not None:
+        raise TypeError
+    return b"\0"
 
 
 def _strict_boolean(value: bool) -> bytes:
@@ -341,7 +347,9 @@ _RUNTIME: Final = {
     "small": _SMALL,
     "long": _long,
     "nullable_small": _NULLABLE_SMALL,
-    "nullable_long": _nullable_long,
+    "longs": _LONGS,
+    "nullable_longs": _Longs(b"\2"),
+    "no_long": _no_long,
     "strict_int": _strict_int,
     "strict_long": _long,
     "string": _Strings(b""),
