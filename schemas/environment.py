@@ -9,7 +9,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,6 +33,7 @@ _BROKERS_OWN: Final = re.compile(
     r"|COMPRESSION_(GZIP|LZ4|ZSTD)_LEVEL"
 )
 _ALIKE: Final = 0.7  # worth a question
+_NEAR: Final = 0.92
 _CLOSE: Final = 0.88  # BOOTSRAP_SERVERS is as close as 0.97, REST_BOOTSTRAP_SERVERS of another as 0.87
 
 _MADE: Final = re.compile(
@@ -43,12 +44,12 @@ _LINK_NAME: Final = re.compile(r"/[\w.-]+/[\w.-]+")
 
 
 class Given(NamedTuple):
-    """What was read: values by the names of the settings, what is wrong, and what was passed over."""
+    """What was read: values by the names of the settings, what is wrong, and what is no fault but should be told."""
 
     values: dict[str, str]
     faults: list[str]
     faulty: frozenset[str]
-    passed_over: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class _FaultyValueError(Exception):
@@ -60,26 +61,53 @@ def read(environ: Mapping[str, str], names: Collection[str], in_files: Collectio
 
     names: every setting of every role. in_files: those of them that NAME_FILE may give, secrets above all.
     """
-    values, wrong = {}, {}
     made = {name for name in environ if is_made_of_a_service(name, environ)}
-    for name in sorted(environ.keys() - made):
+    values, wrong = _said({name: environ[name] for name in sorted(environ.keys() - made)}, names, in_files)
+    wrong |= _take_lines(values, in_files)
+    faulty = {*wrong, *(name.removesuffix(FILE) for name in wrong)}
+    faults = [f"{_printable(name)}: {fault}" for name, fault in wrong.items()]
+    return Given(values, faults, frozenset(faulty), (*_passed_over(made), *_near(environ, names)))
+
+
+def _passed_over(made: Collection[str]) -> Iterator[str]:
+    if ours := [name for name in sorted(made) if name.startswith(PREFIXES)]:
+        yield f"not settings but made of a service's name by Kubernetes or Docker: {', '.join(ours)}"
+
+
+def _near(environ: Iterable[str], names: Collection[str]) -> Iterator[str]:
+    """What may be other software's, and may be a slip in the prefix: AIRUDER_ACCOUNT_TIMEZONE."""
+    for name in sorted(environ):
+        if not name.startswith((*PREFIXES, KAFKA)) and name.upper() not in names:
+            for meant in difflib.get_close_matches(name, names, 1, _NEAR):
+                yield f"{_printable(name)} is no setting; did you mean {meant}?"
+
+
+def _said(
+    environ: Mapping[str, str], names: Collection[str], in_files: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Values by name, and what is wrong by name."""
+    values, wrong = {}, {}
+    for name, text in environ.items():
         try:
             if name in names or (name.endswith(FILE) and name.removesuffix(FILE) in in_files):
-                values[name] = _value(name, environ[name])
-            elif environ[name].strip() and is_slip(name, names):
+                values[name] = _value(name, text)
+            elif text.strip() and is_slip(name, names):
                 raise _FaultyValueError(_unknown(name, names, in_files))
         except _FaultyValueError as fault:
             wrong[name] = str(fault)
-    given = {name: value for name, value in values.items() if value or _is_needed(name, values)}
+    return {name: value for name, value in values.items() if value or _is_needed(name, values)}, wrong
+
+
+def _take_lines(values: dict[str, str], in_files: Iterable[str]) -> dict[str, str]:
+    """Put what is in files in place of their names; what is wrong, by name."""
+    wrong = {}
     for name in in_files:
-        if path := given.pop(name + FILE, None):
+        if path := values.pop(name + FILE, None):
             try:
-                given[name] = _value(name, _line(Path(path), is_given_twice=name in given))
+                values[name] = _value(name, _line(Path(path), is_given_twice=name in values))
             except _FaultyValueError as fault:
                 wrong[name + FILE] = str(fault)
-    faulty = {*wrong, *(name.removesuffix(FILE) for name in wrong)}
-    faults = [f"{_printable(name)}: {fault}" for name, fault in wrong.items()]
-    return Given(given, faults, frozenset(faulty), tuple(n for n in sorted(made) if n.startswith(PREFIXES)))
+    return wrong
 
 
 def is_made_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
@@ -140,7 +168,9 @@ def _line(path: Path, *, is_given_twice: bool) -> str:
     line = text.removesuffix("\n").removesuffix("\r")
     if not line.strip():
         raise _FaultyValueError("is empty")
-    if "\n" in line or len(text) > MAX_SECRET_BYTES:
+    if len(text) > MAX_SECRET_BYTES:
+        raise _FaultyValueError("is too large")
+    if "\n" in line:
         raise _FaultyValueError("has more than one line")
     return line
 

@@ -205,7 +205,7 @@ class Settings(Variables, BaseSettings):
         faults += [fault for fault in settings._all_contradictions() if not _names_one_of(faulty, fault)]
         if faults:
             raise cls._refusal(sorted(set(faults)))
-        return settings.model_copy(update={"notes": _notes(given.passed_over)})
+        return settings.model_copy(update={"notes": given.notes})
 
     @classmethod
     def _of(cls, values: Mapping[str, Any]) -> Self:
@@ -252,9 +252,3 @@ def _faults_in(group: type[Variables], values: Mapping[str, Any]) -> dict[str, s
 def _names_one_of(faulty: Collection[str], fault: str) -> bool:
     """True for a contradiction with a value that could not be read: whether it holds is not known yet."""
     return any(re.search(rf"\b{re.escape(name)}\b", fault) for name in faulty)
-
-
-def _notes(passed_over: tuple[str, ...]) -> tuple[str, ...]:
-    if not passed_over:
-        return ()
-    return (f"not settings but made of a service's name by Kubernetes or Docker: {', '.join(passed_over)}",)

@@ -10,8 +10,6 @@ from streams.settings import FrontDoorSettings, StreamsSettings, TopicSettings, 
 
 LINE = "{name}={value}"
 NOT_JUDGED = "the signing keys are judged by `python -m gateway check-config` alone"
-
-
 SETTINGS: Mapping[str, type[StreamsSettings]] = {
     "gateway": FrontDoorSettings,
     "worker": WorkerSettings,

@@ -144,7 +144,8 @@ def test_what_kubernetes_makes_of_a_services_name_is_no_setting(service: str) ->
     found = given(**made)
 
     assert (found.values, found.faults) == ({}, [])
-    assert found.passed_over == (() if service == "KAFKA" else tuple(sorted(made)))
+    told = [note.partition(": ")[2].split(", ") for note in found.notes]
+    assert told == ([] if service == "KAFKA" else [sorted(made)])
 
 
 def test_what_an_old_link_of_docker_makes_is_no_setting() -> None:
@@ -165,6 +166,15 @@ def test_a_port_of_ours_beside_the_variables_of_a_service_is_taken() -> None:
     found = given(GATEWAY_PORT="8123", GATEWAY_SERVICE_HOST="10.96.12.7")
 
     assert found.values == {"GATEWAY_PORT": "8123"}
+
+
+@pytest.mark.parametrize("name", ["AIRUDER_ACCOUNT_TIMEZONE", "STREAM_WINDOW_S", "GATWAY_PORT", "SCHEMAREGISTRY_URL"])
+def test_a_slip_in_the_prefix_may_be_others_and_is_only_told(name: str) -> None:
+    found = given(**{name: "hunter2"})
+
+    assert found.faults == []
+    [note] = found.notes
+    assert note.startswith(f"{name} is no setting; did you mean ")
 
 
 @pytest.mark.parametrize("value", ["", " ", "\n"])
@@ -212,7 +222,7 @@ def test_a_secret_is_the_one_line_of_its_file(tmp_path: Path, name: str, content
         (b"", "is empty"),
         (b"\n", "is empty"),
         (b"hunter2\nhunter3\n", "has more than one line"),
-        (b"hunter2" * 10_000, "has more than one line"),
+        (b"hunter2" * 10_000, "is too large"),
         (b"hunter2\xff", "is not UTF-8"),
     ],
 )
