@@ -117,10 +117,9 @@ class Registry:
 
     def encode(self, topic: Topic, record: Record) -> bytes:
         """The record's wire bytes for this topic. Raises: MissingSchemaError when its id is not known."""
-        schema_id = self._ids.get(topic.name)
-        if schema_id is None:
+        if topic.name not in self._ids:
             raise MissingSchemaError(f"the schema of {topic.subject} has no id")
-        return codec.encode(schema_id, record)
+        return codec.encode(self._ids[topic.name], record)
 
     async def decode(self, data: bytes, record: type[R]) -> R:
         """The record in wire bytes, whichever schema wrote them; asks the registry for an id not seen before.

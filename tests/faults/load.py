@@ -20,7 +20,10 @@ RINGS = ("busy", "cantuse", "holdline", "switchoff", "outofarea", "unregister", 
 RING_TYPES = (*RINGS, *("normal",) * 8, None, "voicemail")
 STATUSES = ("Completed", "Completed", "Skip", "Asked", "")
 CONTENTS = ("Willingness Check", r"\u610f\u613f\u786e\u8ba4 Willingness", r"smile \ud83d\ude00", "名前 確認", "")
-UNREADABLE = ("", "-", "not a time", "2024-02-30 10:00:00", "0000-00-00 00:00:00")
+UNREADABLE = (
+    *("", "-", "not a time", "2024-02-30 10:00:00", "0000-00-00 00:00:00"),
+    *("1970-01-01 08:00:00", "2000-01-01 00:00:00", "2024-03-11"),
+)
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 
 KEPT = 400
@@ -99,7 +102,10 @@ class Load:
     def _corrected(self, at: int) -> Json:
         made = self._told_before()
         correct = self._random.choice(
-            [self._other_outcome, self._other_outcome, self._other_time, self._other_line, self._other_workflow]
+            [
+                *(self._other_outcome, self._other_outcome, self._other_time, self._other_line, self._other_workflow),
+                self._older_report,
+            ]
         )
         correct(made, at)
         return made
@@ -137,6 +143,11 @@ class Load:
     def _other_time(self, made: Json, at: int) -> None:
         made["details"][0]["call_end_time"] = self._end(at)
 
+    def _older_report(self, made: Json, at: int) -> None:
+        """What was known after fewer dials; it changes nothing, unless it comes first."""
+        self._other_outcome(made, at)
+        made["details"][0]["call_times"] -= 1
+
     def _other_line(self, made: Json, at: int) -> None:
         made["sip_line"] = self._random.choice(LINES)
 
@@ -167,6 +178,8 @@ class Load:
         made["call_end_time"] = self._end(at)
         made["call_start_time"] = chance.choice([made["call_end_time"], "2024-03-11 13:24:29", "-"])
         made["call_times"] = len(made["redail_call"]) + (chance.random() < 0.9)
+        if chance.random() < 0.1:
+            made["redail_call"] += [*made["redail_call"][:1], redial(made["call_id"], made["call_end_time"])]
         if chance.random() < 0.2:
             made["Variables"] = {"n": 5, "flag": True, "deep": {"a": [1, "é"]}, "none": None, "text": "é" * 20}
         if chance.random() < 0.01:

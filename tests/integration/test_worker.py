@@ -149,6 +149,37 @@ async def test_redials_are_attempts_numbered_by_start_time(running: WorkerSystem
     ]
 
 
+async def test_calls_are_counted_as_what_they_mean_not_as_they_are_written(running: WorkerSystem) -> None:
+    at = now_ms()
+    end, silent = ended(at - 60_000), {"duration": 0, "talk_round": 0, "ring_time": 0}
+    dial = redial("m-r", ended(at - 120_000))
+    details = [
+        detail("m-live", end),
+        detail("m-undated", "1970-01-01 00:00:00", ring_type="switchoff", **silent),
+        detail("m-set", end, redail_call=[dial, dial, redial("m-set", end)], call_times=2),
+        detail("m-final", end, redail_call=[redial("m-r2", ended(at - 120_000))], call_times=2),
+        detail("m-final", ended(at - 290_000), call_times=1, **silent),  # an older report, by its own words
+        detail("m-talked", end, duration=0, ring_time=4, talk_round=1),
+        detail("m-announced", end, duration=12, ring_type="switchoff", talk_round=0),
+    ]
+    await running.writer.write([delivery(one, workflow="meaning", line="MEANING") for one in details], at)
+
+    windows = (await running.wait_for_calls(WORKFLOW_OUTCOMES, 6, "meaning")).values()
+    await running.wait_until_worked_off()
+    calls = {call.key: call.value for call in await running.read(CALLS, 6, "meaning")}
+
+    assert len(await running.read(CALLS, 6, "meaning")) == 6, "the older report changes nothing"
+    assert sum(window.attempts for window in windows) == 8
+    assert sum(window.call_times_conflicts for window in windows) == 0
+    assert {key for key, call in calls.items() if call.disposition == "answered"} == {
+        *("m-live", "m-set", "m-final", "m-talked")
+    }
+    assert (calls["m-undated"].ended_at, calls["m-undated"].ended_at_source) == (at, "unreadable")
+    counted = [window.contradictions for window in windows if window.contradictions]
+    assert counted == [{"talked_no_seconds": 1, "seconds_unreachable": 1}]
+    assert [late for late in await running.read(LATE_CALLS) if late.value.workflow_id == "meaning"] == []
+
+
 async def test_a_record_that_cannot_be_read_is_kept_and_the_next_one_is_processed(running: WorkerSystem) -> None:
     wire = running.registry.encode(
         CALLBACKS, (await running.writer.write([delivery(detail("before"), workflow="poison")], now_ms()))[0]
