@@ -123,7 +123,7 @@ def send(
     try:
         response = asyncio.run(_post(settings, url or _default_url(settings), body))
     except (httpx2.HTTPError, ValueError) as error:
-        fail(f"not sent: {error or type(error).__name__}")
+        fail(f"not sent to {url or _default_url(settings)}: {error or type(error).__name__}")
     print(response.status_code, response.text)
     sys.exit(0 if response.status_code == httpx2.codes.OK else 1)
 

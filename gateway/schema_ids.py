@@ -56,7 +56,7 @@ class SchemaIds:
             try:
                 await self._learn_or_check(next(in_turn))
             except RegistryUnavailableError as error:
-                self._tell(f"schema registry: {error}")
+                self._tell(str(error))
             except SchemaError as error:
                 self._is_asked = isinstance(error, MissingSchemaError)
                 self._tell(str(error))

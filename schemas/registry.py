@@ -30,6 +30,7 @@ from schemas.errors import (
     UnknownSchemaError,
 )
 from schemas.records import Record
+from schemas.registry_faults import answer_in_words, silence_in_words
 from schemas.topics import Topic
 
 REQUEST_TIMEOUT_S = 5.0
@@ -56,6 +57,7 @@ class Registry:
     def __init__(self, connection: RegistryConnection | str) -> None:
         """connection: a URL stands for one without user and certificates."""
         where = RegistryConnection(url=connection) if isinstance(connection, str) else connection
+        self._where = where
         bounds = {"timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
         self._client = AsyncSchemaRegistryClient({**where.client_arguments(), **bounds})
         self._client._rest_client.session.event_hooks = {"response": [_bound]}
@@ -233,9 +235,9 @@ class Registry:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await request
         except SchemaRegistryError as error:
-            raise _translate(error) from error
+            raise _translate(error, self._where) from error
         except (httpx2.HTTPError, OSError) as error:
-            raise RegistryUnavailableError(f"the schema registry did not answer: {type(error).__name__}") from error
+            raise RegistryUnavailableError(silence_in_words(error, self._where)) from error
         except Exception as error:  # an answer that is no registry's makes the client raise whatever it stumbles over
             raise RegistryUnavailableError(
                 f"what answers at SCHEMA_REGISTRY_URL is no schema registry: {type(error).__name__}"
@@ -252,14 +254,14 @@ def _checked_id(value: Any) -> int:
     return value
 
 
-def _translate(error: SchemaRegistryError) -> Exception:
+def _translate(error: SchemaRegistryError, where: RegistryConnection) -> Exception:
     """The registry's answer as one of ours: its own 404 is final, a refusal is one, the rest can pass."""
     status = error.http_status_code
     if status == _NOT_FOUND and error.error_code in _NOT_FOUND_CODES:
         return UnknownSchemaError("the schema registry does not know this id")
     if status in _REFUSED and status not in (_NOT_FOUND, *_CAN_PASS):
-        return RegistryError(f"the schema registry refused: {status} {error.error_message}")
-    return RegistryUnavailableError(f"the schema registry has trouble: {status}")
+        return RegistryError(answer_in_words(status, f"refused: {error.error_message}", where))
+    return RegistryUnavailableError(answer_in_words(status, "has trouble", where))
 
 
 class _BoundedStream(httpx2.AsyncByteStream):

@@ -112,7 +112,7 @@ class LagPoller:
         if fault is None and self.fault is not None:
             log.info("lag_poll_succeeds")
         elif fault != self.fault:
-            log.warning("lag_poll_failing", fault=fault, exc_info=error)
+            log.warning("lag_poll_failing", reason=fault, exc_info=error)
         self.fault = fault
 
     async def _close(self) -> None:

@@ -113,7 +113,7 @@ class OutcomeReader:
 
     def _pass_over(self, record: KeptRecord, fault: str) -> None:
         self.undecodable += 1
-        log.warning("undecodable", topic=record.topic, partition=record.partition, offset=record.offset, fault=fault)
+        log.warning("undecodable", topic=record.topic, partition=record.partition, offset=record.offset, reason=fault)
 
     def _note_held(self, partitions: list[str]) -> None:
         """A transaction may take a moment; one that lasts keeps everything behind it from us."""
@@ -131,7 +131,7 @@ class OutcomeReader:
     def _note(self, fault: str | None, error: Exception | None = None) -> None:
         """One line per change, not per attempt."""
         if fault != self.fault:
-            log.warning("outcomes_unavailable", fault=fault, exc_info=error) if fault else log.info(
+            log.warning("outcomes_unavailable", reason=fault, exc_info=error) if fault else log.info(
                 "outcomes_available"
             )
         self.fault = fault

@@ -79,7 +79,7 @@ def test_send_without_a_gateway_says_so() -> None:
     result = run("send", "--url", "http://127.0.0.1:9/x")
 
     assert result.exit_code == 1
-    assert "not sent" in result.stderr
+    assert "not sent to http://127.0.0.1:9/x: " in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [["send", "/no/such/file"], ["which-scheme", "/no/such/file", "x"]])

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from schemas import codec
+from schemas.connection import RegistryConnection
 from schemas.errors import (
     DecodeError,
     MissingSchemaError,
@@ -20,6 +21,7 @@ from schemas.errors import (
 )
 from schemas.records import Callback
 from schemas.registry import MAX_ANSWER_BYTES, Registry
+from schemas.registry_faults import answer_in_words
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, QUARANTINE, TOPICS
 from tests.unit.schemas.examples import callback, detail
 
@@ -230,3 +232,41 @@ async def test_a_registry_that_is_away_changes_no_id(stub: Stub, registry: Regis
         await registry.check(CALLBACKS)
 
     assert registry.has(CALLBACKS)
+
+
+AT = RegistryConnection(url="http://hunter2:secret@r:8081/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "connection", "words"),
+    [
+        (404, AT, ("no such path at the registry", "is SCHEMA_REGISTRY_URL right?", "http://(set)@r:8081/x")),
+        (401, AT, ("authentication failed for user hunter2", "SCHEMA_REGISTRY_PASSWORD")),
+        (401, RegistryConnection(url="http://r"), ("it asks for a user", "set SCHEMA_REGISTRY_USERNAME")),
+        (403, AT, ("user hunter2 may not do this",)),
+        (503, AT, ("503 has trouble",)),
+    ],
+)
+def test_an_answer_that_is_none_to_our_question_names_the_setting(
+    status: int, connection: RegistryConnection, words: tuple[str, ...]
+) -> None:
+    said = answer_in_words(status, "has trouble", connection)
+
+    assert [word for word in words if word not in said] == [], said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:1", ("nobody listens there", "http://127.0.0.1:1", "SCHEMA_REGISTRY_URL")),
+        ("http://no.invalid", ("name is unknown", "SCHEMA_REGISTRY_URL")),
+    ],
+)
+async def test_a_registry_that_is_not_there_is_told_with_its_url(url: str, words: tuple[str, ...]) -> None:
+    registry = Registry(url)
+    with pytest.raises(RegistryUnavailableError) as raised:
+        await registry.look_up([CALLBACKS])
+    await registry.aclose()
+
+    assert [word for word in words if word not in str(raised.value)] == [], str(raised.value)
