@@ -102,7 +102,8 @@ class Attack:
                 if value is not None and not isinstance(value, bytes):
                     value = self.faulty.system.registry.encode(foreign.topic, value)
                 headers = [(name, given or b"") for name, given in foreign.headers]
-                sent = await self.producer.send_and_wait(foreign.topic.name, value, key=foreign.key, headers=headers)
+                key = b"" if value is None and foreign.key is None else foreign.key  # aiokafka sends no nothing
+                sent = await self.producer.send_and_wait(foreign.topic.name, value, key=key, headers=headers)
                 self.outcome.strangers.add(Origin(sent.topic, sent.partition, sent.offset))
         for table in TABLES:
             garbage = self.chance.choice((b"", b"not a row", b"\xff" * 8 + b"\x02" + b"a later format"))
