@@ -54,11 +54,15 @@ class StrictProtocol(HttpToolsProtocol):
             return
         self._has_begun, self._understood_bytes = False, 0
         try:
-            self._feed(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._feed_after(upgrade, data)
         except httptools.HttpParserError as error:
             self._refuse(_cause(error))
         else:
-            self._require_an_end(len(data))
+            if not self._has_begun:
+                self._require_an_end(len(data))
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn's always closes
         """A sender that has said all may still listen: true keeps our side open."""
@@ -77,7 +81,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._has_begun = self._is_in_head = True
         self._is_refused = self._is_offer = False
         self._hosts: list[bytes] = []
-        self._start_counting()
+        self._lines = self._line_bytes = self._unread_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -105,7 +109,7 @@ class StrictProtocol(HttpToolsProtocol):
             return
         self._require_host()
         self._is_in_head, self._is_in_body = False, True
-        self._start_counting()
+        self._lines = self._line_bytes = self._unread_bytes = 0  # trailers have as much once more
         self._begin()
 
     def on_chunk_header(self) -> None:
@@ -148,23 +152,26 @@ class StrictProtocol(HttpToolsProtocol):
     def _begin(self) -> None:
         """Work on the request whose head is complete."""
         super().on_headers_complete()
-        self.scope["path"] = path_of(self.scope["raw_path"])
+        if b"%" in self.scope["raw_path"]:
+            self.scope["path"] = path_of(self.scope["raw_path"])
 
     def _end(self) -> None:
         """Its body is complete."""
         super().on_message_complete()
 
-    def _feed(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
+    def _feed_after(self, upgrade: httptools.HttpParserUpgrade, data: bytes) -> None:
+        """The parser has stopped at the end of a head: give it the rest, and so on at each offer in it."""
+        rest = memoryview(data)
         while True:
+            rest = rest[upgrade.args[0] :]
+            if not self._is_offer:  # CONNECT: what follows would be no HTTP
+                self._is_deaf, self.cycle.keep_alive = True, False
+                return
+            self._read_again_without_offer()
             try:
                 self.parser.feed_data(rest)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = memoryview(rest)[upgrade.args[0] :]
-                if not self._is_offer:  # CONNECT: what follows would be no HTTP
-                    self._is_deaf, self.cycle.keep_alive = True, False
-                    return
-                self._read_again_without_offer()
+            except httptools.HttpParserUpgrade as another:
+                upgrade = another
             else:
                 return
 
@@ -178,9 +185,6 @@ class StrictProtocol(HttpToolsProtocol):
         self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
         self.headers[:] = headers  # as they came
 
-    def _start_counting(self) -> None:
-        self._lines = self._line_bytes = self._unread_bytes = 0
-
     def _require_host(self) -> None:
         """RFC 9112 3.2."""
         if len(self._hosts) > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):
@@ -190,7 +194,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _require_an_end(self, size: int) -> None:
         """Of `size` bytes just read, those that have become nothing yet. The parser joins them, at a growing cost."""
-        if self._has_begun or self._understood_bytes >= size:
+        if self._understood_bytes >= size:
             return
         self._unread_bytes += size - self._understood_bytes
         if self._unread_bytes > MAX_UNREAD_BYTES and (self._is_in_head or self._is_in_body):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from typing import Any
 
 import pytest
 
+from gateway.descriptors import connections_within, raise_limit
+from gateway.gateway import Gateway
+from gateway.server import _ops_server
 from gateway.strict_http import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, path_of
+from schemas.listening import listen
 from schemas.topics import CALLBACKS
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, signed, to_body, with_detail
+from tests.fakes import FakePublisher
+from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
 from tests.unit.gateway.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
 from tests.waiting import wait_until
 
@@ -369,3 +375,48 @@ async def test_a_sender_of_much_reads_why_it_is_refused() -> None:
 
         assert await statuses(connection, 1) == [413]
         assert await ended(connection)
+
+
+async def test_the_ops_port_is_guarded_in_the_same_way() -> None:
+    gateway = Gateway(settings(), FakePublisher())
+    server, listening = (
+        _ops_server(gateway, gateway.settings),
+        listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_OPS_PORT"),
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await wait_until(lambda: server.started, 5, "the server to have started")
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        connection = Connection(reader, writer)
+        writer.write(head(path="/livez", method="GET", body=b""))
+        assert await statuses(connection, 1) == [200]
+        writer.write(head("x: " + "a" * MAX_HEADER_BYTES, path="/livez", method="GET", body=b""))
+
+        assert await statuses(connection, 1) == [431]
+        assert await ended(connection)
+        writer.close()
+        told = gateway.registry.get_sample_value("gateway_ops_refused_total", {"reason": "headers_too_large"})
+        assert told == 1
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "wanted", "connections"),
+    [(1024, 10_000, 768), (1_048_576, 10_000, 10_000), (300, 10_000, 150), (1024, 5, 5), (1, 1, 1)],
+)
+def test_connections_leave_descriptors_for_kafka_and_the_ops_port(
+    descriptors: int, wanted: int, connections: int
+) -> None:
+    assert connections_within(descriptors, wanted) == connections
+
+
+def test_as_many_descriptors_are_taken_as_the_system_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(500, before[1]), before[1]))
+    try:
+        assert raise_limit() == before[1]
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
