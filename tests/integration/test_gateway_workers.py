@@ -36,6 +36,7 @@ HELD_S = 0.3  # without an answer: it waits for a worker that does not go on
 TOLD_S = 5.0  # within which /readyz tells of an outage and of its end
 OF_ONE_PROCESS = {series.partition("{")[0].removesuffix("_count") for series in (*DRIVEN, *MORE_OR_LESS)}
 OF_THE_PARENT = {
+    "gateway_ops_refused_total",
     "gateway_workers",
     "gateway_workers_configured",
     "gateway_worker_restarts_total",
