@@ -67,6 +67,7 @@ class WindowsAgent(RunAgent):
             if idle:
                 rows = {_KEY + value.encode(): None for value in idle}
                 await self.submit(Work(rows=self.table.put(partition, rows)))
+                self._show_clocks()
 
     async def take_run(self, run: Message, work: Work) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
