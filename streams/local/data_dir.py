@@ -29,7 +29,7 @@ def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
     Raises: DataDirInUseError naming the pid of the other launcher; DiskError.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # numbers and transcripts are in there
         lock = (data_dir / "lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise disk_error(error, data_dir, DATA_REMEDY) from error

@@ -38,7 +38,7 @@ class Identity(NamedTuple):
 
 def identity_of(app_id: str, data_dir: Path) -> Identity:
     """The name, made up at the first start. Raises: OSError."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / _FILE
     if not (path.exists() and path.read_text().strip()):
         new = data_dir / f"{_FILE}.new"

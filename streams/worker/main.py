@@ -194,7 +194,7 @@ def only_worker_of(data_dir: Path) -> Iterator[None]:
 
 def _open_lock(data_dir: Path) -> TextIO:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # rows hold numbers
         return (data_dir / "lock").open("a")
     except OSError as error:
         raise DiskError(

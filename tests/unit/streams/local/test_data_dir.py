@@ -1,0 +1,23 @@
+"""What is written down holds phone numbers and transcripts: other users of the machine do not read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streams.local.console import Console
+from streams.local.data_dir import hold_data_dir
+from streams.worker.identity import identity_of
+
+
+def test_a_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    with hold_data_dir(tmp_path / "up", Console()):
+        pass
+    identity_of("app", tmp_path / "worker")
+
+    assert {(tmp_path / name).stat().st_mode & 0o077 for name in ("up", "worker")} == {0}
+
+
+def test_a_directory_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with hold_data_dir(tmp_path, Console()):
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
