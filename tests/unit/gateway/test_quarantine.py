@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from gateway.metrics import Metrics
-from gateway.quarantine import DAY_MS, Quarantine
+from gateway.quarantine import DAY_MS, MAX_HEADERS_CHARS, Quarantine, headers_without_secrets
 from gateway.requests import RawRequest
 from schemas.topics import QUARANTINE
 from tests.fakes import FakePublisher
@@ -41,3 +43,22 @@ async def test_verified_requests_are_kept_whatever_the_cap() -> None:
     await quarantine.keep_malformed(request(0), "$: expected JSON")
 
     assert len(publisher.records(QUARANTINE)) == 1
+
+
+def test_many_headers_are_joined_once_and_within_a_total() -> None:
+    headers = [(b"a", b"%d" % number) for number in range(200_000)]
+    started = time.perf_counter()
+
+    kept = headers_without_secrets(RawRequest("POST", "/hook", headers, b"", "192.0.2.1", 0), "x-airudder-sign")
+
+    assert kept["a"].startswith("0, 1, 2, 3")
+    assert MAX_HEADERS_CHARS / 2 < len(kept["a"].replace(", ", "")) <= MAX_HEADERS_CHARS
+    assert time.perf_counter() - started < 1
+
+
+def test_repeated_headers_keep_their_order_and_credentials_go() -> None:
+    headers = [(b"via", b"one"), (b"x-airudder-sign", b"s"), (b"cookie", b"c"), (b"via", b"two")]
+
+    kept = headers_without_secrets(RawRequest("POST", "/hook", headers, b"", "192.0.2.1", 0), "x-airudder-sign")
+
+    assert kept == {"via": "one, two", "x-airudder-sign": "s"}
