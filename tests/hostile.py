@@ -143,7 +143,7 @@ class Hostile:
         chance = self._chance.random()
         if chance < 0.6:
             return self._chance.choice(WORDS)
-        return f"word {self._chance.randrange(40 if chance < 0.9 else 100_000)}"
+        return f"word {self._chance.randrange(40 if chance < 0.8 else 100_000)}"
 
     def _name(self) -> str:
         return self._word() if self._chance.random() < 0.9 else f"{self._text()} {self._chance.randrange(9)}"

@@ -28,7 +28,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.errors import SchemaError
 from schemas.records import Callback
-from schemas.topics import CALLBACKS, DEAD_LETTERS
+from schemas.topics import CALLBACKS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.admin import TABLES, changelog_name
 from streams.dead_letter_tools import Origin, origin_of
 from tests.faults.comparison import Poison, Report, compare
@@ -58,6 +58,7 @@ class Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
     report: Report = field(default_factory=Report)
     faults: list[str] = field(default_factory=list)
+    other: int = 0
     seconds: float = 0.0
 
 
@@ -118,6 +119,8 @@ class Attack:
         self.outcome.reasons = Counter(read.value.reason for read in letters)
         elsewhere = {origin_of(read.value) for read in letters if read.value.source_topic != CALLBACKS.name}
         expected = {origin for origin in self.outcome.strangers if origin.topic != CALLBACKS.name}
+        windows = [read.value for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES) for read in outputs[topic.name]]
+        self.outcome.other = len({(one.value, one.window_start_at) for one in windows if one.overflow})
         here = [read for read in letters if read.value.source_topic == CALLBACKS.name]
         self.outcome.report = compare(arrivals, poison, {**outputs, DEAD_LETTERS.name: here})
         faults = [f"{answer}: {count} answers" for answer, count in self.outcome.answers.items() if answer != 200]
@@ -204,7 +207,7 @@ def told(outcome: Outcome) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.reasons.items())
     return (
         f"{outcome.sent} callbacks, {len(outcome.strangers)} records of strangers, answers {dict(outcome.answers)}\n"
-        f"{records}; {outcome.report.windows} windows, {outcome.report.revised} calls revised\n"
+        f"{records}; {outcome.report.windows} windows, {outcome.report.revised} calls revised, {outcome.other} windows with `other`\n"
         f"dead letters: {reasons or 'none'}; {len(outcome.faults)} differences; {outcome.seconds:.0f} s"
     )
 
