@@ -205,9 +205,10 @@ def told(outcome: Outcome) -> str:
     """The figures of a run."""
     records = ", ".join(f"{count} {topic}" for topic, count in outcome.report.records.items())
     reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.reasons.items())
+    windows = f"{outcome.report.windows} windows, {outcome.other} with `other`"
     return (
         f"{outcome.sent} callbacks, {len(outcome.strangers)} records of strangers, answers {dict(outcome.answers)}\n"
-        f"{records}; {outcome.report.windows} windows, {outcome.report.revised} calls revised, {outcome.other} windows with `other`\n"
+        f"{records}; {windows}; {outcome.report.revised} calls revised\n"
         f"dead letters: {reasons or 'none'}; {len(outcome.faults)} differences; {outcome.seconds:.0f} s"
     )
 

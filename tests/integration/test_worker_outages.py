@@ -18,7 +18,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from schemas.codec import schema_text
 from schemas.placement import partition_of
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.admin import apply_topics
+from streams.admin import CALLS_TABLE, apply_topics, changelog_name, check_topics
+from streams.errors import TopicsError
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.snapshot import open_reader
@@ -212,7 +213,22 @@ async def test_a_store_that_takes_no_more_ends_the_worker_and_nothing_is_acknowl
     assert {call.key for call in await system.read(CALLS, 3000, "wf-1")} == {f"c{i}" for i in range(3000)}
 
 
+async def changelog_of_a_release_before(system: WorkerSystem) -> None:
+    """One with the broker's limit, told by the check, and raised by apply, which leaves what else is set as it is."""
+    name, kafka = changelog_name(DEFAULT_APP_ID, CALLS_TABLE), KafkaSettings(bootstrap_servers=system.bootstrap)
+    own = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime", "segment.ms": "1234567"}
+    async with administering(system) as admin:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, own)])
+        with pytest.raises(TopicsError, match=f"{name} has max.message.bytes=1048588, less than 4194304"):
+            await check_topics(kafka, DEFAULT_APP_ID)
+        await apply_topics(TopicSettings(kafka=kafka, partitions=3, replication_factor=1))
+        (response,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    found = {entry[0]: entry[1] for entry in response.resources[0][4]}
+    assert {key: found[key] for key in (*own, "max.message.bytes")} == {**own, "max.message.bytes": "4194304"}
+
+
 async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: WorkerSystem) -> None:
+    await changelog_of_a_release_before(system)
     worker = await system.start_worker()
     deep: dict[str, Any] = {"type": "record", "name": "R0", "fields": [{"name": "x", "type": "string"}]}
     for level in range(1, 60):
