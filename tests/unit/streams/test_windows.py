@@ -363,6 +363,19 @@ def test_every_change_of_a_clock_moves_its_version_forward() -> None:
     assert versions == sorted(set(versions))
 
 
+def test_a_window_whose_row_a_crash_lost_takes_calls_as_long_as_was_settled_when_it_opened() -> None:
+    windows = windows_of(call(100), call(101, 141), call(102, 142))  # the last two are late, and slow the clock
+    keys, _ = windows.take_changes()
+    assert keys["wf-1"].delay_ms == 40
+
+    again = Windows(WORKFLOW, SETTINGS)
+    again.load_key("wf-1", msgpack.decode(msgpack.encode(keys["wf-1"]), type=KeyState))
+
+    assert again.apply("wf-1", call(100), Position(0, 0)) is Effect.APPLIED
+    assert again.apply("wf-1", call(105, 143), Position(0, 3)) is Effect.LATE
+    assert calls_in(again, ("wf-1", 100)) == [1]
+
+
 # -- random histories
 
 
