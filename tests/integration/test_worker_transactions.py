@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Producer
 
+from gateway.settings import GatewaySettings
+from gateway.topic_reader import TopicReader
 from schemas.topics import (
     CALLBACKS,
     CALLS,
@@ -143,10 +145,14 @@ async def test_markers_and_aborted_records_are_no_backlog_and_hold_no_window_ope
     async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap)) as reader:
         starts, ends = await reader.beginnings(CALLBACKS), await reader.ends(CALLBACKS)
         keys = [record.key async for record in reader.records(starts, ends)]
+    tools = GatewaySettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": system.bootstrap, "GATEWAY_OPS_PORT": "0"})
+    async with TopicReader(tools) as gateway_reader:
+        values = [record.value async for record in gateway_reader.records(CALLBACKS)]
 
     assert {call.key for call in await system.read(CALLS)} == {"committed", "committed-2", "control"}
     assert await system.read(DEAD_LETTERS) == []
     assert sorted(keys) == [b"committed", b"committed-2", b"control"]
+    assert len(values) == len(keys)
     assert worker.process.poll() is None
 
 

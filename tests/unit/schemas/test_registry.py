@@ -60,6 +60,7 @@ class Stub:
         self.subjects: dict[str, list[tuple[int, Any]]] = {}
         self.rules: dict[str, str] = {}
         self.refused: set[str] = set()
+        self.incompatible: set[int] = set()
         self.asked: list[tuple[str, str]] = []
         self.answer: Answer | None = None
         self.next_id = 1
@@ -76,6 +77,10 @@ class Stub:
         if path[0] == "schemas":
             texts = {number: text for versions in self.subjects.values() for number, text in versions}
             return self._found(texts.get(int(path[2])), lambda text: {"schema": text}, NO_SCHEMA)
+        if path[0] == "compatibility":
+            return httpx2.Response(200, json={"is_compatible": int(path[-1]) not in self.incompatible})
+        if request.method == "GET":
+            return httpx2.Response(200, json=list(range(1, len(self.subjects[path[1]]) + 1)))
         return self._subject(path[1], path[2:], request.method, body)
 
     def _subject(self, subject: str, rest: list[str], method: str, body: dict[str, Any]) -> httpx2.Response:
@@ -270,3 +275,12 @@ async def test_a_registry_that_is_not_there_is_told_with_its_url(url: str, words
     await registry.aclose()
 
     assert [word for word in words if word not in str(raised.value)] == [], str(raised.value)
+
+
+async def test_a_foreign_version_is_named_and_a_compatible_one_is_not(stub: Stub, registry: Registry) -> None:
+    await registry.register([CALLBACKS])
+    stub.subjects[CALLBACKS.subject] += [(8, "a newer release's"), (9, "somebody else's")]
+    stub.incompatible = {3}
+
+    [fault] = await registry.foreign_versions(CALLBACKS)
+    assert fault.startswith(f"subject {CALLBACKS.subject} has a foreign schema, version 3, that ours (version 1)")

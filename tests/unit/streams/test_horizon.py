@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, REKEYED_DETAILS
-from streams.worker.horizon import KEPT_MARKS, SLACK_MS, Horizon, Stage
+from streams.errors import TopicsError
+from streams.settings import KafkaSettings
+from streams.worker.horizon import BEGINS_AGAIN_MS, KEPT_MARKS, SLACK_MS, Horizon, HorizonPoller, Stage
 
 WINDOW_TOPICS = (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
 PARTITIONS = dict.fromkeys((CALLBACKS.name, REKEYED_DETAILS.name, *WINDOW_TOPICS), 2)
@@ -188,3 +190,24 @@ def test_a_lag_that_never_shrinks_under_the_marks_kept_still_reaches_the_oldest(
     reached = stage.advance({A: 5 * KEPT_MARKS - behind})
     assert reached is not None
     assert reached > KEPT_MARKS
+
+
+# -- a log that begins again
+
+
+async def test_a_log_that_ends_before_what_was_worked_off_is_refused_once_it_stays_so() -> None:
+    poller = HorizonPoller(KafkaSettings(), "app", PARTITIONS, WINDOW_TOPICS)
+    committed, ends = {A: 9, B: 3}, {A: 4, B: 3}
+    poller._refuse_logs_that_begin_again(0, committed, ends)
+    poller._refuse_logs_that_begin_again(BEGINS_AGAIN_MS - 1, committed, ends)
+
+    with pytest.raises(TopicsError, match=r"t\[0\] ends at offset 4, and 9 were worked off.*new STREAMS_APP_ID"):
+        poller._refuse_logs_that_begin_again(BEGINS_AGAIN_MS, committed, ends)
+
+
+async def test_a_new_leader_that_catches_up_is_none_that_begins_again() -> None:
+    poller = HorizonPoller(KafkaSettings(), "app", PARTITIONS, WINDOW_TOPICS)
+    poller._refuse_logs_that_begin_again(0, {A: 9}, {A: 8})
+    poller._refuse_logs_that_begin_again(1, {A: 9}, {A: 9})
+
+    poller._refuse_logs_that_begin_again(BEGINS_AGAIN_MS, {A: 9}, {A: 8})
