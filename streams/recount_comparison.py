@@ -5,6 +5,7 @@ workflow it left. Where a window is exactly what it would be without the last re
 are taken to be late, and it is said. Anything else that differs is a difference.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from streams.windows import SIP_LINE
 
 MAX_CUTS: Final = 1000  # more possibly late revisions of one window than are tried
 _NOT_COUNTS: Final = frozenset(("dimension", "value", "window_start_at", "window_end_at", "revision", "is_final"))
+_ANY_WORD: Final = "*"
 _FEWER: Final = (
     "fewer calls published: perhaps late for the SIP line alone, which is published nowhere (README, Limits)"
 )
@@ -80,11 +82,24 @@ def compare(ledger: Ledger, known: Known) -> list[Verdict]:
 
 
 def differences(recounted: OutcomeCounts | None, published: WindowedOutcomes | None) -> list[Cell]:
-    """The cells that differ, in the order of their names; a window that is not there counts as zeros."""
-    ours = _flat(to_builtins((recounted or OutcomeCounts()).fields()))
-    theirs = _flat({k: v for k, v in published.to_datum().items() if k not in _NOT_COUNTS}) if published else {}
+    """The cells that differ, in the order of their names; a window that is not there counts as zeros.
+
+    A map with more words than a window names is compared by its sums: which words have names depends on who came first.
+    """
+    counted = to_builtins((recounted or OutcomeCounts()).fields())
+    told = {k: v for k, v in published.to_datum().items() if k not in _NOT_COUNTS} if published else {}
+    over = counted.pop("overflow").keys() | told.pop("overflow", {}).keys()
+    ours, theirs = (_flat({**some, **{name: _summed(some.get(name, {})) for name in over}}) for some in (counted, told))
     names = sorted(ours.keys() | theirs.keys())
     return [Cell(n, ours.get(n, 0), theirs.get(n, 0)) for n in names if ours.get(n, 0) != theirs.get(n, 0)]
+
+
+def _summed(words: dict[str, Any]) -> dict[str, int]:
+    """The counts of a map without its words, as one: by name where each word has several."""
+    total: Counter[str] = Counter()
+    for count in words.values():
+        total.update(count if isinstance(count, dict) else {_ANY_WORD: count})
+    return dict(total)
 
 
 def _flat(counts: Any, path: str = "") -> dict[str, int]:

@@ -195,6 +195,23 @@ def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None
     assert wrong.cells == [("dispositions.answered", 1, 0), ("dispositions.rejected", 0, 1), ("talk_round_sum", 5, 9)]
 
 
+def test_a_window_over_its_names_is_equal_whoever_came_first_and_different_by_its_sums(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.outcomes.MAX_WORDS", 2)
+    history = History()
+    for number in range(6):
+        history.tell(call(f"c{number}", result_label=f"label {number}", question_answer=[question(f"{number}")]))
+    published = history.published[wf()]
+    assert published.overflow == {"result_labels": 4, "questions": 4}
+    others_named = structs.replace(published, result_labels={"label 4": 1, "label 5": 1, "other": 4})
+
+    history.published[wf()] = others_named
+    assert set(history.states().values()) == {State.EQUAL}
+    history.published[wf()] = structs.replace(others_named, result_labels={"label 4": 1, "other": 4})
+    assert history.states()[wf()] is State.DIFFERENT
+
+
 def test_a_window_is_different_that_is_only_published_or_only_recounted() -> None:
     history = History()
     history.tell(call("a"))
