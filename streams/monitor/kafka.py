@@ -64,7 +64,7 @@ async def connecting(settings: KafkaSettings) -> AsyncIterator[None]:
     try:
         yield
     except TROUBLE as error:
-        raise KafkaUnavailableError(f"Kafka did not answer: {await explain(error, settings)}") from error
+        raise KafkaUnavailableError(await explain(error, settings)) from error
 
 
 def explained(error: BaseException, settings: KafkaSettings, right: str, resource: str) -> str:

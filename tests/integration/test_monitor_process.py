@@ -135,7 +135,7 @@ async def _starts_without_kafka(monitor: MonitorProcess) -> None:
         answer = await monitor.get(path)
         assert answer is not None
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
-    await wait_until(lambda: _has(monitor, "Kafka did not answer"), NOTICES_S, "it names Kafka")
+    await wait_until(lambda: _has(monitor, "nobody listens"), NOTICES_S, "it names Kafka")
 
 
 async def _has(monitor: MonitorProcess, words: str) -> bool:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gateway import quarantine_commands
 from gateway.__main__ import app as gateway
-from schemas import codec
+from schemas import codec, exits
 from schemas.records import DEAD_LETTER_REASONS
 from streams import dead_letter_cli
 from streams.__main__ import app as streams
@@ -76,3 +76,27 @@ def test_that_no_request_matches_is_told_from_that_none_is_there(count: int, the
 )
 def test_that_no_letter_matches_is_told_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
     assert dead_letter_cli._matched(count, there) == told
+
+
+NOWHERE = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1", "COLUMNS": "1000"}
+NO_AUTHORITY = {**NOWHERE, "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": "/none"}
+TOOLS = (("topics", "check"), ("topics", "apply"), ("lag",), ("recount",), ("dead-letters", "list"))
+
+
+@pytest.mark.parametrize("arguments", TOOLS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("environ", "exit_code", "said"),
+    [
+        (NOWHERE, exits.UNAVAILABLE, "Kafka at 127.0.0.1:1: nobody listens there"),
+        (NO_AUTHORITY, exits.SETTINGS, "KAFKA_SSL_CAFILE: no such readable file"),
+    ],
+    ids=["Kafka away", "file missing"],
+)
+def test_every_tool_names_what_it_cannot_reach_with_the_tables_code(
+    arguments: tuple[str, ...], environ: dict[str, str], exit_code: int, said: str
+) -> None:
+    result = CliRunner().invoke(streams, arguments, env=environ)
+
+    assert result.exit_code == exit_code, result.output
+    assert said in result.output
+    assert isinstance(result.exception, SystemExit)
