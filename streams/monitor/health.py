@@ -11,7 +11,7 @@ What was read too long ago says nothing about now: old verdicts are no problems,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from streams.monitor.instants import written
@@ -24,6 +24,9 @@ HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
 """Worst first."""
 
 LOSS_TOLD_S = 86_400.0
+NO_MEMBER_AFTER_S = 3.0
+"""Members change places within moments, when a worker is replaced; a session that ran out lasts."""
+
 MAX_NAMED = 12
 EVIDENCE: dict[State, tuple[HealthState, str]] = {
     "stop": ("broken", "nobody reads"),
@@ -38,13 +41,14 @@ EVIDENCE: dict[State, tuple[HealthState, str]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what, since when (epoch ms), what shows it, and where to look."""
+    """One thing that is wrong: what, since when (epoch ms), what shows it, where to look. Told once it has lasted."""
 
     state: HealthState
     what: str
     evidence: str
     link: str
     since_ms: int | None = None
+    lasting_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,8 @@ class HealthTracker:
         if snapshot is not None and not lag.is_stale(now_ms):
             problems += lag_problems(snapshot, worker)
         self._since = {(p.state, p.what): self._since.get((p.state, p.what), p.since_ms or now_ms) for p in problems}
-        dated = [
-            Problem(p.state, p.what, p.evidence, p.link, p.since_ms or self._since[p.state, p.what]) for p in problems
-        ]
+        dated = [replace(p, since_ms=p.since_ms or self._since[p.state, p.what]) for p in problems]
+        dated = [p for p in dated if now_ms - (p.since_ms or 0) >= p.lasting_s * 1000]
         dated.sort(key=lambda p: (HEALTH_STATES.index(p.state), p.since_ms))
         return Health(dated[0].state if dated else "ok", now_ms, tuple(dated))
 
@@ -130,7 +133,8 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
         yield Problem("broken" if waiting else "degraded", f"{name} has never read anything", evidence, "/#lag")
         return
     if is_worker and group.members == 0 and group.state != "Unknown":
-        yield Problem("broken", f"{name} has no live member", f"group state {group.state}", "/#lag")
+        what = f"{name} has no live member"
+        yield Problem("broken", what, f"group state {group.state}", "/#lag", lasting_s=NO_MEMBER_AFTER_S)
     for state in WORST_FIRST[:-1]:
         rows = [row for row in group.partitions if row.state == state and _is_telling(row)]
         if rows:

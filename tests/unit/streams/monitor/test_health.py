@@ -79,8 +79,12 @@ def test_a_worker_that_commits_nothing_while_old_records_wait_is_broken_before_i
     assert health(snapshot(frozen, name="another")).state == "degraded", "others may commit as seldom as they like"
 
 
-def test_a_group_without_members_is_broken_though_nothing_waits() -> None:
-    assert health(snapshot(members=0)).problems[0].what == f"{WORKER} has no live member"
+def test_a_group_that_stays_without_members_is_broken_though_nothing_waits() -> None:
+    tracker, alone = HealthTracker(), snapshot(members=0)
+    found = [tracker.update(sources(), alone, WORKER, NOW + after_ms) for after_ms in (0, 2000, 4000)]
+
+    assert [h.state for h in found] == ["ok", "ok", "broken"]
+    assert found[-1].problems[0].what == f"{WORKER} has no live member"
 
 
 @pytest.mark.parametrize(("end", "state"), [(0, "degraded"), (5, "broken")])
