@@ -12,8 +12,10 @@ from gateway import quarantine_commands
 from gateway.__main__ import app as gateway
 from schemas import codec, exits
 from schemas.records import DEAD_LETTER_REASONS
-from streams import dead_letter_cli
+from streams import dead_letter_cli, recount_cli
 from streams.__main__ import app as streams
+from streams.recount import Scope
+from streams.recount_cli import Report
 
 SLIPS = (
     (gateway, ("quarantine", "list", "--reason", "bad-signature"), "bad_signature"),
@@ -100,3 +102,18 @@ def test_every_tool_names_what_it_cannot_reach_with_the_tables_code(
     assert result.exit_code == exit_code, result.output
     assert said in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("scope", "exit_code"), [(Scope(workflow="nonsense"), 1), (Scope(sip_line="x"), 1), (Scope(), 0)]
+)
+async def test_a_recount_of_a_name_that_matches_no_window_says_so_and_is_no_success(
+    scope: Scope, exit_code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nothing(*_: object) -> Report:
+        return Report([], 0, 0, 0)
+
+    monkeypatch.setattr(recount_cli, "recount", nothing)
+
+    assert await recount_cli.print_recount({}, scope, as_json=False) == exit_code
+    assert (f"no window of {scope.workflow or scope.sip_line}" in capsys.readouterr().err) == bool(exit_code)
