@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from gateway.errors import GatewayError
 from gateway.settings import GatewaySettings
 from schemas.connection_faults import hidden_topic, principal
+from schemas.header_names import tolerate_header_names
 from schemas.kafka_probe import explain
 from schemas.topics import Topic
 
@@ -43,6 +44,7 @@ class TopicReader:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._kafka = settings.kafka
+        tolerate_header_names()
         self._consumer = AIOKafkaConsumer(
             **settings.kafka.client_arguments(),
             client_id="airudder-gateway-tools",

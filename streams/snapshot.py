@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from schemas import exits
 from schemas.connection_faults import hidden_topic, is_refusal
 from schemas.errors import RegistryError
+from schemas.header_names import tolerate_header_names
 from schemas.kafka_probe import explain
 from schemas.topics import MAX_KEPT_BYTES, Topic
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
@@ -116,6 +117,7 @@ async def translated(kafka: KafkaSettings) -> AsyncIterator[None]:
 @asynccontextmanager
 async def open_reader(kafka: KafkaSettings, group: str | None = None) -> AsyncIterator[TopicReader]:
     """A reader, closed at the end. group: whose commits `committed` tells."""
+    tolerate_header_names()
     consumer = AIOKafkaConsumer(
         **kafka.client_arguments(),
         group_id=group,

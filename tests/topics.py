@@ -9,6 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from gateway.callbacks import read_callback
 from schemas import records, topics
@@ -80,6 +82,15 @@ async def _all_records(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
+class _OddlyNamed(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
+    ASKED, SENT = b"odd-name", b"odd\xff\xfeame"
+
+    def _build(self) -> bytes:
+        data = bytearray(super()._build().replace(self.ASKED, self.SENT))
+        data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")
+        return bytes(data)
+
+
 class CallbackWriter:
     """Writes deliveries into the callbacks topic as the gateway does, without HTTP in between."""
 
@@ -116,6 +127,14 @@ class CallbackWriter:
     async def write_raw(self, value: bytes | None, key: bytes = b"poison", topic: Topic = topics.CALLBACKS) -> None:
         """Write any bytes."""
         await self._producer.send_and_wait(topic.name, value, key=key)
+
+    async def write_with_odd_header(
+        self, value: bytes, key: bytes = b"poison", topic: Topic = topics.CALLBACKS
+    ) -> None:
+        """Write any bytes with a header whose name is no UTF-8. Python's clients refuse one, so the batch is forged."""
+        batch = _OddlyNamed(1_000_000, 0, is_transactional=False)
+        batch.append(key=key, value=value, timestamp=None, headers=[(_OddlyNamed.ASKED.decode(), b"1")])
+        await (await self._producer.send_batch(batch, topic.name, partition=0))
 
 
 def callback_of(delivery: dict[str, Any], received_at: int) -> Callback:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from schemas.header_names import ForgivingRecords, KeptRecords
 from streams.monitor.kafka import GroupReader, raise_for
 from streams.monitor.reading import Ahead, Partition
 
@@ -55,8 +54,8 @@ async def _fetch(
     [(_, [(_, error_code, _, decided_until, *rest)])] = response.topics
     raise_for(error_code)
     aborted = rest[1] if response.API_VERSION >= 11 else rest[-2]
-    records = PartitionRecords(
-        TopicPartition(*partition), MemoryRecords(rest[-1] or b""), aborted, offset, None, None, False, isolation
+    records = ForgivingRecords(
+        TopicPartition(*partition), KeptRecords(rest[-1] or b""), aborted, offset, None, None, False, isolation
     )
     record = next(records, None)
     return _Fetched(record, records.next_fetch_offset, decided_until)

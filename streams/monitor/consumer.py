@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.header_names import tolerate_header_names
 from streams.monitor.errors import TopicsMissingError
 from streams.monitor.kafka import connecting, connection, stop, translated
 from streams.settings import KafkaSettings
@@ -34,6 +35,7 @@ class WholeTopicsConsumer:
         self._settings = settings
         self._topics = topics
         arguments = connection(settings)
+        tolerate_header_names()
         self._admin = AIOKafkaAdminClient(**arguments)
         self._consumer = AIOKafkaConsumer(
             **arguments,

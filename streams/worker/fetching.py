@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from schemas.header_names import tolerate_header_names
+
 # A fetch waits so long for so much. Each event costs some milliseconds besides its records, so few large ones are both
 # cheaper and, on a busy machine, sooner done: half as long was no sooner. A partition whose records were still in hand
 # when a fetch went out is not in it and waits until it is back: stock Faust's 1.5 s were seen in every tenth call at
@@ -36,6 +38,7 @@ class RunConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         """The consumer, with fetches of our own sizes and of committed records only: Faust has no settings for them."""
+        tolerate_header_names()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_MIN_BYTES

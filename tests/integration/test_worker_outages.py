@@ -243,7 +243,7 @@ async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: Worke
     deep_id = await register(system, "deep", deep)
     wire = system.registry.encode(CALLBACKS, callback_of(delivery(detail("c0")), now_ms()))
     call = system.registry._ids[CALLS.name]
-    poison = {
+    poison: dict[str, bytes | None] = {
         "a megabyte of nothing": b"\xff" * 1_000_000,
         "a megabyte behind a known id": wire[:5] + b"\xff" * 1_000_000,
         "another record": under(call, wire),
@@ -254,6 +254,8 @@ async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: Worke
     }
     for value in poison.values():
         await system.writer.write_raw(value, b"poison")
+    poison["a header name that is no UTF-8"] = b"\xff named oddly"
+    await system.writer.write_with_odd_header(b"\xff named oddly")
     await write(system, 0, 50)
 
     letters = await system.read(DEAD_LETTERS, len(poison))
