@@ -79,7 +79,7 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
             key_faults = error.faults
         rules = {
             "GATEWAY_WORKERS, GATEWAY_MAX_IN_FLIGHT_BYTES: a share must hold a body of GATEWAY_MAX_BODY_BYTES": (
-                self.workers > 1 and self.max_in_flight_bytes // self.workers < self.max_body_bytes
+                self.max_in_flight_bytes // self.workers < self.max_body_bytes
             ),
             "GATEWAY_PORT, GATEWAY_OPS_PORT: must differ": self.port == self.ops_port != 0,
         }

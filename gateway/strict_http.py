@@ -38,6 +38,7 @@ class StrictProtocol(HttpToolsProtocol):
     _is_offer = False  # the head just read offers an upgrade; it is read again without
     _is_refused = False  # the message just read has had its answer before it was begun
     _is_deaf = False  # what comes is dropped
+    _lines = _line_bytes = _unread_bytes = 0  # of headers, and of what has not ended; empty lines may come before any
     _last_words = b""  # to be said when all answers are given
     _lingering: asyncio.TimerHandle | None = None
     _dropped_bytes = 0

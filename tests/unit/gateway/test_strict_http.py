@@ -343,6 +343,23 @@ async def test_a_length_with_leading_zeros_is_that_length(zeros: int) -> None:
         assert await statuses(connection, 1) == [200]
 
 
+@pytest.mark.parametrize("empty", [b"\r\n", b"\r\n\r\n", b"\r", b"\n"])
+async def test_empty_lines_before_the_first_request_are_ignored(empty: bytes) -> None:
+    async with open_door() as door, door.connection() as connection:
+        for piece in (empty, head()[:1], head()[1:] + BODY):
+            connection.writer.write(piece)
+            await asyncio.sleep(HEADERS_TIMEOUT_S / 20)  # each in a packet of its own
+
+        assert await statuses(connection, 1) == [200]
+
+
+async def test_empty_lines_alone_are_no_request_in_time() -> None:
+    async with open_door() as door, door.connection() as connection:
+        connection.writer.write(b"\r\n")
+
+        assert await statuses(connection, 1) == [408]
+
+
 async def test_empty_lines_do_not_keep_an_idle_connection() -> None:
     async with open_door() as door, door.connection() as connection:
         connection.writer.write(head(path="/elsewhere") + BODY)
