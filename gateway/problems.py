@@ -26,7 +26,7 @@ def problem(error: GatewayError) -> ProblemResponse:
     detail = OUR_TROUBLE if isinstance(error, PublishError) else str(error)
     content: dict[str, Any] = _document(error.code, error.title, error.status, detail)
     if isinstance(error, InvalidCallbackError):
-        content["detail"] = f"{len(error.faults)} faults; see errors"
+        content["detail"] = f"{len(error.faults)} fault{'s' * (len(error.faults) != 1)}; see errors"
         content["errors"] = [fault._asdict() for fault in error.faults]
     headers = {"Connection": "close"} if error.status in _UNREAD_BODY else {}
     if error.retry_after_s is not None:

@@ -17,6 +17,7 @@ _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
 _GROUP_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _NAME_WITH_STARS = re.compile(r"[A-Za-z0-9._*-]*")
 _LAST_PORT = 65535
+_NO_ZONES = frozenset({"localtime", "Factory"})  # among the system's files, but the one is each machine's own
 
 SIGNATURE_SCHEMES = (
     "auto",
@@ -110,7 +111,7 @@ _timezones = cache(available_timezones)  # it reads many files
 
 
 def _timezone(text: str) -> str:
-    if text not in _timezones():
+    if text not in _timezones() or text in _NO_ZONES:
         raise ValueError("not the IANA name of a time zone, such as Asia/Jakarta")
     return text
 
