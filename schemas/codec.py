@@ -20,6 +20,7 @@ from fastavro.types import Schema
 from schemas import compiled
 from schemas.errors import DecodeError
 from schemas.records import Record
+from schemas.writers import check_bounded
 
 R = TypeVar("R", bound=Record)
 
@@ -41,8 +42,13 @@ def parsed_schema(record: str) -> Schema:
 
 
 def parse(text: str) -> Schema:
-    """A schema ready to write and read with, from its JSON text. Raises fastavro's SchemaParseException."""
-    return fastavro.parse_schema(_without_logical_types(json.loads(text)))
+    """A schema ready to write and read with, from its JSON text.
+
+    Raises: fastavro's SchemaParseException, and UnboundedSchemaError for one whose records could not be read safely.
+    """
+    schema = fastavro.parse_schema(_without_logical_types(json.loads(text)))
+    check_bounded(schema)
+    return schema
 
 
 def _without_logical_types(node: Any) -> Any:

@@ -15,9 +15,12 @@ WAY_OUT: Final = (
 )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as every Kafka client chooses it by default (murmur2)."""
+    """The partition of a key, as every Kafka client chooses it by default (murmur2).
+
+    Keys are remembered: for one that may be huge call `partition_of.__wrapped__`.
+    """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 

@@ -32,6 +32,7 @@ from schemas.errors import (
 from schemas.records import Record
 from schemas.registry_faults import answer_in_words, silence_in_words
 from schemas.topics import Topic
+from schemas.writers import UnboundedSchemaError
 
 REQUEST_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S: Final = 20.0  # with all retries; the client's own bounds each read, and an answer may trickle
@@ -224,6 +225,8 @@ class Registry:
             raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
         try:
             writer = codec.parse(schema.schema_str)
+        except UnboundedSchemaError as error:
+            raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
         except Exception as error:  # JSON and fastavro errors alike
             raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
         self._writers[schema_id] = writer

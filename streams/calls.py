@@ -86,14 +86,15 @@ def decide(
     """What to do with one record: a decision to act on, or why it changes nothing.
 
     The decision of an earlier reading of this position is returned as it was. A new one is not yet in `state`.
-    A report of fewer dials than one that was counted is older by its own words; one that tells no number is not.
+    A report of fewer dials than one that was counted is older by its own words; one that tells no number of dials,
+    such as a negative one, is not.
     """
     for known in state.decisions:
         if known.source == position.source and known.offset == position.offset:
             return known
     if delivery in state.deliveries or digest == state.digest:
         return Ignored.DUPLICATE
-    if call_times is not None and call_times < state.call_times:
+    if call_times is not None and 0 <= call_times < state.call_times:
         return Ignored.STALE
     replaced_at = Position(state.decisions[-1].source, state.decisions[-1].offset) if state.decisions else None
     return Decision(position.source, position.offset, state.revision + 1, state.outcome, replaced_at)

@@ -100,7 +100,7 @@ def disposition_of(
 
 def contradiction_of(ring_type: str | None, duration_s: int | None, talk_round: int | None) -> str | None:
     """How the fields of the final dial contradict each other, or None; `disposition_of` says which is believed."""
-    is_unreachable = _is_unreachable(ring_type)
+    is_unreachable = ring_type is not None and ring_type.lower() in _UNREACHABLE
     if (talk_round or 0) > 0:
         if is_unreachable:
             return TALKED_UNREACHABLE
@@ -108,17 +108,12 @@ def contradiction_of(ring_type: str | None, duration_s: int | None, talk_round: 
     return SECONDS_UNREACHABLE if is_unreachable and (duration_s or 0) > 0 else None
 
 
-@lru_cache(maxsize=256)
-def _is_unreachable(ring_type: str | None) -> bool:
-    return word(ring_type).lower() in _UNREACHABLE
-
-
 def blames_callee_though_silent(disposition: str, hangup_type: str | None) -> bool:
     """True when the provider says the callee hung up on a dial that never rang."""
     return disposition == PRE_ALERT_FAILURE and word(hangup_type).lower() == _BY_CALLEE
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # of few words; what a stranger sends instead may have a megabyte each
 def question_state(status: str | None, whether_answer: str | None) -> str:
     """completed, skipped, broke_off or not_reached: the provider's status, then who hung up."""
     state = _QUESTION_STATES.get(word(status).lower())

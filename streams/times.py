@@ -13,6 +13,7 @@ FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000
 FIRST_YEAR: Final = 2015  # before it lie the stand-ins: year 1, 1900, 1970, 2000
 # No call lasts longer; an end that far before the call's own start is a stand-in that is not yet known as one.
 LONGEST_CALL_MS: Final = 366 * 24 * 3600 * 1000
+_LONGEST_TEXT: Final = 64  # characters; what is longer is no time, and would only fill the memory of what was read
 
 Source = Literal["provider", "unreadable", "implausible", "future"]
 
@@ -36,7 +37,7 @@ def epoch_ms(text: str | None, zone: ZoneInfo, known_by: int) -> int | None:
     by which it had passed. One that is skipped when clocks go forward is taken by the offset before. Text with an
     offset of its own is believed.
     """
-    readings = _readings(text, zone) if text else None
+    readings = _readings(text, zone) if text and len(text) <= _LONGEST_TEXT else None
     if readings is None:
         return None
     first, second = readings

@@ -37,6 +37,7 @@ R = TypeVar("R", bound=Record)
 YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
 # What one record leads to costs memory until the broker has it: its bytes and, for each output, headers and objects.
 OUTPUT_BYTES: Final = 512
+REMEMBERED_BYTES: Final = 8192  # of an output whose key's partition is remembered: a dead letter's key may be huge
 MAX_PRODUCT_BYTES: Final = 16 * 1024 * 1024
 UNIT_BYTES: Final = 32 * 1024 * 1024  # a unit of work that came to so much is handed over before the run goes on
 
@@ -221,7 +222,8 @@ class RunAgent:
         if size > topic.max_bytes - OVERHEAD_BYTES:
             raise Permanent("too_large", f"{size} bytes are too many for {topic.name}")
         self.made_bytes += size + OUTPUT_BYTES
-        return Outgoing(topic.name, partition_of(key, self._partitions[topic.name]), key, value, headers)
+        place = partition_of if size <= REMEMBERED_BYTES else partition_of.__wrapped__
+        return Outgoing(topic.name, place(key, self._partitions[topic.name]), key, value, headers)
 
     def count(self, outcome: str) -> None:
         """Count one record handled."""

@@ -24,6 +24,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust.app.base import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.events import Event
@@ -96,7 +98,9 @@ LEANED_ON: dict[type[Any], tuple[str, ...]] = {
     MessageBatch: ("done", "done_noack", "failure"),
     BatchBuilder: ("append", "close", "_build"),
     AIOKafkaConsumer: ("start", "commit", "getmany", "position", "highwater"),
-    PartitionRecords: ("__next__", "_unpack_records"),
+    PartitionRecords: ("__init__", "__next__", "_unpack_records"),
+    _MemoryRecordsPy: ("__init__", "next_batch"),
+    _DefaultRecordBatchPy: ("__iter__", "_maybe_uncompress", "_read_msg"),  # see schemas/header_names.py
     FetchResult: ("getall", "_update_position"),
     AIOKafkaAdminClient: ("list_consumer_group_offsets",),
 }  # fmt: skip
@@ -111,6 +115,7 @@ PINNED: dict[str, str] = {
     "aiokafka.consumer.consumer.AIOKafkaConsumer.start": "2f1ba70443327538",
     "aiokafka.consumer.fetcher.FetchResult._update_position": "83fb1473bf10027b",
     "aiokafka.consumer.fetcher.FetchResult.getall": "3e717e30de5068d5",
+    "aiokafka.consumer.fetcher.PartitionRecords.__init__": "8ec1c2ae6ea1af87",
     "aiokafka.consumer.fetcher.PartitionRecords.__next__": "63ac34a08c309098",
     "aiokafka.consumer.fetcher.PartitionRecords._unpack_records": "b803e6d46480732c",
     "aiokafka.producer.message_accumulator.BatchBuilder._build": "2ea37ea8632073e3",
@@ -124,6 +129,11 @@ PINNED: dict[str, str] = {
     "aiokafka.producer.message_accumulator.MessageBatch.failure": "719b2122c318e955",
     "aiokafka.producer.producer.AIOKafkaProducer.create_batch": "c4efda4bb7a09741",
     "aiokafka.producer.producer.AIOKafkaProducer.send_batch": "bf42b0f0c5c0646d",
+    "aiokafka.record.default_records._DefaultRecordBatchPy.__iter__": "492967e59f459124",
+    "aiokafka.record.default_records._DefaultRecordBatchPy._maybe_uncompress": "c9d0dc2bed50cc86",
+    "aiokafka.record.default_records._DefaultRecordBatchPy._read_msg": "0997ab7a58505c93",
+    "aiokafka.record.memory_records._MemoryRecordsPy.__init__": "07741cd62b9e032b",
+    "aiokafka.record.memory_records._MemoryRecordsPy.next_batch": "f1779ecb6d0d344c",
     "faust.app.base.App._on_partitions_assigned": "de932b7927db85b3",
     "faust.app.base.App._on_partitions_revoked": "d5c895bbe57dc73a",
     "faust.app.base.App.on_rebalance_end": "b7ff69e1e3772f30",

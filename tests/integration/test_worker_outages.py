@@ -241,6 +241,8 @@ async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: Worke
     for level in range(1, 60):
         deep = {"type": "record", "name": f"R{level}", "fields": [{"name": "x", "type": deep}]}
     deep_id = await register(system, "deep", deep)
+    link = {"type": "record", "name": "Link", "fields": [{"name": "next", "type": ["null", "Link"]}]}
+    link_id = await register(system, "link", link)
     wire = system.registry.encode(CALLBACKS, callback_of(delivery(detail("c0")), now_ms()))
     call = system.registry._ids[CALLS.name]
     poison: dict[str, bytes | None] = {
@@ -248,6 +250,7 @@ async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: Worke
         "a megabyte behind a known id": wire[:5] + b"\xff" * 1_000_000,
         "another record": under(call, wire),
         "deep nesting": under(deep_id, b"\x00" * 5 + b"\x02x"),
+        "a record that holds itself a million times": under(link_id, b"\x00" * 5 + b"\x02" * 1_000_000),
         "an id nobody has": under(2**31 - 1, wire),
         "nothing behind the id": wire[:5],
         "null": None,
@@ -265,6 +268,7 @@ async def test_poison_of_every_kind_is_kept_whole_and_stops_nobody(system: Worke
     by_value = {letter.value.value: letter.value.reason for letter in letters}
     reasons = {name: by_value[value] for name, value in poison.items()}
     assert reasons.pop("an id nobody has") == "unknown_schema"
+    assert reasons.pop("a record that holds itself a million times") == "unknown_schema"
     assert set(reasons.values()) == {"undecodable"}
     assert await worker.is_ready()
     assert await system.metric(worker, "stream_recoveries_total ") == 1, "nothing was started again"

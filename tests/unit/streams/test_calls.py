@@ -109,6 +109,9 @@ def test_content_that_comes_back_in_a_new_delivery_is_a_correction() -> None:
         ("none, as a call cancelled before its first dial", [1], 0, False),
         ("it does not tell", [2], None, True),
         ("none told so far", [None], 1, True),
+        ("no number of dials, and none counted", [], -1, True),
+        ("no number of dials", [2], -1, True),
+        ("after what was no number of dials", [-5], -7, True),
         ("fewer than before one that did not tell", [3, None], 2, False),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import streams.times
 from streams.times import FIRST_YEAR, FUTURE_TOLERANCE_MS, LONGEST_CALL_MS, EventTime, epoch_ms, event_time, times_of
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -196,3 +197,12 @@ def test_whatever_is_sent_a_start_is_not_after_the_end_nor_the_end_after_the_rec
 
     assert started is None or started <= ended.at_ms
     assert ended.at_ms <= received_at + FUTURE_TOLERANCE_MS
+
+
+def test_text_of_any_length_is_read_but_not_remembered() -> None:
+    remembered = streams.times._readings.cache_info().currsize
+
+    for number in range(20):
+        assert epoch_ms(f"{number}" + "9" * 100_000, UTC_ZONE, LATER) is None
+
+    assert streams.times._readings.cache_info().currsize == remembered, "8192 times a megabyte are more than there is"

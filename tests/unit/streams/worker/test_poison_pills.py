@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from schemas.codec import encode
+from schemas.placement import partition_of
 from schemas.records import Callback, QuestionState
 from schemas.topics import (
     CALLBACKS,
@@ -21,7 +22,7 @@ from schemas.topics import (
 )
 from streams.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
 from streams.errors import StateError
-from streams.outcomes import OutcomeCounts
+from streams.outcomes import OutcomeCounts, question_state
 from streams.worker import run_agent
 from tests.agents import Agents
 from tests.unit.schemas.examples import callback, change, detail, outcome, question, redial
@@ -220,3 +221,14 @@ def test_two_long_words_stay_two_and_a_cut_one_stays_as_it_is() -> None:
     assert len(one.encode()) <= 128
     assert cut(one) == one
     assert bounded(bounded(outcome(result="r" * 900))) == bounded(outcome(result="r" * 900))
+
+
+async def test_huge_words_and_keys_are_not_remembered(agents: Agents) -> None:
+    remembered = partition_of.cache_info().currsize
+    for number in range(20):
+        agents.append(CALLBACKS.name, 0, f"{number}".encode() * 100_000, b"no record")
+    await agents.work_off()
+
+    assert len(letters(agents)) == 20
+    assert partition_of.cache_info().currsize <= remembered + 1
+    assert (question_state.cache_info().maxsize or 0) in range(1, 65), "each may hold a megabyte"
