@@ -31,6 +31,7 @@ from gateway.workers import WorkersError
 from schemas import exits
 from schemas.listening import PortError
 from schemas.logs import configure_logging
+from schemas.rules import is_url
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +51,20 @@ app = typer.Typer(
     """,
 )
 app.add_typer(quarantine_commands.app, name="quarantine")
-Url = Annotated[str | None, typer.Option(help=f"Where to post; default http://127.0.0.1:GATEWAY_PORT{WEBHOOK_PATH}")]
+
+
+def _url(text: str) -> str:
+    if not is_url(text.partition("?")[0]):
+        raise typer.BadParameter("must start with http:// or https://, and name a host")
+    return text
+
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        parser=_url, metavar="URL", help=f"Where to post; default http://127.0.0.1:GATEWAY_PORT{WEBHOOK_PATH}"
+    ),
+]
 
 
 @app.command()
@@ -130,7 +144,7 @@ def send(
 
 @app.command()
 def simulate(
-    rate: Annotated[float, typer.Option(min=0.001, help="Calls per second")] = 2.0,
+    rate: Annotated[float, typer.Option(min=0.001, max=1_000_000, help="Calls per second")] = 2.0,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many; default: go on until Ctrl-C")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same calls")] = None,
     url: Url = None,

@@ -142,7 +142,9 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing")
     ] = False,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Records a second; default: as fast as Kafka")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=1_000_000, help="Records a second; default: as fast as Kafka")
+    ] = None,
 ) -> None:
     """Publish the requests that verify and read now, each event once, with their first received_at.
 

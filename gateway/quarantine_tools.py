@@ -6,6 +6,7 @@ that the provider has sent again in the meantime.
 """
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -82,7 +83,7 @@ def _names(body: bytes, name: str, wanted: str) -> bool:
     try:
         document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return wanted.encode() in body
+        return os.fsencode(wanted) in body
     top: dict[str, Any] = document if isinstance(document, dict) else {}
     details = top.get("details")
     return any(

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -304,7 +305,7 @@ def matching_schemes(
     headers: the others of the delivery that a scheme may cover, such as webhook-id and webhook-timestamp.
     """
     sent = {"webhook-signature": signature, **{name.lower(): value for name, value in (headers or {}).items()}}
-    raw = [(name.encode(), value.encode()) for name, value in {**sent, "signature": signature}.items()]
+    raw = [(os.fsencode(name), os.fsencode(value)) for name, value in {**sent, "signature": signature}.items()]
     timestamp = sent.get("webhook-timestamp", "")
     request = SignedRequest(body, raw, b"signature", int(timestamp) if re.fullmatch("[0-9]{1,12}", timestamp) else 0)
     pairs = _pairs(tuple(SCHEMES.values()), keys)

@@ -6,9 +6,11 @@ Each line has `timestamp`, `level` and `event`; `reason` says why, `logger` whos
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +19,48 @@ import structlog
 from structlog.processors import format_exc_info
 
 AGAIN_S = 60.0  # a state that lasts is told so often
+
+
+class Output:
+    """Where lines go. A full disk or a reader that has gone costs lines, never the work that they tell of.
+
+    stdout is written to without a buffer: a line is one write, since workers share the file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lost = 0
+
+    def write(self, text: str) -> None:
+        """All of it or, so far as a line may be cut, none. Never raises for the file."""
+        data = text.encode(errors="backslashreplace")
+        try:
+            if self._lost:
+                self._tell_lost()
+            if os.write(self._descriptor, data) < len(data):
+                self._lose("a line is cut")
+        except OSError as error:
+            self._lose(str(error.strerror))
+
+    def msg(self, line: str) -> None:
+        """For structlog, whose loggers have a method a level."""
+        self.write(line + "\n")
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self) -> None:
+        """For the standard library."""
+
+    def _lose(self, reason: str) -> None:
+        self._lost += 1
+        if self._lost == 1:
+            with suppress(OSError, AttributeError):  # it may be the same file, or none
+                sys.stderr.write(f"the log cannot be written: {reason}; lines are lost\n")
+
+    def _tell_lost(self) -> None:
+        event = {"lines": self._lost, "event": "log.lost", "level": "error", "timestamp": datetime.now(UTC)}
+        os.write(self._descriptor, f"\n{json_line(event, as_text)}\n".encode())
+        self._lost = 0
 
 
 def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
@@ -31,14 +75,15 @@ def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
         event.update(always, level=level, timestamp=datetime.now(UTC))
         return format_exc_info(logger, level, event) if "exc_info" in event else event
 
+    output = Output(sys.stdout.fileno() if sys.stdout else os.open(os.devnull, os.O_WRONLY))
     render = structlog.processors.JSONRenderer(serializer=json_line, default=as_text)
     structlog.configure(
         processors=[complete, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),  # a line is one write: workers share the file
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[complete],

@@ -79,12 +79,13 @@ def _is_server(text: str) -> bool:
 
 def _urls(text: str) -> str:
     urls = [url.strip() for url in text.split(",")]
-    if not all(map(_is_url, urls)):
+    if not all(map(is_url, urls)):
         raise ValueError("must start with http:// or https://, and name a host")
     return ",".join(urls)
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """True for http or https, a host, and neither query nor fragment."""
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -169,7 +169,7 @@ def dead_letters_replay(
     from_: From = None,
     to: Until = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="At most so many a second.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, max=1_000_000, help="At most so many a second.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Also what was, or may have been, replayed before.")] = False,
 ) -> None:
     """Send the records back to where they were read, once each, so that the worker processes them again.

@@ -23,6 +23,12 @@ SLIPS = (
     (gateway, ("quarantine", "replay", "--kind", "call_completion"), "call-completion"),
     (gateway, ("quarantine", "list", "--kind", "nonsense"), "call-completion"),
     (gateway, ("quarantine", "list", "--from", "yesterday"), "--from"),
+    (gateway, ("quarantine", "replay", "--rate", "inf"), "1000000"),
+    (gateway, ("simulate", "--rate", "inf"), "1000000"),
+    (streams, ("dead-letters", "replay", "--rate", "inf"), "1000000"),
+    (gateway, ("simulate", "--url", "gateway/x"), "https://"),
+    (gateway, ("send", "--url", "http://[::1"), "https://"),
+    (gateway, ("send", "--url", "http://127.0.0.1:99999/?a=b"), "https://"),
     (streams, ("dead-letters", "list", "--reason", "bogus"), "unknown_schema"),
     (streams, ("dead-letters", "replay", "--reason", ""), "unknown_schema"),
     (streams, ("dead-letters", "list", "--topic", "airudder.callbacks"), "airudder.callbacks.v1"),
@@ -45,6 +51,14 @@ def test_the_help_tells_what_an_instant_looks_like(arguments: tuple[str, ...]) -
 
     assert "ISO" in told
     assert "INT" not in told
+
+
+@pytest.mark.parametrize("arguments", [("\udcff",), ("aa", "--header", "webhook-id: \udcff")])
+def test_bytes_that_are_no_text_make_no_signature_and_no_traceback(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(gateway, ["which-scheme", __file__, *arguments])
+
+    assert result.exit_code == exits.NO, result.exception
+    assert "no scheme matches" in result.output
 
 
 def test_the_reasons_are_those_of_the_schema() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from schemas.logs import Told, as_text, json_line
+from schemas.logs import Output, Told, as_text, json_line
 
 TELLING = """
 import logging, structlog
@@ -52,6 +53,35 @@ def test_every_line_tells_its_event_level_time_and_what_is_always_told() -> None
         {"event": "told", "n": 2, "text": "\udcff", "worker": 2},
         {"event": "told", "worker": 2, "logger": "library"},
     ]
+
+
+def test_a_full_disk_costs_lines_and_the_first_line_afterwards_tells_how_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    output = Output(descriptor)
+    for line in ("lost", "lost too"):
+        output.msg(line)
+    with (tmp_path / "log").open("wb") as there_is_room_again:
+        os.dup2(there_is_room_again.fileno(), descriptor)
+    output.msg("kept")
+    os.close(descriptor)
+
+    _, told, line = (tmp_path / "log").read_text().splitlines()
+    assert (json.loads(told)["event"], json.loads(told)["lines"], line) == ("log.lost", 2, "kept")
+    assert capsys.readouterr().err.count("No space left on device") == 1
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">/dev/full 2>&1", ">&-", ">&- 2>&-", "| true", "2>&1 | true"])
+def test_a_log_that_cannot_be_written_ends_nothing(redirection: str) -> None:
+    """The gateway answered 500 to what Kafka had: the line that told of the 200 had found no room."""
+    telling = f'{TELLING}import time; time.sleep(0.2)\nlogging.getLogger("library").error("told")\n'
+    command = f'set -o pipefail; "$0" -c "$1" {redirection}'
+    ended = subprocess.run(
+        ["bash", "-c", command, sys.executable, telling], capture_output=True, check=True, timeout=30
+    )
+
+    assert b"Traceback" not in ended.stderr
 
 
 FAILING = """
