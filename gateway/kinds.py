@@ -11,7 +11,7 @@ from gateway import callbacks, chatbot_sessions, status_changes
 from gateway.lenient import Deviations
 from gateway.reading import Envelope, RecordMapping
 from gateway.unknowns import Words
-from schemas.headers import Headers, headers_for
+from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, Record
 from schemas.topics import (
     CALLBACKS,
@@ -52,14 +52,14 @@ class Kind(Generic[R]):
         """The record in a verified body; see RecordMapping.read. Raises InvalidCallbackError."""
         return self.mapping.read(body, self.name, envelope, deviations)
 
-    def key_and_headers(self, record: R, envelope: Envelope, trace_id: str) -> tuple[str, Headers]:
+    def key_and_headers(self, record: R, envelope: Envelope, trace: TraceContext) -> tuple[str, Headers]:
         """What the record is published with; the same whenever it is published again."""
         headers = headers_for(
             self.topic.record,
             envelope.event_id,
             SOURCE,
             envelope.received_at,
-            trace_id,
+            trace,
             synthetic=getattr(record, "workflow_id", None) == SYNTHETIC_WORKFLOW_ID,
         )
         return self.key(record) or envelope.event_id, headers

@@ -91,8 +91,8 @@ class Quarantine:
             body=request.body,
             remote_address=request.remote_address,
         )
-        trace_id = request.trace_id
-        headers = headers_for("QuarantinedRequest", request.event_id, SOURCE, request.received_at, trace_id)
+        trace = request.trace
+        headers = headers_for("QuarantinedRequest", request.event_id, SOURCE, request.received_at, trace)
         await self._publisher.publish(QUARANTINE, request.event_id, record, headers)
         self._metrics.quarantined.labels(reason, "kept").inc()
 

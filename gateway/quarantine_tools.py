@@ -283,5 +283,5 @@ async def _publish_one(judgement: Judgement, origin: str, publisher: Publisher) 
     assert kind is not None
     assert record is not None
     envelope = envelope_of(judgement.raw, judgement.verified)
-    key, headers = kind.key_and_headers(record, envelope, judgement.raw.trace_id)
+    key, headers = kind.key_and_headers(record, envelope, judgement.raw.trace)
     await publisher.publish(kind.topic, key, record, [*headers, (REPLAYED_FROM, origin.encode())])

@@ -23,6 +23,7 @@ from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.unknowns import Unknowns
 from gateway.verification import Key, Unverified, Verified, Verifier, looked_for
+from schemas.headers import TraceContext
 from schemas.records import Record
 
 NO_SCHEME = "none"
@@ -114,15 +115,15 @@ class Reception:
         except InvalidCallbackError as error:
             await self.quarantine.keep_malformed(request, str(error))
             raise
-        position = await self._publish(kind, record, envelope, request.trace_id)
+        position = await self._publish(kind, record, envelope, request.trace)
         if deviations:
             self.deviations.add(kind.name, deviations, time.monotonic())
         if verified is not None:  # whoever signed it may name labels, nobody else
             self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
         return position
 
-    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace_id: str) -> Position:
-        key, headers = kind.key_and_headers(record, envelope, trace_id)
+    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace: TraceContext) -> Position:
+        key, headers = kind.key_and_headers(record, envelope, trace)
         started = time.perf_counter()
         position = await self._publisher.publish(kind.topic, key, record, headers)
         self._metrics.publish_durations[kind.topic.name,].observe(time.perf_counter() - started)

@@ -6,7 +6,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from gateway.verification import RawHeaders
-from schemas.headers import trace_id_of
+from schemas.headers import TraceContext, trace_of
+
+_TRACE_HEADERS = (b"traceparent", b"tracestate")
 
 
 class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached property
@@ -25,10 +27,10 @@ class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached proper
         return hashlib.sha256(self.body).hexdigest()
 
     @property
-    def trace_id(self) -> str:
+    def trace(self) -> TraceContext:
         """The sender's trace, when it sent a valid traceparent; else one that follows from the body."""
-        sent = [("traceparent", value) for name, value in self.headers if name == b"traceparent"]
-        return trace_id_of(sent, self.event_id)
+        sent = [(name.decode(), value) for name, value in self.headers if name in _TRACE_HEADERS]
+        return trace_of(sent, self.event_id)
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""The headers every record carries: CloudEvents' binary mode and one W3C traceparent.
+"""The headers every record carries: CloudEvents' binary mode and one W3C traceparent, with the sender's tracestate.
 
 All values follow from the record alone, so a record that is sent again carries the same headers.
 Source: CloudEvents Kafka protocol binding 1.0.2; W3C Trace Context.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from schemas.topics import SYNTHETIC_HEADER
 
@@ -18,18 +19,32 @@ LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _SPECVERSION = ("ce_specversion", b"1.0")
 _NO_SPAN = "0" * 16
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+# What W3C asks everybody to pass on at least; printable ASCII, as it comes.
+_TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
+
+
+class TraceContext(NamedTuple):
+    """The trace that a record belongs to. `flags` and `state` are the sender's: whether to record it is its decision.
+
+    trace_id: 32 hex digits, the same from HTTP on; flags: 2 hex digits; state: the value of tracestate, empty for none.
+    """
+
+    trace_id: str
+    flags: str = "00"
+    state: bytes = b""
 
 
 def headers_for(
-    record: str, record_id: str, source: str, at_ms: int, trace_id: str, *, synthetic: bool = False
+    record: str, record_id: str, source: str, at_ms: int, trace: TraceContext, *, synthetic: bool = False
 ) -> Headers:
     """Headers of one record.
 
     record: the Avro name, e.g. Call; record_id: hex, at least 16 digits; source: /airudder/gateway or
-    /airudder/streams; at_ms: the instant of ce_time, UTC epoch ms; trace_id: 32 hex digits, the same from HTTP on.
+    /airudder/streams; at_ms: the instant of ce_time, UTC epoch ms.
     """
-    trace = f"00-{trace_id}-{_span_id(record_id)}-01".encode()
-    return [*_shared(record, source, at_ms, synthetic), ("ce_id", record_id.encode()), ("traceparent", trace)]
+    parent = f"00-{trace.trace_id}-{_span_id(record_id)}-{trace.flags}".encode()
+    headers = [*_shared(record, source, at_ms, synthetic), ("ce_id", record_id.encode()), ("traceparent", parent)]
+    return [*headers, ("tracestate", trace.state)] if trace.state else headers
 
 
 @lru_cache(maxsize=1024)
@@ -45,12 +60,20 @@ def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
     return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
 
 
-def trace_id_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> str:
-    """The trace id of a record's traceparent, or the first 32 digits of `otherwise` (hex) when it has no valid one."""
+def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceContext:
+    """The trace of a record or request by its first valid traceparent, with its tracestate.
+
+    Without one, a trace that nobody asked to record: its id is the first 32 digits of `otherwise` (hex).
+    """
+    parent, state = b"", b""
     for name, value in headers:
-        if name == "traceparent" and _TRACEPARENT.fullmatch(value or b""):  # Kafka allows a header without a value
-            return value[3:35].decode()
-    return otherwise[:32]
+        if name == "traceparent" and not parent and _TRACEPARENT.fullmatch(value or b""):  # a header may have no value
+            parent = value
+        elif name == "tracestate" and value:
+            state = state + b"," + value if state else value
+    if not parent:
+        return TraceContext(otherwise[:32])
+    return TraceContext(parent[3:35].decode(), parent[53:].decode(), state if _TRACESTATE.fullmatch(state) else b"")
 
 
 def is_synthetic(headers: Iterable[tuple[str, bytes]]) -> bool:

@@ -14,7 +14,7 @@ from aiokafka.record.util import calc_crc32c
 
 from gateway.callbacks import read_callback
 from schemas import records, topics
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.records import Callback, Record
 from schemas.registry import Registry
 from schemas.topics import Topic
@@ -115,7 +115,7 @@ class CallbackWriter:
             callback = callback_of(delivery, received_at)
             key = (callback.details[0].call_id if callback.details else None) or callback.event_id
             headers = headers_for(
-                "Callback", callback.event_id, "/airudder/gateway", received_at, callback.event_id[:32]
+                "Callback", callback.event_id, "/airudder/gateway", received_at, TraceContext(callback.event_id[:32])
             )
             value = self._registry.encode(topics.CALLBACKS, callback)
             sent.append(await self._producer.send(topics.CALLBACKS.name, value, key=key.encode(), headers=headers))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from faust.types import Message
 from msgspec import msgpack, structs
 
-from schemas.headers import Headers, headers_for, is_synthetic, trace_id_of
+from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, trace_of
 from schemas.records import Answer, Call, CallAttempt, Callback, CallOutcome, OutcomeChange, Record
 from schemas.topics import (
     ANSWERS,
@@ -144,7 +144,7 @@ class CallsAgent(RunAgent):
 
     def _outputs(self, record: Any, callback: Callback, decision: Decision, fanned: FanOut) -> list[Outgoing]:
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
-        trace = trace_id_of(record.headers, callback.event_id)
+        trace = trace_of(record.headers, callback.event_id)
         call = fanned.call
         # An event cannot have happened after it was told.
         at_ms = call.ended_at if call.ended_at < call.received_at else call.received_at
@@ -165,7 +165,7 @@ class CallsAgent(RunAgent):
         return outputs
 
     def _changes(
-        self, record: Any, decision: Decision, fanned: FanOut, call: bytes | None, trace: str
+        self, record: Any, decision: Decision, fanned: FanOut, call: bytes | None, trace: TraceContext
     ) -> list[Outgoing]:
         """The old outcome out and the new one in, for the workflow and for the SIP line, each under its own key."""
         old, new = decision.replaced, fanned.outcome
@@ -192,7 +192,7 @@ class CallsAgent(RunAgent):
         fanned: FanOut,
         added: CallOutcome | None,
         call: bytes | None,
-        trace: str,
+        trace: TraceContext,
     ) -> Outgoing:
         removed_at = decision.replaced_at if decision else None
         is_rekeyed, partition = partition_of_source(removed_at.source) if removed_at else (False, None)
@@ -219,7 +219,7 @@ class CallsAgent(RunAgent):
         """Details after the first, each on its own under its own call_id, so that it meets the state of its call."""
         if record.topic != CALLBACKS.name or len(callback.details) < 2:
             return []
-        trace, synthetic = trace_id_of(record.headers, callback.event_id), is_synthetic(record.headers)
+        trace, synthetic = trace_of(record.headers, callback.event_id), is_synthetic(record.headers)
         outputs, limit = [], self.made_bytes + MAX_PRODUCT_BYTES
         for offset, detail in enumerate(callback.details[1:], start=1):
             alone = structs.replace(callback, details=[detail], detail_offset=offset)
@@ -234,7 +234,7 @@ class CallsAgent(RunAgent):
         return outputs
 
     def _output(
-        self, topic: Topic, key: str, record: Record, record_id: str, at_ms: int, trace: str, synthetic: bool
+        self, topic: Topic, key: str, record: Record, record_id: str, at_ms: int, trace: TraceContext, synthetic: bool
     ) -> Outgoing:
         headers: Headers = headers_for(topic.record, record_id, SOURCE, at_ms, trace, synthetic=synthetic)
         return self.outgoing(topic, key.encode(), self.registry.encode(topic, record), headers)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
-from schemas.headers import Headers, headers_for, trace_id_of
+from schemas.headers import Headers, headers_for, trace_of
 from schemas.records import DeadLetter, KeptHeader
 from streams.ids import id_of
 
@@ -62,7 +62,7 @@ def cut_letter(record: Any, reason: str, detail: str) -> DeadLetter:
 def dead_letter_headers(letter: DeadLetter, headers: Headers) -> Headers:
     """Headers of a dead letter. Its id follows from where the record was read, so a repeat has the same."""
     letter_id = id_of(letter.source_topic, str(letter.source_partition), str(letter.source_offset))
-    return headers_for("DeadLetter", letter_id, SOURCE, letter.failed_at, trace_id_of(headers, letter_id))
+    return headers_for("DeadLetter", letter_id, SOURCE, letter.failed_at, trace_of(headers, letter_id))
 
 
 def _as_they_came(headers: Headers) -> list[KeptHeader]:

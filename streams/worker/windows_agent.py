@@ -9,7 +9,7 @@ from faust.types import Message
 from msgspec import msgpack
 
 from schemas.errors import DecodeError
-from schemas.headers import Headers, headers_for, trace_id_of
+from schemas.headers import Headers, TraceContext, headers_for, trace_of
 from schemas.records import Call, OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS, Topic
 from streams.bounds import MAX_ID_CHARS, check_change
@@ -167,7 +167,7 @@ class WindowsAgent(RunAgent):
         except DecodeError as error:
             raise Permanent("invalid", "the change of a late call does not have the call") from error
         late_id = id_of("late", change.record_id)  # another event than the call, of another topic
-        trace = trace_id_of(record.headers, change.record_id)
+        trace = trace_of(record.headers, change.record_id)
         headers: Headers = headers_for("LateCall", late_id, SOURCE, change.received_at, trace)
         return [self.outgoing(LATE_CALLS, change.call_id.encode(), change.call, headers)]
 
@@ -191,7 +191,7 @@ class WindowsAgent(RunAgent):
     def _output(self, outcomes: WindowedOutcomes, told_at: int) -> Outgoing:
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(self._dimension, key, str(outcomes.revision), str(outcomes.is_final))
-        headers = headers_for("WindowedOutcomes", result_id, SOURCE, told_at, result_id)
+        headers = headers_for("WindowedOutcomes", result_id, SOURCE, told_at, TraceContext(result_id))
         return self.outgoing(self._results, key.encode(), self.registry.encode(self._results, outcomes), headers)
 
     def _key_rows(self, keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:

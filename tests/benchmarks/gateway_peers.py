@@ -37,6 +37,7 @@ from gateway.kinds import CALL_COMPLETION
 from gateway.patience import PatientProtocol
 from gateway.reading import Envelope
 from schemas import codec
+from schemas.headers import TraceContext
 from tests.benchmarks.bodies import HEADER
 from tests.unit.gateway.samples import KEY, WEBHOOK
 
@@ -153,7 +154,7 @@ def lean(topic: str) -> Shortcut:
         event_id = sha256(body).hexdigest()
         envelope = Envelope(event_id, time.time_ns() // 1_000_000, "hmac-sha256", KEY.id)
         record = CALL_COMPLETION.read(body, envelope)
-        key, headers = CALL_COMPLETION.key_and_headers(record, envelope, event_id[:32])
+        key, headers = CALL_COMPLETION.key_and_headers(record, envelope, TraceContext(event_id[:32]))
         await producers[0].send_and_wait(topic, codec.encode(1, record), key=key.encode(), headers=headers)
 
     as_ours = {"enable_idempotence": True, "compression_type": "zstd"}

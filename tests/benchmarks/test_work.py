@@ -19,7 +19,7 @@ import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas import codec
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import (
@@ -130,7 +130,7 @@ async def shared() -> Any:
 
 def run_of(topic: Topic, values: list[tuple[bytes, bytes]], first: int = 0) -> Any:
     """A message with one run of records from offset `first` on, keys and values given."""
-    headers = headers_for(topic.record, "a" * 32, "/x", RECEIVED_AT, "b" * 32)
+    headers = headers_for(topic.record, "a" * 32, "/x", RECEIVED_AT, TraceContext("b" * 32))
     records = [
         SimpleNamespace(
             topic=topic.name, partition=0, offset=offset, key=key, value=value, headers=headers, timestamp=RECEIVED_AT

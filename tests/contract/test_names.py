@@ -20,7 +20,7 @@ from gateway.kinds import KINDS
 from gateway.verification import SCHEME_NAMES
 from schemas import records
 from schemas.codec import schema_text
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.rules import SIGNATURE_SCHEMES
 from schemas.settings import IN_FILES, NAMES
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
@@ -219,7 +219,9 @@ def test_a_detail_id_is_a_long() -> None:
 
 
 def test_every_record_carries_the_headers_of_the_contract() -> None:
-    names = {name for name, _ in headers_for("Call", "1" * 32, "/x", 0, "2" * 32, synthetic=True)}
+    names = {
+        name for name, _ in headers_for("Call", "1" * 32, "/x", 0, TraceContext("2" * 32, "01", b"x=y"), synthetic=True)
+    }
     required = "ce_specversion ce_id ce_source ce_type ce_time content-type traceparent synthetic"
 
     assert set(required.split()) <= names

@@ -15,7 +15,7 @@ from gateway.kafka_publisher import KafkaPublisher
 from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from gateway.publisher import KafkaState, Publisher
 from schemas.connection import KafkaConnection, RegistryConnection
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
 from streams.local.kafka import LocalKafka
@@ -102,7 +102,7 @@ def callback() -> Callback:
     )
 
 
-HEADERS = headers_for("Callback", "e" * 64, "/airudder/gateway", 1, "1" * 32)
+HEADERS = headers_for("Callback", "e" * 64, "/airudder/gateway", 1, TraceContext("1" * 32))
 
 
 async def test_what_is_published_is_stored_once_where_it_says(started: Rig) -> None:

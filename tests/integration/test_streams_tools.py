@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from msgspec import structs
 
 from schemas.codec import schema_text
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.topics import (
     CALLBACKS,
     CALLS,
@@ -129,7 +129,9 @@ async def write_under(system: WorkerSystem, schema_id: int, told: dict[str, Any]
     """Write a delivery as a newer gateway would, under a schema id of its own."""
     callback = callback_of(told, now_ms())
     wire = system.registry.encode(CALLBACKS, callback)
-    headers = headers_for("Callback", callback.event_id, "/airudder/gateway", callback.received_at, callback.event_id)
+    headers = headers_for(
+        "Callback", callback.event_id, "/airudder/gateway", callback.received_at, TraceContext(callback.event_id[:32])
+    )
     async with AIOKafkaProducer(bootstrap_servers=system.bootstrap) as producer:
         await producer.send_and_wait(
             CALLBACKS.name,

@@ -21,6 +21,7 @@ from tests.unit.gateway.samples import signed, to_body
 from tests.worker_system import WorkerSystem
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+STATE = "vendor=1,other=2"
 RECORDS = {  # of one delivery of two calls, each with two questions and one dial
     CALLBACKS: 1,
     CALLS: 2,
@@ -44,16 +45,22 @@ async def test_the_senders_trace_or_one_of_ours_goes_from_http_to_every_topic(
         await system.start_worker()
         async with running_gateway(system.bootstrap, registry_url, tmp_path) as client:
             for workflow, body in bodies.items():
-                sent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"} if workflow == "traced" else {}
+                sent = (
+                    {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": STATE}
+                    if workflow == "traced"
+                    else {}
+                )
                 assert (await client.post(body, {**signed(body), **sent})).status_code == 200
 
-        traces: dict[str, set[str]] = {workflow: set() for workflow in bodies}
+        traces: dict[str, set[tuple[str, str, str]]] = {workflow: set() for workflow in bodies}
         for topic, count in RECORDS.items():
             for record in await system.read(topic, 2 * count):
                 workflow = "untraced" if "untraced" in repr(record.value) else "traced"
-                traces[workflow].add(record.headers["traceparent"][3:35].decode())
+                parent = record.headers["traceparent"].decode()
+                traces[workflow].add((parent[3:35], parent[53:], record.headers.get("tracestate", b"").decode()))
 
-    assert traces["traced"] == {TRACE}
-    [own] = traces["untraced"]
+    assert traces["traced"] == {(TRACE, "01", STATE)}
+    [(own, flags, state)] = traces["untraced"]
+    assert (flags, state) == ("00", "")
     assert len(own) == 32
     assert own != TRACE

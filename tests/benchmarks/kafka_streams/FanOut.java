@@ -90,7 +90,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
                 .add("ce_type", ascii("airudder." + kind.name + ".v1"))
                 .add("ce_time", time)
                 .add("content-type", ascii("application/avro"))
-                .add("traceparent", ascii("00-" + traceId + "-" + id.substring(0, 16) + "-01"));
+                .add("traceparent", ascii("00-" + traceId + "-" + id.substring(0, 16) + "-00"));
             context().forward(new Record<>(key, schemas.write(kind, record), endedAt, headers));
         }
     }

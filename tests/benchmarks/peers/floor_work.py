@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas import codec
-from schemas.headers import headers_for, trace_id_of
+from schemas.headers import TraceContext, headers_for, trace_of
 from schemas.records import OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.calls import Position, source_of
@@ -60,7 +60,7 @@ class FloorWork:
         return self._windows[topic, partition]
 
     def _changes(self, fanned: Fanned, partition: int, offset: int, headers: Any) -> list[Output]:
-        trace, outcome = trace_id_of(headers, fanned.callback.event_id), fanned.outcome
+        trace, outcome = trace_of(headers, fanned.callback.event_id), fanned.outcome
         outputs = []
         for topic, key, call in (
             (OUTCOMES_BY_WORKFLOW, outcome.workflow_id, fanned.call),
@@ -86,5 +86,5 @@ class FloorWork:
         results = _RESULTS[topic]
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(outcomes.dimension, key, str(outcomes.revision), str(outcomes.is_final))
-        headers = headers_for(results.record, result_id, SOURCE, outcomes.window_end_at, result_id)
+        headers = headers_for(results.record, result_id, SOURCE, outcomes.window_end_at, TraceContext(result_id))
         return Output(results.name, key.encode(), self._ids.encode(results, outcomes), headers)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from schemas.headers import headers_for
+from schemas.headers import TraceContext, headers_for
 from schemas.topics import CALLBACKS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.benchmarks.peers.work import WINDOW_MS, Output, SchemaIds, fan_out_callback
 from tests.deliveries import delivery, detail, question, redial
@@ -91,7 +91,11 @@ class Job:
         callback = callback_of(sent, received_at_s * 1000)
         key = (callback.details[0].call_id or "").encode()
         headers = headers_for(
-            "Callback", callback.event_id, "/airudder/gateway", callback.received_at, callback.event_id[:32]
+            "Callback",
+            callback.event_id,
+            "/airudder/gateway",
+            callback.received_at,
+            TraceContext(callback.event_id[:32]),
         )
         record = Input(key, ids.encode(CALLBACKS, callback), headers)
         fanned = fan_out_callback(record.value, record.headers, ids)

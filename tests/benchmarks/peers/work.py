@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas import codec
-from schemas.headers import Headers, headers_for, trace_id_of
+from schemas.headers import Headers, headers_for, trace_of
 from schemas.records import Callback, CallOutcome, Record
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, Topic
 from streams.fanout import check, fan_out
@@ -96,7 +96,7 @@ def fan_out_callback(value: bytes, headers: Iterable[tuple[str, bytes]], ids: Sc
     if detail is None:
         raise ValueError("a benchmark's callback has a detail")
     fanned = fan_out(callback, detail, 1, ZONE)
-    trace, key, at_ms = trace_id_of(headers, callback.event_id), fanned.call.call_id.encode(), fanned.call.ended_at
+    trace, key, at_ms = trace_of(headers, callback.event_id), fanned.call.call_id.encode(), fanned.call.ended_at
     outputs = []
     for topic, records in ((CALLS, [fanned.call]), (ANSWERS, fanned.answers), (CALL_ATTEMPTS, fanned.attempts)):
         for record in records:

@@ -16,7 +16,7 @@ from gateway.errors import PublishError, RecordTooLargeError, SpoolError, SpoolF
 from gateway.publisher import Position
 from gateway.spool import Entry, Spool
 from gateway.spooling import SpoolingPublisher
-from schemas.headers import Headers, headers_for
+from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest, Record
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic
 from tests.fakes import FakePublisher
@@ -33,7 +33,7 @@ def callback(event_id: str, size: int = 0) -> Callback:
 
 
 def headers(event_id: str) -> Headers:
-    return headers_for("Callback", event_id * 16, "/airudder/gateway", 1, "1" * 32)
+    return headers_for("Callback", event_id * 16, "/airudder/gateway", 1, TraceContext("1" * 32))
 
 
 class Picky(FakePublisher):

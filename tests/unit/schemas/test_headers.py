@@ -9,17 +9,18 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.headers import Headers, headers_for, is_synthetic, rfc3339, trace_id_of
+from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, rfc3339, trace_of
 from schemas.topics import TOPICS
 from tests.unit.schemas.examples import RECEIVED_AT
 
 RECORD_ID = "1f" * 16
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CONTEXT = TraceContext(TRACE)
 TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def made(record_id: str = RECORD_ID, trace_id: str = TRACE, *, synthetic: bool = False) -> Headers:
-    return headers_for("Call", record_id, "/airudder/streams", RECEIVED_AT, trace_id, synthetic=synthetic)
+def made(record_id: str = RECORD_ID, trace: TraceContext = CONTEXT, *, synthetic: bool = False) -> Headers:
+    return headers_for("Call", record_id, "/airudder/streams", RECEIVED_AT, trace, synthetic=synthetic)
 
 
 def traceparent(value: str) -> Headers:
@@ -28,7 +29,7 @@ def traceparent(value: str) -> Headers:
 
 @pytest.mark.parametrize("record", sorted({topic.record for topic in TOPICS}))
 def test_the_cloudevents_sdk_reads_our_headers(record: str) -> None:
-    headers = headers_for(record, RECORD_ID, "/airudder/gateway", RECEIVED_AT, TRACE)
+    headers = headers_for(record, RECORD_ID, "/airudder/gateway", RECEIVED_AT, TraceContext(TRACE))
 
     event = from_kafka_event(KafkaMessage(headers=dict(headers), key=b"call-1", value=b"\x00\x00\x00\x00\x01"))
 
@@ -79,11 +80,28 @@ def test_an_id_of_zeros_makes_a_valid_traceparent() -> None:
     assert TRACEPARENT.fullmatch(value)
 
 
-def test_the_trace_goes_on_and_the_span_is_the_records_own() -> None:
-    value = dict(made())["traceparent"].decode()
+@pytest.mark.parametrize("flags", ["00", "01", "03"])
+@pytest.mark.parametrize("state", [b"", b"x=y,z=1"])
+def test_the_trace_goes_on_with_the_senders_decision_and_the_span_is_the_records_own(flags: str, state: bytes) -> None:
+    trace = TraceContext(TRACE, flags, state)
+    headers = dict(made(trace=trace))
 
-    assert value == f"00-{TRACE}-{RECORD_ID[:16]}-01"
-    assert trace_id_of(made(), otherwise="f" * 64) == TRACE
+    assert headers["traceparent"].decode() == f"00-{TRACE}-{RECORD_ID[:16]}-{flags}"
+    assert headers.get("tracestate", b"") == state
+    assert trace_of(made(trace=trace), otherwise="f" * 64) == trace
+
+
+@pytest.mark.parametrize("state", [b"x" * 513, b"x=\xff", b"x=\n"], ids=["long", "no ASCII", "a line break"])
+def test_a_tracestate_that_cannot_be_passed_on_is_left_out(state: bytes) -> None:
+    headers = [*traceparent(f"00-{TRACE}-00f067aa0ba902b7-01"), ("tracestate", state)]
+
+    assert trace_of(headers, otherwise="f" * 64) == TraceContext(TRACE, "01")
+
+
+def test_a_tracestate_in_several_headers_is_one_list() -> None:
+    headers = [("tracestate", b"a=1"), *traceparent(f"00-{TRACE}-00f067aa0ba902b7-01"), ("tracestate", b"b=2")]
+
+    assert trace_of(headers, otherwise="f" * 64) == TraceContext(TRACE, "01", b"a=1,b=2")
 
 
 @pytest.mark.parametrize(
@@ -101,14 +119,16 @@ def test_the_trace_goes_on_and_the_span_is_the_records_own() -> None:
     ],
     ids=["none", "empty", "short", "no trace", "no span", "version", "capitals", "longer", "other name"],
 )
-def test_without_a_valid_trace_one_is_derived_from_the_record(headers: Headers) -> None:
-    assert trace_id_of(headers, otherwise="ab" * 32) == "ab" * 16
+def test_without_a_valid_trace_one_is_derived_that_nobody_asked_to_record(headers: Headers) -> None:
+    headers = [*headers, ("tracestate", b"x=y")]
+
+    assert trace_of(headers, otherwise="ab" * 32) == TraceContext("ab" * 16, "00", b"")
 
 
 def test_the_first_valid_trace_of_several_counts() -> None:
     headers = [*traceparent("nonsense"), *traceparent(f"00-{TRACE}-00f067aa0ba902b7-00")]
 
-    assert trace_id_of(headers, otherwise="ab" * 32) == TRACE
+    assert trace_of(headers, otherwise="ab" * 32) == TraceContext(TRACE)
 
 
 @pytest.mark.parametrize(
