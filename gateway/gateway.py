@@ -42,12 +42,21 @@ class Gateway:
 
     def faults(self) -> list[str]:
         """Why a callback sent now might not be accepted; empty when ready."""
-        return [*(["stopping"] if self.is_draining else []), *self.publisher.faults()]
+        faults = ["stopping"] if self.is_draining else []
+        if self.settings.signature_mode == "enforce" and not self.keys.is_any_valid(time.time()):
+            faults.append("no signing key is valid now: every callback is refused, and kept in quarantine")
+        return [*faults, *self.publisher.faults()]
 
     def notes(self) -> list[str]:
         """What an operator should know although callbacks are accepted."""
         kafka, spool = self.publisher.kafka_state(), self.publisher.spool_state()
-        return [*kafka.notes, *(spool.notes if spool else ()), *self.reception.deviations.notes(time.monotonic())]
+        keys = [f"{fault}; the keys read before stay in force" for fault in self.keys.faults]
+        return [
+            *keys,
+            *kafka.notes,
+            *(spool.notes if spool else ()),
+            *self.reception.deviations.notes(time.monotonic()),
+        ]
 
     def _use_keys(self, is_loaded: bool) -> None:
         self.metrics.key_loads.labels("loaded" if is_loaded else "refused").inc()

@@ -96,23 +96,31 @@ def _epoch_s(value: Any) -> float | None:
 class KeyRing:
     """The keys in force, renewed from their file.
 
-    load: all keys anew, or KeysError; on_load: told of every attempt, True when its keys are in force.
+    load: all keys anew, or KeysError; on_load: told of every attempt, True when its keys are in force; faults: why the
+    last attempt failed.
     """
 
     def __init__(self, keys: Sequence[Key], load: Callable[[], Sequence[Key]], file: str | None) -> None:
         self.keys = tuple(keys)
+        self.faults: list[str] = []
         self.on_load: Callable[[bool], None] = lambda is_loaded: None
         self._load = load
         self._file = file
+
+    def is_any_valid(self, now_s: float) -> bool:
+        """Whether a key may sign at this moment."""
+        return any(key.is_valid(now_s) for key in self.keys)
 
     def reload(self) -> bool:
         """Take the file's keys now; False when it cannot be used and the keys stay as they are."""
         try:
             self.keys = tuple(self._load())
         except KeysError as error:
+            self.faults = error.faults
             log.error("keys.refused", faults=error.faults, in_force=[key.id for key in self.keys])
             self.on_load(False)
             return False
+        self.faults = []
         log.info("keys.loaded", in_force=[key.id for key in self.keys])
         self.on_load(True)
         return True

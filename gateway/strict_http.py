@@ -97,7 +97,7 @@ class StrictProtocol(HttpToolsProtocol):
             raise HeadersTooLargeError(f"over {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them")
         if not self._is_in_head:
             return
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")  # RFC 9112 5.1; llhttp leaves what is behind a value
         if name == b"host":
             self._hosts.append(value)
         elif name == b"expect" and value.lower() == b"100-continue":
@@ -111,7 +111,11 @@ class StrictProtocol(HttpToolsProtocol):
         self._require_host()
         self._is_in_head, self._is_in_body = False, True
         self._lines = self._line_bytes = self._unread_bytes = 0  # trailers have as much once more
-        self._begin()
+        try:
+            self._begin()
+        except Exception:  # a target that is no URL: to be told so, as in a head
+            self._is_in_head, self._is_in_body = True, False
+            raise
 
     def on_chunk_header(self) -> None:
         self._understood_bytes += CHUNK_LINE_BYTES

@@ -176,6 +176,30 @@ def test_a_reload_is_held_to_the_rules_of_the_start(tmp_path: Path) -> None:
     assert valid_keys(gateway) == {"k1": 1}
 
 
+def test_the_operator_is_told_of_a_file_that_cannot_be_used_and_of_keys_that_are_all_out_of_time(
+    tmp_path: Path,
+) -> None:
+    gateway = gateway_on(write(tmp_path / "keys.json", entry("k1")))
+    (tmp_path / "keys.json").write_text("[")
+    gateway.keys.reload()
+    assert gateway.notes() == ["AIRUDDER_SIGNING_KEYS_FILE: is not JSON; the keys read before stay in force"]
+    assert gateway.faults() == []
+
+    write(tmp_path / "keys.json", entry("k1", not_after="2024-01-01T12:00:00Z"))
+    gateway.keys.reload()
+    assert gateway.notes() == []
+    assert gateway.faults() == ["no signing key is valid now: every callback is refused, and kept in quarantine"]
+
+
+@pytest.mark.parametrize("mode", ["report", "off"])
+def test_who_asks_for_no_signature_is_ready_without_a_valid_key(tmp_path: Path, mode: str) -> None:
+    file = write(tmp_path / "keys.json", entry("k1", not_after="2024-01-01T12:00:00Z"))
+
+    assert (
+        Gateway(from_env(AIRUDDER_SIGNING_KEYS_FILE=file, AIRUDDER_SIGNATURE_MODE=mode), FakePublisher()).faults() == []
+    )
+
+
 async def test_a_changed_file_is_taken_by_itself_but_not_while_it_is_still_changing(tmp_path: Path) -> None:
     file = write(tmp_path / "keys.json", entry("k1"))
     ring = KeyRing(read_keys(file), lambda: read_keys(file), file)

@@ -143,6 +143,9 @@ async def test_a_connect_is_refused_and_what_follows_it_is_no_request() -> None:
         pytest.param(head(host="host: a/b"), 400, "bad_request", id="no host in it"),
         pytest.param(head(*H2C, host=""), 400, "bad_request", id="no host and an offer"),
         pytest.param(b"POST HTTP/1.1\r\n\r\n", 400, "bad_request", id="no target"),
+        pytest.param(head(path="http://gateway?a"), 400, "bad_request", id="a target without a path"),
+        pytest.param(head(path=f"http://gateway:99999{WEBHOOK}"), 400, "bad_request", id="a port that is none"),
+        pytest.param(head(*H2C, path=f"http://gateway:99999{WEBHOOK}"), 400, "bad_request", id="the same in an offer"),
     ],
 )
 async def test_what_is_no_request_or_too_large_is_a_problem_and_the_end(
@@ -339,6 +342,15 @@ async def test_a_length_with_leading_zeros_is_that_length(zeros: int) -> None:
     text = (head() + BODY).replace(b"content-length: ", b"content-length: " + b"0" * zeros)
     async with open_door() as door, door.connection() as connection:
         connection.writer.write(text)
+
+        assert await statuses(connection, 1) == [200]
+
+
+async def test_blanks_behind_a_value_are_none_of_it() -> None:
+    first, *lines = head().splitlines()
+    blanks = b"\r\n".join([first, *(line and line + b" \t" for line in lines), b""])
+    async with open_door() as door, door.connection() as connection:
+        connection.writer.write(blanks + BODY)
 
         assert await statuses(connection, 1) == [200]
 
