@@ -10,7 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from schemas.topics import CALLBACKS
+from schemas.registry import Registry
+from schemas.topics import CALLBACKS, TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from tests.conftest import StartKafka
@@ -133,17 +134,33 @@ async def test_a_gateway_started_before_kafka_and_registry_serves_503_and_then_2
     async with running_gateway(kafka.bootstrap_servers, registry.url, tmp_path, is_ready=False) as client:
         await assert_503_in_time(client, body_of("early"))
         reasons = (await client.readyz()).json()["reasons"]
-        assert {reason.split(":")[0] for reason in reasons} == {"Kafka", "schema registry"}
+        assert {reason.split(" at ")[0].split(":")[0] for reason in reasons} == {"Kafka", "schema registry"}
         try:
             await asyncio.to_thread(kafka.start)
             await wait_until(lambda: names_the_missing_topic(client), RECOVERY_S, "readyz to name the missing topic")
             await create_topics(kafka.bootstrap_servers)
             await assert_503_in_time(client, body_of("early"))
             await asyncio.to_thread(registry.start)
+            await wait_until(lambda: names_the_missing_schema(client), RECOVERY_S, "readyz to name the missing schema")
+            await register(registry.url)
             await assert_accepted_soon(client, body_of("early"))
         finally:
             await asyncio.to_thread(registry.stop)
             await asyncio.to_thread(kafka.stop)
+
+
+async def register(registry_url: str) -> None:
+    """What `topics apply` does at the registry."""
+    registry = Registry(registry_url)
+    try:
+        await registry.register(TOPICS)
+    finally:
+        await registry.aclose()
+
+
+async def names_the_missing_schema(client: Client) -> bool:
+    response: httpx2.Response = await client.readyz()
+    return f"{CALLBACKS.name}-value" in response.text and "topics apply" in response.text
 
 
 async def names_the_missing_topic(client: Client) -> bool:
