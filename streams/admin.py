@@ -49,6 +49,8 @@ _CHECKED: Final = ("cleanup.policy", "message.timestamp.type")
 _NO_RIGHT: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 # What a topic gets when the environment names no replication factor: as many copies as there are brokers, up to this.
 USUAL_REPLICATION: Final = 3
+# With so many copies, an acknowledged record is in this many at least: one alone could be lost with its broker.
+COPIES_BEFORE_ACKNOWLEDGED: Final = {"min.insync.replicas": "2"}
 
 
 class Wanted(NamedTuple):
@@ -200,19 +202,24 @@ async def _configs(client: Any, names: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-async def _create(client: Any, topics: list[Wanted], settings: TopicSettings) -> None:
-    brokers = len((await client.describe_cluster())["brokers"])
-    replication = settings.replication_factor or min(brokers, USUAL_REPLICATION)
-    new = [
+def new_topics(topics: Iterable[Wanted], partitions: int, replication: int) -> list[NewTopic]:
+    """The topics as they are created. Pure."""
+    copies = COPIES_BEFORE_ACKNOWLEDGED if replication >= USUAL_REPLICATION else {}
+    return [
         NewTopic(
             topic.name,
-            num_partitions=settings.partitions,
+            num_partitions=partitions,
             replication_factor=replication,
-            topic_configs=topic.config,
+            topic_configs={**topic.config, **copies},
         )
         for topic in topics
     ]
-    response = await client.create_topics(new)
+
+
+async def _create(client: Any, topics: list[Wanted], settings: TopicSettings) -> None:
+    brokers = len((await client.describe_cluster())["brokers"])
+    replication = settings.replication_factor or min(brokers, USUAL_REPLICATION)
+    response = await client.create_topics(new_topics(topics, settings.partitions, replication))
     faults = []
     for name, code, *reason in response.topic_errors:
         error = for_code(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.topics import CALLBACKS, CO_PARTITIONED, QUARANTINE, REKEYED_DETAILS, TOPICS, WORKFLOW_OUTCOMES
-from streams.admin import TABLES, Existing, changelog_name, faults_in, wanted_topics
+from streams.admin import TABLES, Existing, changelog_name, faults_in, new_topics, wanted_topics
 
 APP = "airudder-streams"
 CHANGELOG = changelog_name(APP, "calls")
@@ -103,3 +103,12 @@ def test_changelogs_belong_to_the_application_and_are_only_compacted() -> None:
 def test_all_topics_that_the_worker_reads_are_held_to_one_number_of_partitions() -> None:
     for topic in CO_PARTITIONED:
         assert len(faults_in(with_partitions(5, topic.name), APP)) == 1
+
+
+@pytest.mark.parametrize(("replication", "copies"), [(1, None), (2, None), (3, "2"), (5, "2")])
+def test_with_three_copies_a_record_is_acknowledged_when_two_have_it(replication: int, copies: str | None) -> None:
+    made = new_topics(wanted_topics("app"), 12, replication)
+
+    assert {topic.topic_configs.get("min.insync.replicas") for topic in made} == {copies}
+    assert [topic.name for topic in made] == [topic.name for topic in wanted_topics("app")]
+    assert {(topic.num_partitions, topic.replication_factor) for topic in made} == {(12, replication)}
