@@ -137,7 +137,8 @@ def send(
     try:
         response = asyncio.run(_post(settings, url or _default_url(settings), body))
     except (httpx2.HTTPError, ValueError) as error:
-        fail(f"not sent to {url or _default_url(settings)}: {error or type(error).__name__}")
+        reason = "no answer in time" if isinstance(error, httpx2.TimeoutException) else str(error) or repr(error)
+        fail(f"not sent to {url or _default_url(settings)}: {reason}")
     print(response.status_code, response.text)
     sys.exit(0 if response.status_code == httpx2.codes.OK else 1)
 

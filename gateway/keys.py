@@ -52,6 +52,8 @@ def read_keys(path: str) -> tuple[Key, ...]:
 
 def _entries(path: str) -> list[Any]:
     try:
+        if Path(path).exists() and not Path(path).is_file():  # one that never ends, such as a named pipe
+            raise KeysError(["is not a file"])
         text = Path(path).read_bytes()[: MAX_FILE_BYTES + 1]
     except OSError as error:
         raise KeysError([f"cannot be read: {error.strerror}"]) from None
@@ -143,6 +145,6 @@ class KeyRing:
 def _content(file: str) -> bytes | None:
     """What is in the file; None while there is none, which an exchange of files can pass through."""
     try:
-        return Path(file).read_bytes()
+        return Path(file).read_bytes() if Path(file).is_file() else None
     except OSError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import structlog
 
 from gateway.gateway import Gateway
-from gateway.keys import KeyRing, KeysError, read_keys
+from gateway.keys import KeyRing, KeysError, _content, read_keys
 from gateway.settings import GatewaySettings, SettingsError
 from gateway.verification import Key, Unverified, Verified, Verifier, sign
 from tests.fakes import FakePublisher
@@ -66,6 +67,17 @@ def test_a_file_that_cannot_be_used_is_refused_whole_and_by_entry(tmp_path: Path
 
     with pytest.raises(KeysError, match=fault):
         read_keys(str(tmp_path / "keys.json"))
+
+
+def test_a_file_that_never_ends_is_not_opened(tmp_path: Path) -> None:
+    """Neither at the start, which would stand still, nor by the watch, whose thread nobody could end."""
+    os.mkfifo(tmp_path / "keys.json")
+    with pytest.raises(KeysError, match="is not a file"):
+        read_keys(str(tmp_path / "keys.json"))
+    with pytest.raises(KeysError, match="is not a file"):
+        read_keys(str(tmp_path))
+
+    assert _content(str(tmp_path / "keys.json")) is None
 
 
 @pytest.mark.parametrize(

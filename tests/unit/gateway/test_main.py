@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,14 @@ def test_send_without_a_gateway_says_so() -> None:
 
     assert result.exit_code == 1
     assert "not sent to http://127.0.0.1:9/x: " in result.stderr
+
+
+def test_send_to_a_gateway_that_does_not_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.client.REQUEST_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/x"
+
+        assert f"not sent to {url}: no answer in time" in run("send", "--url", url).stderr
 
 
 @pytest.mark.parametrize("arguments", [["send", "/no/such/file"], ["which-scheme", "/no/such/file", "x"]])
