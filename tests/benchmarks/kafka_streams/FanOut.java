@@ -7,11 +7,12 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.avro.generic.GenericRecord;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
@@ -47,13 +48,13 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         GenericRecord detail = (GenericRecord) ((List<?>) callback.get("details")).get(0);
         String callId = detail.get("call_id").toString();
         long endedAt = millis(detail.get("call_end_time"));
-        Emitter emitter = new Emitter(callId, endedAt, traceId(record.headers()));
+        Emitter emitter = new Emitter(callId, endedAt, record.headers());
         List<GenericRecord> attempts = attempts(callback, detail, callId);
         List<?> questions = (List<?>) detail.get("question_answer");
         emitter.emit(schemas.call, call(callback, detail, callId, endedAt, attempts, questions.size()));
         for (int position = 0; position < questions.size(); position++) {
             GenericRecord question = (GenericRecord) questions.get(position);
-            emitter.emit(schemas.answer, answer(callback, detail, callId, endedAt, question, position));
+            emitter.emit(schemas.answer, answer(callback, detail, callId, endedAt, question, position, questions.size()));
         }
         for (GenericRecord attempt : attempts) {
             emitter.emit(schemas.attempt, attempt);
@@ -71,13 +72,16 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
     private final class Emitter {
         private final String key;
         private final long endedAt;
-        private final String traceId;
+        private final String trace;
+        private final String flags;
         private final byte[] time;
 
-        Emitter(String key, long endedAt, String traceId) {
+        Emitter(String key, long endedAt, Headers sent) {
+            String parent = new String(sent.lastHeader("traceparent").value(), StandardCharsets.US_ASCII);
             this.key = key;
             this.endedAt = endedAt;
-            this.traceId = traceId;
+            this.trace = parent.substring(0, 3 + ID_DIGITS);
+            this.flags = parent.substring(parent.length() - 2);
             this.time = RFC3339.format(Instant.ofEpochMilli(endedAt)).getBytes(StandardCharsets.US_ASCII);
         }
 
@@ -90,7 +94,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
                 .add("ce_type", ascii("airudder." + kind.name + ".v1"))
                 .add("ce_time", time)
                 .add("content-type", ascii("application/avro"))
-                .add("traceparent", ascii("00-" + traceId + "-" + id.substring(0, 16) + "-00"));
+                .add("traceparent", ascii(trace + "-" + id.substring(0, 16) + "-" + flags));
             context().forward(new Record<>(key, schemas.write(kind, record), endedAt, headers));
         }
     }
@@ -99,7 +103,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
                                List<GenericRecord> attempts, int answers) {
         GenericRecord call = schemas.call.create();
         copy(callback, call, OF_THE_DELIVERY);
-        copy(callback, call, "received_at");
+        copy(callback, call, "received_at", "repeat_interval", "repeat_number", "robot_method");
         copy(detail, call, "case_id", "callee", "caller_number", "result", "result_label", "hangup_type", "ring_type",
             "talk_round", "call_times", "robot_hash", "intention_description", "variables");
         call.put("record_id", recordId("call", callback, callId, 0));
@@ -111,6 +115,12 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         call.put("ring_time_s", detail.get("ring_time"));
         call.put("started_at", millis(detail.get("call_start_time")));
         call.put("ended_at", endedAt);
+        call.put("ended_at_source", "provider");
+        call.put("task_status", callback.get("status"));
+        call.put("task_created_at", millis(callback.get("created_at")));
+        call.put("schedule_start_at", millis(callback.get("schedule_start_time")));
+        call.put("schedule_end_at", millis(callback.get("schedule_end_time")));
+        call.put("extra", Map.of());
         call.put("ner_slots", orEmpty(detail.get("ner_slots")));
         call.put("event_labels", orEmpty(detail.get("event_label")));
         call.put("answer_count", answers);
@@ -119,7 +129,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
     }
 
     private GenericRecord answer(GenericRecord callback, GenericRecord detail, String callId, long endedAt,
-                                 GenericRecord question, int position) {
+                                 GenericRecord question, int position, int count) {
         GenericRecord answer = schemas.answer.create();
         copy(callback, answer, "event_id", "workflow_id", "sip_line");
         copy(detail, answer, "case_id", "callee");
@@ -130,6 +140,8 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         answer.put("position", position);
         answer.put("question_content", readable(question.get("question_content")));
         answer.put("call_ended_at", endedAt);
+        answer.put("answer_count", count);
+        answer.put("state", Disposition.ofQuestion(question));
         return answer;
     }
 
@@ -138,21 +150,25 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         if (detail.get("redial_calls") instanceof List<?> sent) {
             sent.forEach(redial -> redials.add((GenericRecord) redial));
             redials.sort(Comparator.comparingLong(redial -> millis(redial.get("call_start_time"))));
+            Set<String> seen = new HashSet<>(Set.of(callId));
+            redials.removeIf(redial -> !seen.add(redial.get("call_id").toString()));
         }
         List<GenericRecord> attempts = new ArrayList<>();
         for (GenericRecord redial : redials) {
             GenericRecord attempt = attempt(callback, redial, callId, attempts.size() + 1, false);
             copy(redial, attempt, "call_id", "caller_number");
             attempt.put("callee", redial.get("callee_number"));
-            attempt.put("disposition", Disposition.of(null, redial, null));
+            attempt.put("disposition", Disposition.of(null, redial, null, null));
             attempts.add(attempt);
         }
         GenericRecord last = attempt(callback, detail, callId, attempts.size() + 1, true);
         copy(detail, last, "callee", "caller_number");
         last.put("call_id", callId);
         last.put("duration_s", detail.get("duration"));
-        last.put("disposition", Disposition.of(detail.get("result"), detail, (Long) detail.get("duration")));
+        last.put("disposition", Disposition.of(
+            detail.get("result"), detail, (Long) detail.get("duration"), (Long) detail.get("talk_round")));
         attempts.add(last);
+        attempts.forEach(attempt -> attempt.put("attempt_count", attempts.size()));
         return attempts;
     }
 
@@ -196,11 +212,6 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
 
     private static long millis(Object text) {
         return LocalDateTime.parse(text.toString(), SENT).toInstant(ZoneOffset.UTC).toEpochMilli();
-    }
-
-    private static String traceId(Headers headers) {
-        Header parent = headers.lastHeader("traceparent");
-        return new String(parent.value(), 3, ID_DIGITS, StandardCharsets.US_ASCII);
     }
 
     private static byte[] ascii(String text) {
