@@ -9,6 +9,8 @@ has everything on: signature, strict reading, Avro, acks=all, duplicate check, l
 
 Sweep: an open loop (see load.py) with 1 kB and 20 kB bodies at growing shares of what a closed loop reached; latency
 from the instant a request was due. All of it on one machine: generator, broker and server share its cores.
+
+Needs pip install -e '.[dev,bench]'; the sweep alone does not.
 """
 
 from __future__ import annotations

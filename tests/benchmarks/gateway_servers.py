@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
+from streams.local.process import last_lines
 from streams.local.registry import LocalRegistry
 from streams.schemas_apply import apply_schemas
 from tests.benchmarks.load_spec import Result, Spec
@@ -104,15 +104,28 @@ async def running_servers(names: Sequence[str], directory: Path) -> AsyncIterato
                 process = (await stack.enter_async_context(gateway)).gateway
                 servers[name] = Server(name, urlsplit(process.url).port or 0, process.pid, process.ops_url)
             else:
-                servers[name] = stack.enter_context(_running_peer(name, kafka.bootstrap_servers, directory))
-                await wait_until(partial(_listens, servers[name].port), STARTED_S, f"{name} listens")
+                peer = running_peer(name, kafka.bootstrap_servers, directory)
+                servers[name] = await stack.enter_async_context(peer)
         yield servers
 
 
+@asynccontextmanager
+async def running_peer(name: str, bootstrap: str, directory: Path) -> AsyncIterator[Server]:
+    """A peer that listens. Raises: AssertionError with its last words when it ends instead."""
+    [port], log = free_ports(1), directory / f"{name}.log"
+    with _peer_process(name, port, bootstrap, log) as process:
+
+        async def listens() -> bool:
+            assert process.poll() is None, f"{name} ended with {process.returncode}:\n{last_lines(log)}"
+            return await _listens(port)
+
+        await wait_until(listens, STARTED_S, f"{name} listens")
+        yield Server(name, port, process.pid)
+
+
 @contextmanager
-def _running_peer(name: str, bootstrap: str, directory: Path) -> Iterator[Server]:
-    [port] = free_ports(1)
-    with (directory / f"{name}.log").open("wb") as log:
+def _peer_process(name: str, port: int, bootstrap: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.gateway_peers", name, str(port), NAIVE_TOPIC],
             env=environment({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}),
@@ -120,7 +133,7 @@ def _running_peer(name: str, bootstrap: str, directory: Path) -> Iterator[Server
             stderr=log,
         )
         try:
-            yield Server(name, port, process.pid)
+            yield process
         finally:
             process.kill()
             process.wait()
