@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import NamedTuple
 
 from schemas.topics import SYNTHETIC_HEADER
@@ -18,6 +19,7 @@ CONTENT_TYPE = b"application/avro"
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _SPECVERSION = ("ce_specversion", b"1.0")
 _NO_SPAN = "0" * 16
+_TRACE_ID = re.compile("(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # What W3C asks everybody to pass on at least; printable ASCII, as it comes.
 _TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
@@ -63,7 +65,8 @@ def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
 def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceContext:
     """The trace of a record or request by its first valid traceparent, with its tracestate.
 
-    Without one, a trace that nobody asked to record: its id is the first 32 digits of `otherwise` (hex).
+    Without one, a trace that nobody asked to record: its id is the first 32 digits of `otherwise` (hex). What is no
+    hex, as a stranger's id may be, is digested first.
     """
     parent, state = b"", b""
     for name, value in headers:
@@ -72,7 +75,9 @@ def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceConte
         elif name == "tracestate" and value:
             state = state + b"," + value if state else value
     if not parent:
-        return TraceContext(otherwise[:32])
+        trace_id = otherwise[:32]
+        is_one = _TRACE_ID.fullmatch(trace_id)
+        return TraceContext(trace_id if is_one else sha256(otherwise.encode()).hexdigest()[:32])
     return TraceContext(parent[3:35].decode(), parent[53:].decode(), state if _TRACESTATE.fullmatch(state) else b"")
 
 

@@ -10,6 +10,7 @@ from faust.types import Message
 from msgspec import msgpack, structs
 
 from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, trace_of
+from schemas.placement import partition_of
 from schemas.records import Answer, Call, CallAttempt, Callback, CallOutcome, OutcomeChange, Record
 from schemas.topics import (
     ANSWERS,
@@ -94,11 +95,21 @@ class CallsAgent(RunAgent):
             callback = await self.decode(record, Callback)
             with self.permanent_faults:
                 check_callback(callback, record.timestamp)
-                outputs = self._rekeyed(callback, record)
-                outputs += self._take_first(rows, record, callback)
+                is_elsewhere = self._is_elsewhere(record, callback)
+                outputs = self._rekeyed(callback, record, 0 if is_elsewhere else 1)
+                if not is_elsewhere:
+                    outputs += self._take_first(rows, record, callback)
         except Permanent as fault:
             outputs.append(self.dead_letter(record, fault))
         return outputs
+
+    def _is_elsewhere(self, record: Any, callback: Callback) -> bool:
+        """Whether the record lies in another partition than its call's state does, as one under another key can."""
+        call_id = callback.details[0].call_id if callback.details else None
+        if not call_id:
+            return False
+        place = partition_of(call_id.encode(), self._partitions[CALLBACKS.name])
+        return bool(record.partition != place)
 
     def _take_first(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
         detail = check(callback)
@@ -146,8 +157,9 @@ class CallsAgent(RunAgent):
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_of(record.headers, callback.event_id)
         call = fanned.call
-        # An event cannot have happened after it was told.
+        # An event cannot have happened after it was told, nor told after the broker had it.
         at_ms = call.ended_at if call.ended_at < call.received_at else call.received_at
+        at_ms = at_ms if at_ms < record.timestamp else record.timestamp
         key, outputs, limit = call.call_id.encode(), list[Outgoing](), self.made_bytes + MAX_PRODUCT_BYTES
         by_topic: tuple[tuple[Topic, Sequence[Call | Answer | CallAttempt]], ...] = (
             (CALLS, (call,)),
@@ -195,6 +207,7 @@ class CallsAgent(RunAgent):
         trace: TraceContext,
     ) -> Outgoing:
         removed_at = decision.replaced_at if decision else None
+        received_at = fanned.call.received_at
         is_rekeyed, partition = partition_of_source(removed_at.source) if removed_at else (False, None)
         change = OutcomeChange(
             record_id=fanned.call.record_id,
@@ -202,7 +215,7 @@ class CallsAgent(RunAgent):
             source_topic=record.topic,
             source_partition=record.partition,
             source_offset=record.offset,
-            received_at=fanned.call.received_at,
+            received_at=received_at if received_at < record.timestamp else record.timestamp,
             is_event_time_trusted=fanned.event_time.is_trusted,
             removed=decision.replaced if decision else None,
             removed_topic=(REKEYED_DETAILS if is_rekeyed else CALLBACKS).name if removed_at else None,
@@ -215,13 +228,13 @@ class CallsAgent(RunAgent):
         change_id = id_of(topic.name, change.record_id, "out" if added is None else "in")
         return self._output(topic, key, change, change_id, change.received_at, trace, False)
 
-    def _rekeyed(self, callback: Callback, record: Any) -> list[Outgoing]:
-        """Details after the first, each on its own under its own call_id, so that it meets the state of its call."""
-        if record.topic != CALLBACKS.name or len(callback.details) < 2:
+    def _rekeyed(self, callback: Callback, record: Any, first: int) -> list[Outgoing]:
+        """Details from `first` on, each on its own under its own call_id, so that it meets the state of its call."""
+        if len(callback.details) <= first or (first and record.topic != CALLBACKS.name):
             return []
         trace, synthetic = trace_of(record.headers, callback.event_id), is_synthetic(record.headers)
         outputs, limit = [], self.made_bytes + MAX_PRODUCT_BYTES
-        for offset, detail in enumerate(callback.details[1:], start=1):
+        for offset, detail in enumerate(callback.details[first:], start=callback.detail_offset + first):
             alone = structs.replace(callback, details=[detail], detail_offset=offset)
             detail_id = id_of(REKEYED_DETAILS.name, callback.event_id, str(offset))
             outputs.append(

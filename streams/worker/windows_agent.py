@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 import structlog
 from faust.types import Message
-from msgspec import msgpack
+from msgspec import msgpack, structs
 
 from schemas.errors import DecodeError
 from schemas.headers import Headers, TraceContext, headers_for, trace_of
@@ -141,6 +141,8 @@ class WindowsAgent(RunAgent):
                 if record.key is None or len(record.key) > MAX_KEY_BYTES:
                     raise InvalidChangeError("the key is no workflow_id or sip_line")
                 check_change(change, record.timestamp, self._partitions[CALLBACKS.name])
+                if change.received_at > record.timestamp:
+                    change = structs.replace(change, received_at=record.timestamp)
                 position = _position(change.source_topic, change.source_partition, change.source_offset)
                 removed = NOWHERE
                 if change.removed_partition is not None and change.removed_offset is not None:

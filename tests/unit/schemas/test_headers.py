@@ -125,6 +125,15 @@ def test_without_a_valid_trace_one_is_derived_that_nobody_asked_to_record(header
     assert trace_of(headers, otherwise="ab" * 32) == TraceContext("ab" * 16, "00", b"")
 
 
+@pytest.mark.parametrize("otherwise", ["", "zz", "é" * 64, "0" * 64, "AB" * 32, "ab" * 15])
+def test_what_a_stranger_calls_an_id_makes_a_valid_trace_too(otherwise: str) -> None:
+    trace_id = trace_of([], otherwise).trace_id
+
+    assert TRACEPARENT.fullmatch(f"00-{trace_id}-{RECORD_ID[:16]}-01")
+    assert trace_id == trace_of([], otherwise).trace_id
+    assert trace_id != trace_of([], f"{otherwise}-").trace_id or len(otherwise) > 32
+
+
 def test_the_first_valid_trace_of_several_counts() -> None:
     headers = [*traceparent("nonsense"), *traceparent(f"00-{TRACE}-00f067aa0ba902b7-00")]
 

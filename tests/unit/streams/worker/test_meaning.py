@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import structlog
 
+from schemas.headers import rfc3339
+from schemas.placement import partition_of
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,
     CALLBACKS,
     CALLS,
     LATE_CALLS,
+    OUTCOMES_BY_WORKFLOW,
+    REKEYED_DETAILS,
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
@@ -24,6 +28,7 @@ from tests import agents as bench
 from tests.agents import NOW_MS, Agents
 from tests.deliveries import delivery, detail, redial
 from tests.topics import Read, callback_of
+from tests.unit.schemas.examples import change
 
 MINUTE, HOUR = 60_000, 3_600_000
 PUBLIC = (CALLS, ANSWERS, CALL_ATTEMPTS, LATE_CALLS, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)
@@ -110,3 +115,38 @@ async def test_a_key_hours_away_from_its_receipts_is_told_once_and_shown(agents:
     ]
     for clock in ("behind", "ahead"):
         assert counted(agents, "stream_clock_far_keys", table="workflow", state=clock) == 1
+
+
+async def test_a_call_counts_once_in_whatever_partition_it_is_told() -> None:
+    agents = Agents(partitions=4)
+    await agents.start()
+    callback = callback_of(delivery(detail("c1"), detail("c2"), workflow="wf-1"), NOW_MS)
+    corrected = callback_of(delivery(detail("c1", duration=99), workflow="wf-1"), NOW_MS)
+    for partition in range(4):  # as without a key, or from a client that places keys otherwise
+        agents.append(CALLBACKS.name, partition, None, agents.registry.encode(CALLBACKS, callback))
+    await agents.work_off()
+    agents.append(CALLBACKS.name, 3, b"another", agents.registry.encode(CALLBACKS, corrected))
+    agents.append(REKEYED_DETAILS.name, 2, b"another", agents.registry.encode(REKEYED_DETAILS, corrected))
+    await agents.work_off()
+
+    found = agents.outputs(*PUBLIC)
+    assert sorted((call.key, call.value.revision) for call in found[CALLS.name]) == [("c1", 1), ("c1", 2), ("c2", 1)]
+    assert all(call.partition == partition_of(call.key.encode(), 4) for call in found[CALLS.name])
+    for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
+        assert found[topic.name][-1].value.calls == 2
+    assert {read.headers["traceparent"][3:35].decode() for read in found[CALLS.name]} == {
+        callback.event_id[:32],
+        corrected.event_id[:32],
+    }
+    await agents.registry.aclose()
+
+
+async def test_no_event_is_dated_after_its_append_though_the_gateways_clock_is_ahead(agents: Agents) -> None:
+    for ended in ("-", text_of(NOW_MS + HOUR)):
+        callback = callback_of(delivery(detail(f"ended {ended}", ended), workflow="wf-1"), NOW_MS + HOUR)
+        agents.write(CALLBACKS, f"ended {ended}".encode(), callback, timestamp=NOW_MS)
+    agents.write(OUTCOMES_BY_WORKFLOW, b"wf-1", change(received_at=NOW_MS + HOUR), timestamp=NOW_MS)
+    await agents.work_off()
+
+    told = {read.headers["ce_time"].decode() for read in everything(agents)}
+    assert max(told) <= rfc3339(NOW_MS)
