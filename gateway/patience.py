@@ -156,7 +156,13 @@ class _Answer:
     def write(self, data: bytes) -> None:
         if not self._has_status:
             self._note_status(data)
-        self._write(data)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._write(data)
+        except RuntimeError:  # uvloop's: the sender has gone, and connection_lost is about to say so
+            self._protocol.transport.close()
 
     def _note_status(self, head: bytes) -> None:
         self._has_status = head[9:10] != b"1"  # not the interim 100
@@ -176,7 +182,7 @@ class _HeadWithBody(_Answer):
             self._head = data
             self._note_status(data)
         else:
-            self._write(self._head + data)
+            self._send(self._head + data)
             self._head = b""
 
 

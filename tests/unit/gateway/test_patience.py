@@ -94,3 +94,19 @@ async def test_a_sender_that_asks_before_its_body_is_told_to_go_on() -> None:
     await answered(protocol)
 
     assert transport.written[-1].endswith(b"done")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_a_sender_that_has_just_gone_is_no_fault_of_ours(method: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """uvloop raises for it, and each was a traceback in the log: a stranger could fill it."""
+    protocol, transport = connection(JSONResponse({}))
+
+    def write(data: Any) -> None:
+        raise RuntimeError("the handler is closed")
+
+    transport.write = write  # type: ignore[method-assign]
+    protocol.data_received(REQUEST % (method, b"") + b"{}")
+    await answered(protocol)
+
+    assert caplog.records == []
+    assert transport.is_closed
