@@ -61,7 +61,7 @@ def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
         raise BadRequestError("from must be before to")
     to_ms = _inside(bounds["to"]) if "to" in bounds else None
-    default_ms = (end_ms if to_ms is None else to_ms) - DEFAULT_SPAN_MS
+    default_ms = (end_ms if to_ms is None else min(to_ms, end_ms)) - DEFAULT_SPAN_MS
     return _inside(bounds.get("from", default_ms)), to_ms
 
 

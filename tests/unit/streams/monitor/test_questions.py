@@ -178,3 +178,9 @@ def test_one_window_is_given_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) 
     store = stored(*(pane(NOON_MS - i * PANE_MS, calls=1) for i in range(5)))
 
     assert [n for _, n in calls(store, ("window", "all"))] == [5]
+
+
+def test_a_bound_ahead_of_now_does_not_move_the_last_day() -> None:
+    store = stored(pane())
+
+    assert calls(store, ("to", "2030-01-01T00:00:00Z")) == calls(store) != []
