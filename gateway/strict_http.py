@@ -13,12 +13,20 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.errors import BadRequestError, ClientGoneError, GatewayError, HeadersTooLargeError, UrlTooLongError
+from gateway.errors import (
+    BadRequestError,
+    ClientGoneError,
+    GatewayError,
+    HeadersTooLargeError,
+    OverLimitError,
+    UrlTooLongError,
+)
 from gateway.problems import whole_response
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_URL_BYTES = 8 * 1024
+MAX_WAITING = 100  # requests behind an unanswered one of their connection: each is parsed before anybody else's turn
 MAX_UNREAD_BYTES = 64 * 1024  # of a head, trailer or chunk extension that has not ended; more than whole ones may have
 LINE_BYTES = 4  # of a header besides name and value: `: ` and the line's end
 CHUNK_LINE_BYTES = 32  # what a chunk may cost besides its bytes
@@ -55,10 +63,8 @@ class StrictProtocol(HttpToolsProtocol):
             return
         self._has_begun, self._understood_bytes = False, 0
         try:
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                self._feed_after(upgrade, data)
+            if (stopped_at := self._feed(data)) is not None:
+                self._feed_after(stopped_at, data)
         except httptools.HttpParserError as error:
             self._refuse(_cause(error))
         else:
@@ -77,6 +83,8 @@ class StrictProtocol(HttpToolsProtocol):
         return True
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_WAITING:
+            raise OverLimitError(f"{MAX_WAITING} requests wait on this connection")
         self._unset_keepalive_if_required()
         super().on_message_begin()
         self._has_begun = self._is_in_head = True
@@ -164,21 +172,27 @@ class StrictProtocol(HttpToolsProtocol):
         """Its body is complete."""
         super().on_message_complete()
 
-    def _feed_after(self, upgrade: httptools.HttpParserUpgrade, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> int | None:
+        """Where the parser stopped, at the end of a head that offers an upgrade; None when it took all.
+
+        Its errors carry ours as their context, so none may be raised while another is handled.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return int(upgrade.args[0])
+        return None
+
+    def _feed_after(self, stopped_at: int | None, data: bytes) -> None:
         """The parser has stopped at the end of a head: give it the rest, and so on at each offer in it."""
         rest = memoryview(data)
-        while True:
-            rest = rest[upgrade.args[0] :]
+        while stopped_at is not None:
+            rest = rest[stopped_at:]
             if not self._is_offer:  # CONNECT: what follows would be no HTTP
                 self._is_deaf, self.cycle.keep_alive = True, False
                 return
             self._read_again_without_offer()
-            try:
-                self.parser.feed_data(rest)
-            except httptools.HttpParserUpgrade as another:
-                upgrade = another
-            else:
-                return
+            stopped_at = self._feed(rest)
 
     def _read_again_without_offer(self) -> None:
         """RFC 9110 7.8: an offer to upgrade may be ignored. llhttp cannot: it takes what follows for no HTTP."""

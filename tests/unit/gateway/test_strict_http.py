@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from gateway.descriptors import connections_within, raise_limit
 from gateway.gateway import Gateway
 from gateway.server import _ops_server
-from gateway.strict_http import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, path_of
+from gateway.strict_http import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
 from schemas.listening import listen
 from schemas.topics import CALLBACKS
 from tests.fakes import FakePublisher
@@ -103,11 +104,22 @@ async def test_an_offer_is_kept_with_a_refused_request_as_it_came() -> None:
         assert (headers["upgrade"], headers["connection"]) == ("h2c", "Upgrade, HTTP2-Settings")
 
 
-async def test_offers_without_a_body_are_answered_by_the_thousand_in_one_piece() -> None:
+async def test_offers_without_a_body_are_answered_in_one_piece() -> None:
     async with open_door() as door, door.connection() as connection:
-        connection.writer.write(head(*H2C, path="/", method="GET", body=b"") * 1000)
+        connection.writer.write(head(*H2C, path="/", method="GET", body=b"") * MAX_WAITING)
 
-        assert await statuses(connection, 1000) == [404] * 1000
+        assert await statuses(connection, MAX_WAITING) == [404] * MAX_WAITING
+
+
+@pytest.mark.parametrize("lines", [(), H2C], ids=["plain", "offers"])
+async def test_more_requests_than_may_wait_on_a_connection_end_it_after_the_answers_owed(lines: Sequence[str]) -> None:
+    """Requests that are there at once are parsed at once: by the thousand they would keep everybody else waiting."""
+    async with open_door() as door, door.connection() as connection:
+        connection.writer.write(head(*lines, path="/", method="GET", body=b"") * 1000)
+
+        answered = 1 + MAX_WAITING  # one is worked on
+        assert await statuses(connection, answered + 1) == [*[404] * answered, 429]
+        assert await ended(connection)
 
 
 async def test_a_connect_is_refused_and_what_follows_it_is_no_request() -> None:
