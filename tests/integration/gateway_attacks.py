@@ -84,6 +84,7 @@ ATTACKS: dict[str, Attack] = {
     "500 bodies that drip": waiting(CHUNKED + b"1\r\n{\r\n", 500, b"1\r\n \r\n"),
     "500 heads without a body": waiting(HEAD + b"Content-Length: 1000\r\n\r\n", 500),
     "1,100 refused and idle": waiting(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 1100),
+    "3,000 requests in one piece, 60 times": waiting(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" * 3000, 60),
     "1,100 silent": waiting(b"", 1100),
     "1,100 half heads": waiting(HEAD, 1100, b"a"),
 }
