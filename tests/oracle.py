@@ -160,7 +160,7 @@ def tellings_of(arrivals: Iterable[Arrival]) -> dict[str, list[Telling]]:
 def revisions(tellings: Iterable[Telling]) -> tuple[Telling, ...]:
     """The tellings that become revision 1, 2, ...: what is neither seen before, nor what holds already, nor older.
 
-    Older by its own words is what tells of fewer dials than one that counts.
+    Older by its own words is what tells of fewer dials than one that counts. A negative number is none.
     """
     seen: set[str] = set()
     kept: list[Telling] = []
@@ -169,7 +169,8 @@ def revisions(tellings: Iterable[Telling]) -> tuple[Telling, ...]:
             continue
         seen.add(telling.arrival.event_id)
         dials = max([one.detail["call_times"] for one in kept], default=0)
-        if (not kept or kept[-1].content != telling.content) and telling.detail["call_times"] >= dials:
+        is_older = 0 <= telling.detail["call_times"] < dials
+        if (not kept or kept[-1].content != telling.content) and not is_older:
             kept.append(telling)
     return tuple(kept)
 
