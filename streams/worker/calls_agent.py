@@ -23,7 +23,7 @@ from schemas.topics import (
     SYNTHETIC_WORKFLOW_ID,
     Topic,
 )
-from streams.bounds import SMALL_RECORD_BYTES, bounded, check_callback, check_detail
+from streams.bounds import MAX_ID_CHARS, SMALL_RECORD_BYTES, bounded, check_callback, check_detail
 from streams.calls import (
     CallState,
     Decision,
@@ -108,8 +108,8 @@ class CallsAgent(RunAgent):
         call_id = callback.details[0].call_id if callback.details else None
         if not call_id:
             return False
-        place = partition_of(call_id.encode(), self._partitions[CALLBACKS.name])
-        return bool(record.partition != place)
+        place = partition_of if len(call_id) <= MAX_ID_CHARS else partition_of.__wrapped__  # it is not yet checked
+        return bool(record.partition != place(call_id.encode(), self._partitions[CALLBACKS.name]))
 
     def _take_first(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
         detail = check(callback)

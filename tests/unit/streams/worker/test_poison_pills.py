@@ -227,8 +227,9 @@ async def test_huge_words_and_keys_are_not_remembered(agents: Agents) -> None:
     remembered = partition_of.cache_info().currsize
     for number in range(20):
         agents.append(CALLBACKS.name, 0, f"{number}".encode() * 100_000, b"no record")
+        agents.write(CALLBACKS, KEY, told(number, detail(call_id=f"{number}" * 100_000)))
     await agents.work_off()
 
-    assert len(letters(agents)) == 20
+    assert len(letters(agents)) == 40
     assert partition_of.cache_info().currsize <= remembered + 1
     assert (question_state.cache_info().maxsize or 0) in range(1, 65), "each may hold a megabyte"
