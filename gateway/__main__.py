@@ -24,9 +24,9 @@ from gateway.server import Place
 from gateway.server import serve as serve_forever
 from gateway.server import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
+from gateway.signatures.verification import matching_schemes
 from gateway.simulate import Simulation
 from gateway.traffic import Traffic
-from gateway.verification import matching_schemes
 from gateway.workers import WorkersError
 from schemas import exits
 from schemas.listening import PortError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx2
 
 from gateway.settings import GatewaySettings
-from gateway.verification import sign
+from gateway.signatures.verification import sign
 
 REQUEST_TIMEOUT_S = 15.0
 MAX_RETRY_DELAY_S = 5.0

@@ -5,12 +5,12 @@ import time
 from prometheus_client import CollectorRegistry
 
 from gateway.arrivals import Arrivals
-from gateway.keys import KeyRing
 from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
+from gateway.signatures.keys import KeyRing
 
 MIN_ARRIVALS = 100  # bodies that may be coming, however few may be in flight
 

@@ -21,9 +21,9 @@ from gateway.publisher import Publisher
 from gateway.reception import envelope_of
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
+from gateway.signatures.verification import Verified, Verifier
 from gateway.topic_reader import StoredRecord
 from gateway.unpacking import unpacked
-from gateway.verification import Verified, Verifier
 from schemas.errors import DecodeError
 from schemas.records import QuarantinedRequest, Record
 from schemas.registry import Registry

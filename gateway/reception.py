@@ -21,8 +21,8 @@ from gateway.quarantine import Quarantine
 from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
+from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
 from gateway.unknowns import Unknowns
-from gateway.verification import Key, Unverified, Verified, Verifier, looked_for
 from schemas.headers import TraceContext
 from schemas.records import Record
 

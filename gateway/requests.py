@@ -5,7 +5,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from gateway.verification import RawHeaders
+from gateway.signatures.verification import RawHeaders
 from schemas.headers import TraceContext, trace_of
 
 _TRACE_HEADERS = (b"traceparent", b"tracestate")

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BeforeValidator
 
 from gateway.errors import GatewayError
-from gateway.keys import KeysError, read_keys
-from gateway.verification import Key, standard_webhooks_key
+from gateway.signatures.keys import KeysError, read_keys
+from gateway.signatures.verification import Key, standard_webhooks_key
 from schemas.rules import is_loopback, key_pairs, setting
 from schemas.settings import DEFAULT_KEYS, AccountVariables, GatewayVariables, Settings, SignatureVariables, shown_keys
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.verification import Key, sign
+from gateway.signatures.verification import Key, sign
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from gateway.callbacks import provider_json
 from gateway.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
-from gateway.verification import Key, sign
+from gateway.signatures.verification import Key, sign
 from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES

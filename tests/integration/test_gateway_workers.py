@@ -14,7 +14,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.verification import Key, sign
+from gateway.signatures.verification import Key, sign
 from schemas import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka

@@ -28,7 +28,7 @@ from gateway.app import create_app
 from gateway.gateway import Gateway
 from gateway.kinds import BY_PATH, KINDS
 from gateway.publisher import Position
-from gateway.verification import SAFE_SCHEMES, sign
+from gateway.signatures.verification import SAFE_SCHEMES, sign
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import Topic

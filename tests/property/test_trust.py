@@ -18,7 +18,7 @@ from gateway.errors import BodyTooLargeError
 from gateway.kinds import KINDS, Kind
 from gateway.limits import InFlight, read_body
 from gateway.reading import Envelope
-from gateway.verification import (
+from gateway.signatures.verification import (
     SAFE_SCHEMES,
     SCHEME_NAMES,
     SCHEMES,

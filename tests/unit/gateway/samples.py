@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.limits import NextChunk
 from gateway.settings import GatewaySettings
-from gateway.verification import Key, sign
+from gateway.signatures.verification import Key, sign
 
 KEY = Key("k1", b"s3cret-planted-key")
 WEBHOOK = "/webhooks/airudder/call-completion"

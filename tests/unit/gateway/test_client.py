@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from gateway.client import RefusedError, Sender
-from gateway.verification import SCHEMES, Key, Verified, Verifier
+from gateway.signatures.verification import SCHEMES, Key, Verified, Verifier
 from tests.unit.gateway.samples import settings
 
 URL = "http://gateway/hook"

@@ -10,7 +10,7 @@ import pytest
 
 from gateway import server
 from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings, SettingsError
-from gateway.verification import Key
+from gateway.signatures.verification import Key
 from schemas.listening import PortError
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}

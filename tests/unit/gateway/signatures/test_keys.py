@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from gateway.gateway import Gateway
-from gateway.keys import KeyRing, KeysError, _content, read_keys
 from gateway.settings import GatewaySettings, SettingsError
-from gateway.verification import Key, Unverified, Verified, Verifier, sign
+from gateway.signatures.keys import KeyRing, KeysError, _content, read_keys
+from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
 from tests.fakes import FakePublisher
 from tests.waiting import wait_until
 

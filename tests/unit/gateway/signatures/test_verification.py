@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gateway.verification import (
+from gateway.signatures.verification import (
     SCHEMES,
     Key,
     Unverified,

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from gateway.verification import Key
+from gateway.signatures.verification import Key
 from schemas.rules import KEY_ID
 
 LOOK_EVERY_S = 1.0
