@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import routes
 from gateway.gateway import Gateway
-from gateway.kinds import BY_PATH, KINDS
 from gateway.metrics import Metrics, Overview
 from gateway.problems import http_problem
+from gateway.webhooks.kinds import BY_PATH, KINDS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

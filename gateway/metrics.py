@@ -7,7 +7,7 @@ from typing import Any, Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from gateway.settings import GatewaySettings
-from gateway.unknowns import Found
+from gateway.webhooks.unknowns import Found
 
 SOURCE = "airudder"
 OUTCOMES = (

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.kinds import KINDS, Kind
 from gateway.settings import GatewaySettings
+from gateway.webhooks.kinds import KINDS, Kind
 
 _PROBLEM = {
     "type": "object",

@@ -8,10 +8,10 @@ import time
 from typing import Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
-from gateway.kinds import SOURCE
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.requests import RawRequest
+from gateway.webhooks.kinds import SOURCE
 from schemas.headers import headers_for
 from schemas.records import QuarantinedRequest
 from schemas.topics import QUARANTINE

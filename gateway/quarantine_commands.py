@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
 from gateway.kafka_publisher import KafkaPublisher
-from gateway.kinds import KINDS, TOPICS
 from gateway.quarantine import Reason
 from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
 from gateway.settings import GatewaySettings
 from gateway.topic_reader import TopicReader
+from gateway.webhooks.kinds import KINDS, TOPICS
 from schemas import exits
 from schemas.choices import one_of
 from schemas.errors import SchemaError

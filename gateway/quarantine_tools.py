@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from gateway.errors import GatewayError, InvalidCallbackError, RecordTooLargeError
-from gateway.kinds import BY_PATH, KINDS, Kind
 from gateway.publisher import Publisher
 from gateway.reception import envelope_of
 from gateway.requests import RawRequest
@@ -24,6 +23,7 @@ from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Verified, Verifier
 from gateway.topic_reader import StoredRecord
 from gateway.unpacking import unpacked
+from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
 from schemas.errors import DecodeError
 from schemas.records import QuarantinedRequest, Record
 from schemas.registry import Registry

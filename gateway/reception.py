@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
-from gateway.kinds import BY_PATH, KINDS, Kind
-from gateway.lenient import Deviations
 from gateway.metrics import Metrics
 from gateway.publisher import Position, Publisher
 from gateway.quarantine import Quarantine
-from gateway.reading import Envelope
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
-from gateway.unknowns import Unknowns
+from gateway.webhooks.deviations import DeviationLog
+from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
+from gateway.webhooks.lenient import Deviations
+from gateway.webhooks.mapping import Envelope
+from gateway.webhooks.unknowns import Unknowns
 from schemas.headers import TraceContext
 from schemas.records import Record
 

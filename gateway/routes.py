@@ -20,7 +20,6 @@ from gateway.errors import (
     UnsupportedTypeError,
 )
 from gateway.gateway import Gateway
-from gateway.kinds import CALL_COMPLETION, Kind
 from gateway.limits import read_body
 from gateway.metrics import SOURCE, Overview
 from gateway.openapi import document
@@ -28,6 +27,7 @@ from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
+from gateway.webhooks.kinds import CALL_COMPLETION, Kind
 from schemas.records import Record
 
 WEBHOOK_PATH = CALL_COMPLETION.path

@@ -21,7 +21,6 @@ from gateway.app import create_app, create_ops_app
 from gateway.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
 from gateway.gateway import Gateway
 from gateway.kafka_publisher import KafkaPublisher
-from gateway.kinds import TOPICS
 from gateway.leftovers import leftover_spools, take_over
 from gateway.metrics import ops_refusals
 from gateway.patience import patient_protocol
@@ -33,6 +32,7 @@ from gateway.shared_metrics import share_values
 from gateway.shedding import Shedding
 from gateway.spool import Spool
 from gateway.spooling import SpoolingPublisher
+from gateway.webhooks.kinds import TOPICS
 from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 from schemas.listening import BACKLOG, listen
 

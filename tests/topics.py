@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from gateway.callbacks import read_callback
+from gateway.webhooks.call_completion import read_callback
 from schemas import records, topics
 from schemas.headers import TraceContext, headers_for
 from schemas.records import Callback, Record

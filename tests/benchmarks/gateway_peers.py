@@ -33,9 +33,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.app import Shortcut
 from gateway.kafka_publisher import BATCH_BYTES, LINGER_MS
-from gateway.kinds import CALL_COMPLETION
 from gateway.patience import PatientProtocol
-from gateway.reading import Envelope
+from gateway.webhooks.kinds import CALL_COMPLETION
+from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.headers import TraceContext
 from tests.benchmarks.bodies import HEADER

@@ -16,7 +16,7 @@ import msgspec
 import psutil
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from gateway.kinds import TOPICS as GATEWAY_TOPICS
+from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.process import last_lines

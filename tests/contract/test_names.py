@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
-from gateway.kinds import KINDS
 from gateway.signatures.verification import SCHEME_NAMES
+from gateway.webhooks.kinds import KINDS
 from schemas import records
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.callbacks import provider_json, read_callback
+from gateway.webhooks.call_completion import provider_json, read_callback
 from schemas import codec
 from schemas.records import Callback
 from tests.unit.gateway.samples import EXAMPLE, to_body

@@ -16,7 +16,7 @@ import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from gateway.kinds import TOPICS as GATEWAY_TOPICS
+from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.topics import Topic
 from tests.unit.gateway.samples import KEY, WEBHOOK, signed
 from tests.waiting import wait_until, wait_until_true

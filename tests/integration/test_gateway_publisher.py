@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.kafka_publisher import KafkaPublisher
-from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from gateway.publisher import KafkaState, Publisher
+from gateway.webhooks.call_completion import read_callback
+from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.headers import TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from gateway.callbacks import provider_json
-from gateway.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
 from gateway.signatures.verification import Key, sign
+from gateway.webhooks.call_completion import provider_json
+from gateway.webhooks.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
 from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES

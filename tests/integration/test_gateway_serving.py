@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.callbacks import provider_json
+from gateway.webhooks.call_completion import provider_json
 from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE

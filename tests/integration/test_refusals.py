@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from gateway.errors import PublishError
 from gateway.kafka_publisher import KafkaPublisher
-from gateway.kinds import TOPICS as GATEWAY_TOPICS
 from gateway.settings import GatewaySettings
+from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas import exits
 from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.topics import CALLBACKS, QUARANTINE

@@ -26,9 +26,9 @@ import structlog
 
 from gateway.app import create_app
 from gateway.gateway import Gateway
-from gateway.kinds import BY_PATH, KINDS
 from gateway.publisher import Position
 from gateway.signatures.verification import SAFE_SCHEMES, sign
+from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import Topic

@@ -15,9 +15,9 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidCallbackError
-from gateway.kinds import CALL_COMPLETION, KINDS, Kind
-from gateway.lenient import Deviations
-from gateway.reading import Envelope
+from gateway.webhooks.kinds import CALL_COMPLETION, KINDS, Kind
+from gateway.webhooks.lenient import Deviations
+from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.records import Callback
 from streams.errors import InvalidCallbackError as UnprocessableError

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
-from gateway.kinds import KINDS, Kind
+from gateway.webhooks.kinds import KINDS, Kind
 from tests.fakes import FakePublisher
 from tests.unit.gateway.samples import settings, signed
 

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
-from gateway.kinds import KINDS, Kind
 from gateway.limits import InFlight, read_body
-from gateway.reading import Envelope
 from gateway.signatures.verification import (
     SAFE_SCHEMES,
     SCHEME_NAMES,
@@ -29,6 +27,8 @@ from gateway.signatures.verification import (
     matching_schemes,
     sign,
 )
+from gateway.webhooks.kinds import KINDS, Kind
+from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, next_chunk_of
 

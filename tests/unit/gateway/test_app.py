@@ -15,9 +15,9 @@ import pytest
 import structlog
 
 from gateway.app import create_app, create_ops_app
-from gateway.callbacks import provider_json
 from gateway.gateway import Gateway
 from gateway.metrics import OUTCOMES
+from gateway.webhooks.call_completion import provider_json
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.fakes import FakePublisher

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.kafka_publisher import KafkaPublisher
-from gateway.kinds import TOPICS
+from gateway.webhooks.kinds import TOPICS
 from tests.unit.gateway.samples import settings
 
 

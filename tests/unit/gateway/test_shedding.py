@@ -15,11 +15,11 @@ from gateway.app import create_app
 from gateway.errors import PublishError
 from gateway.gateway import Gateway
 from gateway.kafka_publisher import EXAMINED_PER_S, KafkaPublisher
-from gateway.kinds import TOPICS
 from gateway.patience import patient_protocol
 from gateway.refusals import HttpRefusals
 from gateway.server import _server
 from gateway.shedding import Shedding
+from gateway.webhooks.kinds import TOPICS
 from schemas.listening import listen
 from tests.fakes import FakePublisher
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from gateway.callbacks import read_callback
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError, SpoolFullError
 from gateway.publisher import Position
 from gateway.spool import Entry, Spool
 from gateway.spooling import SpoolingPublisher
+from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest, Record
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from gateway import callbacks
-from gateway.callbacks import provider_json, read_callback
 from gateway.traffic import BAD_LINE, BAD_SPELL_EVERY_S, Traffic, escape_twice
+from gateway.webhooks import call_completion as callbacks
+from gateway.webhooks.call_completion import provider_json, read_callback
 from tests.unit.gateway.samples import to_body
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

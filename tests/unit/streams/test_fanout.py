@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.callbacks import read_callback
+from gateway.webhooks.call_completion import read_callback
 from schemas.codec import encode
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
 from streams import fanout

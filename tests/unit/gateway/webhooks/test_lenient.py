@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import InvalidCallbackError
-from gateway.kinds import CALL_COMPLETION
-from gateway.reading import Envelope
+from gateway.webhooks.kinds import CALL_COMPLETION
+from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.records import Callback
 from schemas.topics import MAX_RECORD_BYTES

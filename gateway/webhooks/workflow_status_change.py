@@ -7,8 +7,8 @@ Source: AiRudder, "Workflow Status Change" (api-178704796).
 
 from msgspec import Struct
 
-from gateway.models import ABSENT, Identifier
-from gateway.reading import RecordMapping
+from gateway.webhooks.mapping import RecordMapping
+from gateway.webhooks.models import ABSENT, Identifier
 from schemas.records import WorkflowAction, WorkflowStatusChange
 
 KIND = "workflow-status-change"

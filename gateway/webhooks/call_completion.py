@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.models import ABSENT, Identifier, Integer
-from gateway.reading import Envelope, RecordMapping
-from gateway.unknowns import Words
+from gateway.webhooks.mapping import Envelope, RecordMapping
+from gateway.webhooks.models import ABSENT, Identifier, Integer
+from gateway.webhooks.unknowns import Words
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
 
 KIND = "call-completion"

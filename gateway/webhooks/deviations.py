@@ -5,8 +5,8 @@ Paths are those of our own models and the rest are JSON types, so neither a labe
 
 import structlog
 
-from gateway.lenient import Deviations
 from gateway.metrics import Metrics
+from gateway.webhooks.lenient import Deviations
 
 NOTED_FOR_S = 24 * 3600.0
 MAX_NOTES = 100

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from gateway import callbacks, chatbot_sessions, status_changes
-from gateway.lenient import Deviations
-from gateway.reading import Envelope, RecordMapping
-from gateway.unknowns import Words
+from gateway.webhooks import call_completion as callbacks
+from gateway.webhooks import chatbot_session_end as chatbot_sessions
+from gateway.webhooks import workflow_status_change as status_changes
+from gateway.webhooks.lenient import Deviations
+from gateway.webhooks.mapping import Envelope, RecordMapping
+from gateway.webhooks.unknowns import Words
 from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, Record
 from schemas.topics import (

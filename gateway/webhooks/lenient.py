@@ -17,8 +17,8 @@ from msgspec import Raw, Struct
 from msgspec.structs import FieldInfo, fields
 
 from gateway.errors import Fault, InvalidCallbackError
-from gateway.json_text import json_type
-from gateway.models import INT64, Identifier, Integer
+from gateway.webhooks.json_text import json_type
+from gateway.webhooks.models import INT64, Identifier, Integer
 from schemas.records import Record
 
 MISSING: Final = "missing"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.callbacks import provider_json
-from gateway.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
-from gateway.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
-from gateway.lenient import MISSING, Deviations
 from gateway.metrics import Metrics
-from gateway.reading import Envelope
+from gateway.webhooks.call_completion import provider_json
+from gateway.webhooks.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
+from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
+from gateway.webhooks.lenient import MISSING, Deviations
+from gateway.webhooks.mapping import Envelope
 from schemas.records import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail

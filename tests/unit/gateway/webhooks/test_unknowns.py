@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, Kind
-from gateway.reading import Envelope
-from gateway.unknowns import MAX_NAMES, OTHER, Found, Unknowns
+from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, Kind
+from gateway.webhooks.mapping import Envelope
+from gateway.webhooks.unknowns import MAX_NAMES, OTHER, Found, Unknowns
 from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
 from tests.unit.gateway.test_app import open_door
 

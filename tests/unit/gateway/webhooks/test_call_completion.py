@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.callbacks import provider_json, read_callback
 from gateway.errors import Fault, InvalidCallbackError
-from gateway.lenient import MAX_FAULTS
+from gateway.webhooks.call_completion import provider_json, read_callback
+from gateway.webhooks.lenient import MAX_FAULTS
 from schemas.records import Callback
 from tests.unit.gateway.samples import EXAMPLE, example, to_body, with_detail
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app as cli
 from gateway.errors import ClientGoneError
-from gateway.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
-from gateway.reading import Envelope
+from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
+from gateway.webhooks.mapping import Envelope
 from schemas import codec, topics
 from schemas.records import QuarantinedRequest
 from schemas.topics import QUARANTINE

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, asdict, fields
 
-from gateway.json_text import BYTE_ORDER_MARK, json_value, require_json
-from gateway.lenient import Deviations, Essential, LenientReader, Parts
+from gateway.webhooks.json_text import BYTE_ORDER_MARK, json_value, require_json
+from gateway.webhooks.lenient import Deviations, Essential, LenientReader, Parts
 from schemas.records import Record
 
 Convert = Callable[[Any], Any]  # the objects of a field as the model has them -> records
