@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from gateway.arrivals import Arrivals
 from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
-from gateway.publisher import Publisher
+from gateway.publishing.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
 from gateway.signatures.keys import KeyRing

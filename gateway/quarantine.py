@@ -9,7 +9,7 @@ from typing import Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.metrics import Metrics
-from gateway.publisher import Publisher
+from gateway.publishing.publisher import Publisher
 from gateway.requests import RawRequest
 from gateway.webhooks.kinds import SOURCE
 from schemas.headers import headers_for

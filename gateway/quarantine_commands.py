@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
-from gateway.kafka_publisher import KafkaPublisher
+from gateway.publishing.kafka import KafkaPublisher
 from gateway.quarantine import Reason
 from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
 from gateway.settings import GatewaySettings

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from gateway.errors import GatewayError, InvalidCallbackError, RecordTooLargeError
-from gateway.publisher import Publisher
+from gateway.publishing.publisher import Publisher
 from gateway.reception import envelope_of
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings

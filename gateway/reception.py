@@ -13,7 +13,7 @@ import structlog
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
 from gateway.metrics import Metrics
-from gateway.publisher import Position, Publisher
+from gateway.publishing.publisher import Position, Publisher
 from gateway.quarantine import Quarantine
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings

@@ -6,8 +6,8 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.errors import PublishError, RecordTooLargeError
-from gateway.publisher import KafkaState, Position
-from gateway.spool import SpoolState
+from gateway.publishing.publisher import KafkaState, Position
+from gateway.publishing.spool import SpoolState
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic

@@ -32,8 +32,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import Shortcut
-from gateway.kafka_publisher import BATCH_BYTES, LINGER_MS
 from gateway.patience import PatientProtocol
+from gateway.publishing.kafka import BATCH_BYTES, LINGER_MS
 from gateway.webhooks.kinds import CALL_COMPLETION
 from gateway.webhooks.mapping import Envelope
 from schemas import codec

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import create_app
 from gateway.gateway import Gateway
-from gateway.publisher import Position
+from gateway.publishing.publisher import Position
 from gateway.settings import GatewaySettings
 from schemas import codec
 from schemas.headers import Headers

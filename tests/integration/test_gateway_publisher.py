@@ -10,8 +10,8 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from gateway.errors import PublishError, RecordTooLargeError
-from gateway.kafka_publisher import KafkaPublisher
-from gateway.publisher import KafkaState, Publisher
+from gateway.publishing.kafka import KafkaPublisher
+from gateway.publishing.publisher import KafkaState, Publisher
 from gateway.webhooks.call_completion import read_callback
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection

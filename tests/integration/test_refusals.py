@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from gateway.errors import PublishError
-from gateway.kafka_publisher import KafkaPublisher
+from gateway.publishing.kafka import KafkaPublisher
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas import exits
@@ -25,7 +25,7 @@ from streams.snapshot import open_reader, translated
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.secured_kafka import PASSWORD, Rule, SecuredKafka
-from tests.unit.gateway.test_spooling import callback, headers
+from tests.unit.gateway.publishing.test_spooled import callback, headers
 from tests.waiting import wait_until
 
 USERS = ("operator", "worker", "monitor", "gateway")

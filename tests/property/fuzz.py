@@ -26,7 +26,7 @@ import structlog
 
 from gateway.app import create_app
 from gateway.gateway import Gateway
-from gateway.publisher import Position
+from gateway.publishing.publisher import Position
 from gateway.signatures.verification import SAFE_SCHEMES, sign
 from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.duplicates import Duplicates
 from gateway.errors import PublishError, SpoolFullError
-from gateway.spool import Content, Spool, size_of
+from gateway.publishing.spool import Content, Spool, size_of
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

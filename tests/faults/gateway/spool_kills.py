@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from gateway.spool import FILE_NAME, Spool
+from gateway.publishing.spool import FILE_NAME, Spool
 from tests.faults.gateway.spool_victim import MAX_BYTES, content_of, run
 from tests.waiting import wait_until
 

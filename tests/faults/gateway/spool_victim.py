@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from gateway.spool import FILE_NAME, Content, Spool
+from gateway.publishing.spool import FILE_NAME, Content, Spool
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.kafka_publisher import KafkaPublisher
+from gateway.publishing.kafka import KafkaPublisher
 from gateway.webhooks.kinds import TOPICS
 from tests.unit.gateway.samples import settings
 

@@ -9,8 +9,8 @@ from importlib.metadata import version
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.publishing.spool import SpoolState
 from gateway.refusals import HttpRefusals
-from gateway.spool import SpoolState
 from schemas.topics import CALLBACKS
 from tests.unit.gateway.samples import KEY, WEBHOOK, signed, to_body, with_detail
 from tests.unit.gateway.test_app import Door, open_door

@@ -14,8 +14,8 @@ import structlog
 from gateway.app import create_app
 from gateway.errors import PublishError
 from gateway.gateway import Gateway
-from gateway.kafka_publisher import EXAMINED_PER_S, KafkaPublisher
 from gateway.patience import patient_protocol
+from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
 from gateway.refusals import HttpRefusals
 from gateway.server import _server
 from gateway.shedding import Shedding

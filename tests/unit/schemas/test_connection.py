@@ -15,8 +15,8 @@ import pytest
 from faust.transport.drivers.aiokafka import server_list
 from pydantic import SecretStr
 
-from gateway import kafka_publisher
-from gateway.kafka_publisher import KafkaPublisher
+from gateway.publishing import kafka as kafka_publisher
+from gateway.publishing.kafka import KafkaPublisher
 from schemas.connection import KafkaConnection, RegistryConnection, without_credentials
 from schemas.errors import RegistryUnavailableError, UnknownSchemaError
 from schemas.records import Call

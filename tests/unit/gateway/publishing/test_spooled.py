@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError, SpoolFullError
-from gateway.publisher import Position
-from gateway.spool import Entry, Spool
-from gateway.spooling import SpoolingPublisher
+from gateway.publishing.publisher import Position
+from gateway.publishing.spool import Entry, Spool
+from gateway.publishing.spooled import SpoolingPublisher
 from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest, Record
@@ -206,7 +206,7 @@ async def test_the_quarantine_is_not_spooled(tmp_path: Path) -> None:
 async def test_a_disk_that_refuses_is_told_once_and_not_called_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.spooling.DRAIN_RETRY_S", 0.01)
+    monkeypatch.setattr("gateway.publishing.spooled.DRAIN_RETRY_S", 0.01)
     looks = 0
 
     async def refuse(count: int) -> list[Entry]:
@@ -231,7 +231,7 @@ async def test_a_disk_that_refuses_is_told_once_and_not_called_unreadable(
 async def test_a_limit_that_the_disk_has_no_room_for_is_told_at_the_start_and_by_readyz(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, is_told: bool
 ) -> None:
-    monkeypatch.setattr("gateway.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr("gateway.publishing.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
 
     with structlog.testing.capture_logs() as told:
         async with open_rig(tmp_path) as rig:

@@ -20,11 +20,11 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from gateway.deadlines import Deadlines
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.limits import TokenBucket
-from gateway.placement import Placement
-from gateway.publisher import KafkaState, Position
-from gateway.schema_ids import SchemaIds
+from gateway.publishing.placement import Placement
+from gateway.publishing.publisher import KafkaState, Position
+from gateway.publishing.schema_ids import SchemaIds
+from gateway.publishing.spool import SpoolState
 from gateway.settings import GatewaySettings
-from gateway.spool import SpoolState
 from schemas.connection_faults import in_words, is_refusal, missing_right, principal
 from schemas.headers import Headers
 from schemas.kafka_probe import explain

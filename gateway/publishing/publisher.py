@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from gateway.spool import SpoolState
+from gateway.publishing.spool import SpoolState
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import Topic

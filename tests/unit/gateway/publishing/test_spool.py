@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from gateway.errors import SpoolError, SpoolFullError
-from gateway.spool import FILE_NAME, Content, Spool, _Job, size_of
+from gateway.publishing.spool import FILE_NAME, Content, Spool, _Job, size_of
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from gateway.publishing.spool import FILE_NAME, Spool
 from gateway.settings import WORKER_DIR
-from gateway.spool import FILE_NAME, Spool
 
 TAKEN_AT_ONCE = 500
 

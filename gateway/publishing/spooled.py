@@ -16,8 +16,8 @@ import structlog
 from fastavro.types import Schema
 
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError
-from gateway.publisher import KafkaState, Position, Publisher
-from gateway.spool import Content, Entry, Spool, SpoolState, size_of
+from gateway.publishing.publisher import KafkaState, Position, Publisher
+from gateway.publishing.spool import Content, Entry, Spool, SpoolState, size_of
 from schemas import codec, records
 from schemas.headers import Headers
 from schemas.logs import Told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.placement import Placement
+from gateway.publishing.placement import Placement
 from schemas.topics import CALLBACKS, QUARANTINE, REKEYED_DETAILS
 
 

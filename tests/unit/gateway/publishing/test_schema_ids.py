@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 import structlog
 
-from gateway import schema_ids
 from gateway.errors import PublishError
-from gateway.schema_ids import SchemaIds
+from gateway.publishing import schema_ids
+from gateway.publishing.schema_ids import SchemaIds
 from schemas.connection import RegistryConnection
 from schemas.errors import MissingSchemaError, RegistryReplacedError, RegistryUnavailableError
 from schemas.registry import Registry

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SpoolError
-from gateway.leftovers import leftover_spools, take_over
-from gateway.spool import FILE_NAME
-from tests.unit.gateway.test_spool import content_of, ids, open_spool
+from gateway.publishing.spool import FILE_NAME
+from gateway.publishing.takeover import leftover_spools, take_over
+from tests.unit.gateway.publishing.test_spool import content_of, ids, open_spool
 
 
 async def fill(directory: Path, *names: str) -> None:
