@@ -15,10 +15,10 @@ import structlog
 import typer
 import uvloop
 
-from gateway import quarantine_commands
 from gateway.client import Sender
 from gateway.console import fail, settings_or_exit
 from gateway.errors import SpoolError, SpoolInUseError
+from gateway.recovery import commands as quarantine_commands
 from gateway.routes import WEBHOOK_PATH
 from gateway.server import Place
 from gateway.server import serve as serve_forever

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Producer
 
+from gateway.recovery.topic_reader import TopicReader
 from gateway.settings import GatewaySettings
-from gateway.topic_reader import TopicReader
 from schemas.topics import (
     CALLBACKS,
     CALLS,

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway import quarantine_commands
 from gateway.__main__ import app as gateway
+from gateway.recovery import commands as quarantine_commands
 from schemas import codec, exits
 from schemas.records import DEAD_LETTER_REASONS
 from streams import dead_letter_cli, recount_cli

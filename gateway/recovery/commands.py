@@ -19,9 +19,9 @@ from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.quarantine import Reason
-from gateway.quarantine_tools import Filter, Judge, Kept, Survey, Tools, kind_of
+from gateway.recovery.replaying import Filter, Judge, Kept, Survey, Tools, kind_of
+from gateway.recovery.topic_reader import TopicReader
 from gateway.settings import GatewaySettings
-from gateway.topic_reader import TopicReader
 from gateway.webhooks.kinds import KINDS, TOPICS
 from schemas import exits
 from schemas.choices import one_of

@@ -8,9 +8,9 @@ import zlib
 
 import pytest
 
-from gateway.quarantine_tools import Judge
+from gateway.recovery.replaying import Judge
+from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
-from gateway.unpacking import unpacked
 from schemas.records import QuarantinedRequest
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
 

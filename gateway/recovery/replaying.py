@@ -18,11 +18,11 @@ import msgspec
 from gateway.errors import GatewayError, InvalidCallbackError, RecordTooLargeError
 from gateway.publishing.publisher import Publisher
 from gateway.reception import envelope_of
+from gateway.recovery.topic_reader import StoredRecord
+from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Verified, Verifier
-from gateway.topic_reader import StoredRecord
-from gateway.unpacking import unpacked
 from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
 from schemas.errors import DecodeError
 from schemas.records import QuarantinedRequest, Record
