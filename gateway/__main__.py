@@ -18,8 +18,8 @@ import uvloop
 from gateway.client import Sender
 from gateway.console import fail, settings_or_exit
 from gateway.errors import SpoolError, SpoolInUseError
+from gateway.http.routes import WEBHOOK_PATH
 from gateway.recovery import commands as quarantine_commands
-from gateway.routes import WEBHOOK_PATH
 from gateway.server import Place
 from gateway.server import serve as serve_forever
 from gateway.server import serve_worker as serve_as_worker

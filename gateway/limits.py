@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import Self
 
-from gateway.arrivals import Arrivals
-from gateway.crowds import network_of
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
+from gateway.http.arrivals import Arrivals
+from gateway.http.crowds import network_of
 
 BURST_S = 2.0
 MAX_SOURCES = 10_000  # about 3 MB

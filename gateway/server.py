@@ -17,21 +17,21 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.app import create_app, create_ops_app
 from gateway.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
 from gateway.gateway import Gateway
+from gateway.http.app import create_app, create_ops_app
+from gateway.http.protocol import patient_protocol
+from gateway.http.refusals import HttpRefusals
+from gateway.http.routes import Operated
+from gateway.http.shedding import Shedding
 from gateway.metrics import ops_refusals
-from gateway.patience import patient_protocol
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.publishing.publisher import Publisher
 from gateway.publishing.spool import Spool
 from gateway.publishing.spooled import SpoolingPublisher
 from gateway.publishing.takeover import leftover_spools, take_over
-from gateway.refusals import HttpRefusals
-from gateway.routes import Operated
 from gateway.settings import GatewaySettings
 from gateway.shared_metrics import share_values
-from gateway.shedding import Shedding
 from gateway.webhooks.kinds import TOPICS
 from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 from schemas.listening import BACKLOG, listen

@@ -31,8 +31,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.app import Shortcut
-from gateway.patience import PatientProtocol
+from gateway.http.app import Shortcut
+from gateway.http.protocol import PatientProtocol
 from gateway.publishing.kafka import BATCH_BYTES, LINGER_MS
 from gateway.webhooks.kinds import CALL_COMPLETION
 from gateway.webhooks.mapping import Envelope

@@ -16,8 +16,8 @@ import pytest
 from starlette.types import Message
 from structlog.testing import capture_logs
 
-from gateway.app import create_app
 from gateway.gateway import Gateway
+from gateway.http.app import create_app
 from gateway.publishing.publisher import Position
 from gateway.settings import GatewaySettings
 from schemas import codec

@@ -1,7 +1,7 @@
 """A fence around what we override in uvicorn's HTTP protocol, and around what of it we lean on.
 
-When a hash differs, uvicorn has changed: read the method, look at `gateway/strict_http.py` and `gateway/patience.py`,
-and only then take the new hash.
+When a hash differs, uvicorn has changed: read the method, look at `gateway/http/strict.py` and
+`gateway/http/protocol.py`, and only then take the new hash.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.patience import PatientProtocol
-from gateway.strict_http import StrictProtocol
+from gateway.http.protocol import PatientProtocol
+from gateway.http.strict import StrictProtocol
 
 LEANED_ON = {
     HttpToolsProtocol: ("timeout_keep_alive_handler", "_start_asgi_task", "_unset_keepalive_if_required"),

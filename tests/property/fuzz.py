@@ -24,8 +24,8 @@ from typing import Any
 import psutil
 import structlog
 
-from gateway.app import create_app
 from gateway.gateway import Gateway
+from gateway.http.app import create_app
 from gateway.publishing.publisher import Position
 from gateway.signatures.verification import SAFE_SCHEMES, sign
 from gateway.webhooks.kinds import BY_PATH, KINDS

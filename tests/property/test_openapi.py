@@ -15,8 +15,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
 from starlette.testclient import TestClient
 
-from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
+from gateway.http.app import create_app, create_ops_app
 from gateway.webhooks.kinds import KINDS, Kind
 from tests.fakes import FakePublisher
 from tests.unit.gateway.samples import settings, signed

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
+from gateway.http.arrivals import Arrivals
 from gateway.limits import InFlight, read_body
 from gateway.signatures.verification import (
     SAFE_SCHEMES,

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
+from gateway.http.arrivals import Arrivals
 from gateway.limits import MAX_SOURCES, InFlight, RateLimits, read_body
 from tests.unit.gateway.samples import next_chunk_of
 

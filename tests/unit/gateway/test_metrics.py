@@ -9,11 +9,11 @@ from importlib.metadata import version
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.http.refusals import HttpRefusals
 from gateway.publishing.spool import SpoolState
-from gateway.refusals import HttpRefusals
 from schemas.topics import CALLBACKS
+from tests.unit.gateway.http.test_app import Door, open_door
 from tests.unit.gateway.samples import KEY, WEBHOOK, signed, to_body, with_detail
-from tests.unit.gateway.test_app import Door, open_door
 from tests.waiting import wait_until
 
 UNSIGNED = {"content-type": "application/json"}

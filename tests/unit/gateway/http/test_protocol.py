@@ -10,7 +10,7 @@ import uvicorn
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from uvicorn.server import ServerState
 
-from gateway.patience import patient_protocol
+from gateway.http.protocol import patient_protocol
 from tests.waiting import wait_until
 
 REQUEST = b"%s / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n%s\r\n"

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.arrivals import Arrivals
-from gateway.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.errors import OverLimitError, SlowBodyError
+from gateway.http.arrivals import Arrivals
+from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.limits import Admission, InFlight, read_body
+from tests.unit.gateway.http.test_shedding import Connection, Door, open_door
+from tests.unit.gateway.http.test_strict import connections, head, refused, statuses
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, to_body, with_detail
-from tests.unit.gateway.test_shedding import Connection, Door, open_door
-from tests.unit.gateway.test_strict_http import connections, head, refused, statuses
 from tests.waiting import wait_until
 
 BODY = to_body(EXAMPLE)
@@ -128,7 +128,7 @@ async def test_over_the_share_the_oldest_of_the_source_with_most_gives_way() -> 
 
 
 async def test_of_those_that_had_time_the_slowest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.arrivals.YOUNG_S", -1.0)
+    monkeypatch.setattr("gateway.http.arrivals.YOUNG_S", -1.0)
     bodies = Bodies(max_bodies=3)
     tasks = await bodies.start(("a", b"x" * 300), ("a", b"x"), ("a", b"x" * 200), ("a", b"x" * 9))
 

@@ -21,7 +21,7 @@ from gateway.errors import (
     OverLimitError,
     UrlTooLongError,
 )
-from gateway.problems import whole_response
+from gateway.http.problems import whole_response
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024

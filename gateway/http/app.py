@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import routes
 from gateway.gateway import Gateway
+from gateway.http import routes
+from gateway.http.problems import http_problem
 from gateway.metrics import Metrics, Overview
-from gateway.problems import http_problem
 from gateway.webhooks.kinds import BY_PATH, KINDS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

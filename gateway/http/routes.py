@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.crowds import source_of
 from gateway.errors import (
     BodyTooLargeError,
     ClientGoneError,
@@ -20,10 +19,11 @@ from gateway.errors import (
     UnsupportedTypeError,
 )
 from gateway.gateway import Gateway
+from gateway.http.crowds import source_of
+from gateway.http.openapi import document
+from gateway.http.problems import problem
 from gateway.limits import read_body
 from gateway.metrics import SOURCE, Overview
-from gateway.openapi import document
-from gateway.problems import problem
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings

@@ -12,13 +12,13 @@ import pytest
 
 from gateway.descriptors import connections_within, raise_limit
 from gateway.gateway import Gateway
+from gateway.http.strict import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
 from gateway.server import _ops_server
-from gateway.strict_http import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
 from schemas.listening import listen
 from schemas.topics import CALLBACKS
 from tests.fakes import FakePublisher
+from tests.unit.gateway.http.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
-from tests.unit.gateway.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
 from tests.waiting import wait_until
 
 BODY = to_body(EXAMPLE)

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 import structlog
 
-from gateway.app import create_app, create_ops_app
 from gateway.gateway import Gateway
+from gateway.http.app import create_app, create_ops_app
 from gateway.metrics import OUTCOMES
 from gateway.webhooks.call_completion import provider_json
 from schemas.records import Callback, QuarantinedRequest

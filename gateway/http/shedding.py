@@ -12,9 +12,9 @@ import structlog
 
 from gateway.errors import GatewayError
 from gateway.gateway import Gateway
+from gateway.http.problems import whole_response
+from gateway.http.refusals import Tally
 from gateway.metrics import SOURCE
-from gateway.problems import whole_response
-from gateway.refusals import Tally
 from gateway.webhooks.kinds import BY_PATH
 
 log = structlog.get_logger()

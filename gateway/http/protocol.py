@@ -10,9 +10,9 @@ from typing import Any
 
 import httptools
 
-from gateway.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.errors import CrowdedError, SlowHeadersError
-from gateway.strict_http import StrictProtocol, path_of
+from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
+from gateway.http.strict import StrictProtocol, path_of
 
 LEAVE_AT_ONCE = 50  # a fiftieth of the connections makes room at a time: choosing looks at all of them
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 import structlog
 
-from gateway.app import create_app
 from gateway.errors import PublishError
 from gateway.gateway import Gateway
-from gateway.patience import patient_protocol
+from gateway.http.app import create_app
+from gateway.http.protocol import patient_protocol
+from gateway.http.refusals import HttpRefusals
+from gateway.http.shedding import Shedding
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
-from gateway.refusals import HttpRefusals
 from gateway.server import _server
-from gateway.shedding import Shedding
 from gateway.webhooks.kinds import TOPICS
 from schemas.listening import listen
 from tests.fakes import FakePublisher
