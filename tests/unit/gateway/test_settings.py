@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway import server
+from gateway.serving import server
 from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings, SettingsError
 from gateway.signatures.verification import Key
 from schemas.listening import PortError

@@ -18,7 +18,7 @@ from gateway.http.protocol import patient_protocol
 from gateway.http.refusals import HttpRefusals
 from gateway.http.shedding import Shedding
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
-from gateway.server import _server
+from gateway.serving.server import _server
 from gateway.webhooks.kinds import TOPICS
 from schemas.listening import listen
 from tests.fakes import FakePublisher

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gateway.descriptors import connections_within, raise_limit
 from gateway.gateway import Gateway
 from gateway.http.strict import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
-from gateway.server import _ops_server
+from gateway.serving.descriptors import connections_within, raise_limit
+from gateway.serving.server import _ops_server
 from schemas.listening import listen
 from schemas.topics import CALLBACKS
 from tests.fakes import FakePublisher

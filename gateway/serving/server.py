@@ -17,7 +17,6 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
 from gateway.http.protocol import patient_protocol
@@ -30,10 +29,11 @@ from gateway.publishing.publisher import Publisher
 from gateway.publishing.spool import Spool
 from gateway.publishing.spooled import SpoolingPublisher
 from gateway.publishing.takeover import leftover_spools, take_over
+from gateway.serving.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
+from gateway.serving.shared_metrics import share_values
+from gateway.serving.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 from gateway.settings import GatewaySettings
-from gateway.shared_metrics import share_values
 from gateway.webhooks.kinds import TOPICS
-from gateway.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 from schemas.listening import BACKLOG, listen
 
 FIRST_KAFKA_S = 5.0
@@ -203,7 +203,7 @@ def _within_descriptors(settings: GatewaySettings) -> GatewaySettings:
     """Each process has its own: as many as the system gives, and no more connections than leave some for us."""
     descriptors = raise_limit()
     most = connections_within(descriptors, settings.max_connections)
-    log.info("gateway.descriptors", limit=descriptors, max_connections=most)
+    log.info("gateway.serving.descriptors", limit=descriptors, max_connections=most)
     return settings.model_copy(update={"max_connections": most})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.workers import HUNG_LOOKS, SILENT_LOOKS, Report, Workers
+from gateway.serving.workers import HUNG_LOOKS, SILENT_LOOKS, Report, Workers
 from tests.unit.gateway.samples import settings
 
 

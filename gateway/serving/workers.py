@@ -20,8 +20,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from gateway.errors import GatewayError
+from gateway.serving.shared_metrics import WorkersCollector, forget_moment
 from gateway.settings import GatewaySettings
-from gateway.shared_metrics import WorkersCollector, forget_moment
 
 REPORT_EVERY_S = 0.25
 SILENT_LOOKS = 8  # looks in vain before a worker counts as not answering: 2 s
