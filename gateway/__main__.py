@@ -15,19 +15,19 @@ import structlog
 import typer
 import uvloop
 
-from gateway.client import Sender
 from gateway.console import fail, settings_or_exit
 from gateway.errors import SpoolError, SpoolInUseError
 from gateway.http.routes import WEBHOOK_PATH
 from gateway.recovery import commands as quarantine_commands
+from gateway.sender.client import Sender
+from gateway.sender.simulation import Simulation
+from gateway.sender.traffic import Traffic
 from gateway.serving.server import Place
 from gateway.serving.server import serve as serve_forever
 from gateway.serving.server import serve_worker as serve_as_worker
 from gateway.serving.workers import WorkersError
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
-from gateway.simulate import Simulation
-from gateway.traffic import Traffic
 from schemas import exits
 from schemas.listening import PortError
 from schemas.logs import configure_logging

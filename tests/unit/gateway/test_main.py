@@ -84,7 +84,7 @@ def test_send_without_a_gateway_says_so() -> None:
 
 
 def test_send_to_a_gateway_that_does_not_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.client.REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("gateway.sender.client.REQUEST_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/x"
 

@@ -9,7 +9,7 @@ from random import Random
 import httpx2
 import pytest
 
-from gateway.simulate import FINISH_S, MAX_OUTSTANDING, Simulation
+from gateway.sender.simulation import FINISH_S, MAX_OUTSTANDING, Simulation
 from tests.unit.gateway.samples import settings
 from tests.waiting import wait_until
 

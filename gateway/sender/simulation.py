@@ -9,9 +9,9 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from gateway.client import RefusedError, Sender
+from gateway.sender.client import RefusedError, Sender
+from gateway.sender.traffic import Traffic
 from gateway.settings import GatewaySettings
-from gateway.traffic import Traffic
 
 MAX_OUTSTANDING = 200  # calls waiting for their acceptance; more wait to be made
 FINISH_S = 1.0  # how long calls already sent may take to be accepted after the stop

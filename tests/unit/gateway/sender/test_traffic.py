@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from gateway.traffic import BAD_LINE, BAD_SPELL_EVERY_S, Traffic, escape_twice
+from gateway.sender.traffic import BAD_LINE, BAD_SPELL_EVERY_S, Traffic, escape_twice
 from gateway.webhooks import call_completion as callbacks
 from gateway.webhooks.call_completion import provider_json, read_callback
 from tests.unit.gateway.samples import to_body

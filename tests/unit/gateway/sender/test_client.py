@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.client import RefusedError, Sender
+from gateway.sender.client import RefusedError, Sender
 from gateway.signatures.verification import SCHEMES, Key, Verified, Verifier
 from tests.unit.gateway.samples import settings
 
@@ -21,7 +21,7 @@ class Answers:
         self.requests: list[httpx2.Request] = []
         self.slept: list[float] = []
         self._answers = list(answers)
-        monkeypatch.setattr("gateway.client.asyncio.sleep", self._sleep)
+        monkeypatch.setattr("gateway.sender.client.asyncio.sleep", self._sleep)
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
