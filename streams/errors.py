@@ -3,7 +3,7 @@
 StreamsError
 +-- InvalidCallbackError     permanent: a record we can read but not process; dead letter
 +-- InvalidChangeError       permanent: a window change that no callback can have led to; dead letter
-+-- TooLargeError            permanent: a record over a bound of streams/bounds.py; dead letter
++-- TooLargeError            permanent: a record over a bound of streams/rules/bounds.py; dead letter
 +-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
 +-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field, structs
 
 from schemas.records import Answer, Call, CallAttempt, CallOutcome, QuestionState
-from streams.fanout import outcome_of
-from streams.ids import id_of
-from streams.outcomes import OutcomeCounts, blames_callee_though_silent
-from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.rules.fanout import outcome_of
+from streams.rules.ids import id_of
+from streams.rules.outcomes import OutcomeCounts, blames_callee_though_silent
+from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
 
 DIMENSIONS: Final = (WORKFLOW, SIP_LINE)
 MAX_DETAILS: Final = 10_000  # far more than one delivery within the gateway's limit can hold

@@ -35,9 +35,9 @@ from schemas.topics import (
 )
 from streams.recount import Ledger, Scope, WindowKey
 from streams.recount_comparison import Known, State, Verdict, compare
+from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
 from streams.snapshot import Offsets, TopicReader, of, open_reader, total, translated
-from streams.windows import WindowSettings
 
 R = TypeVar("R", bound=Record)
 

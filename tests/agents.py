@@ -31,7 +31,7 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing

@@ -15,7 +15,7 @@ from faust.types import TP
 from schemas import codec
 from schemas.records import OutcomeChange, Record
 from schemas.topics import CALLBACKS, LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
-from streams.windows import WORKFLOW, WindowSettings
+from streams.rules.windows import WORKFLOW, WindowSettings
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline

@@ -11,10 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from schemas.records import WindowedOutcomes
-from streams.monitor.kpis import kpis
 from streams.monitor.labels import OTHER, Labels
 from streams.monitor.periods import floor
 from streams.monitor.stats import Dimension, OutcomeStore, merge
+from streams.rules.kpis import kpis
 
 CAPS: dict[Dimension, int] = {"workflow": 200, "sip_line": 100}
 MAX_UNFOLDED = 256

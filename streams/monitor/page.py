@@ -11,13 +11,13 @@ from schemas.records import WindowedOutcomes
 from streams.monitor.errors import NotReadyError
 from streams.monitor.health import Health, HealthState
 from streams.monitor.instants import written
-from streams.monitor.kpis import Kpi, kpis
 from streams.monitor.labels import short
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
 from streams.monitor.stats import Dimension
 from streams.monitor.verdicts import WORST_FIRST
 from streams.monitor.views import phase
+from streams.rules.kpis import Kpi, kpis
 
 MAX_ROWS = 100
 MAX_SHOWN_CHARS = 80

@@ -23,8 +23,9 @@ from schemas.topics import (
     SYNTHETIC_WORKFLOW_ID,
     Topic,
 )
-from streams.bounds import MAX_ID_CHARS, SMALL_RECORD_BYTES, bounded, check_callback, check_detail
-from streams.calls import (
+from streams.errors import TooLargeError
+from streams.rules.bounds import MAX_ID_CHARS, SMALL_RECORD_BYTES, bounded, check_callback, check_detail
+from streams.rules.calls import (
     CallState,
     Decision,
     Ignored,
@@ -36,9 +37,8 @@ from streams.calls import (
     remember,
     source_of,
 )
-from streams.errors import TooLargeError
-from streams.fanout import FanOut, check, content_digest, fan_out
-from streams.ids import id_of
+from streams.rules.fanout import FanOut, check, content_digest, fan_out
+from streams.rules.ids import id_of
 from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from schemas.headers import Headers, headers_for, trace_of
 from schemas.records import DeadLetter, KeptHeader
-from streams.ids import id_of
+from streams.rules.ids import id_of
 
 SOURCE = "/airudder/streams"
 KEPT_BYTES: Final = 64 * 1024  # of each part of a record that does not fit whole

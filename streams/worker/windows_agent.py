@@ -12,13 +12,13 @@ from schemas.errors import DecodeError
 from schemas.headers import Headers, TraceContext, headers_for, trace_of
 from schemas.records import Call, OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS, Topic
-from streams.bounds import MAX_ID_CHARS, check_change
-from streams.calls import NOWHERE, Position, source_of
-from streams.clocks import Clock, KeyState
 from streams.errors import InvalidChangeError
-from streams.ids import id_of
-from streams.outcomes import BUCKETS_S
-from streams.windows import Effect, Pane, PaneId, Windows, WindowSettings
+from streams.rules.bounds import MAX_ID_CHARS, check_change
+from streams.rules.calls import NOWHERE, Position, source_of
+from streams.rules.clocks import Clock, KeyState
+from streams.rules.ids import id_of
+from streams.rules.outcomes import BUCKETS_S
+from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
 from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work

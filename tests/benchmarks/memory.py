@@ -24,8 +24,8 @@ import uvloop
 from msgspec import msgpack, structs
 
 from schemas.records import OutcomeChange, QuestionState
-from streams.calls import Position
-from streams.windows import WORKFLOW, Windows, WindowSettings
+from streams.rules.calls import Position
+from streams.rules.windows import WORKFLOW, Windows, WindowSettings
 from streams.worker.tables import pack_row
 from streams.worker.windows_agent import _KEY, _pane_key
 from tests.benchmarks import machine

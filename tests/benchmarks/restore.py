@@ -19,10 +19,10 @@ from msgspec import msgpack
 
 from schemas.placement import partition_of
 from streams.admin import CALLS_TABLE, changelog_name
-from streams.calls import CallState, Decision
-from streams.fanout import fan_out
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
+from streams.rules.calls import CallState, Decision
+from streams.rules.fanout import fan_out
 from streams.settings import DEFAULT_APP_ID, WorkerSettings
 from streams.worker.tables import pack_row
 from tests.benchmarks import machine

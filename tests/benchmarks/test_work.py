@@ -32,7 +32,7 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from streams.rules.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import BATCH_BYTES
 from streams.worker.metrics import WorkerMetrics

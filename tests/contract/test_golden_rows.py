@@ -14,9 +14,9 @@ import pytest
 from msgspec import Struct, msgpack
 
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.calls import CallState
-from streams.clocks import KeyState
-from streams.windows import SIP_LINE, WORKFLOW, Pane, PaneId
+from streams.rules.calls import CallState
+from streams.rules.clocks import KeyState
+from streams.rules.windows import SIP_LINE, WORKFLOW, Pane, PaneId
 from streams.worker.tables import FORMAT, NewerFormatError, pack_row, unpack_row
 from streams.worker.windows_agent import _pane_key
 from tests.agents import WINDOWS, Agents

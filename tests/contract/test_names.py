@@ -28,7 +28,7 @@ from streams.monitor.app import create_app
 from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import lag_families
 from streams.monitor.settings import MonitorSettings
-from streams.outcomes import OutcomeCounts
+from streams.rules.outcomes import OutcomeCounts
 
 TOPIC_TABLE = [
     ("airudder.callbacks.v1", "call_id of the first detail, else event_id", "Callback", "delete"),

@@ -21,7 +21,7 @@ from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.records import Callback
 from streams.errors import InvalidCallbackError as UnprocessableError
-from streams.fanout import check, content_digest, fan_out
+from streams.rules.fanout import check, content_digest, fan_out
 from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 
 PROFILE = profile(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,9 +12,9 @@ from schemas import codec
 from schemas.headers import TraceContext, headers_for, trace_of
 from schemas.records import OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.calls import Position, source_of
-from streams.ids import id_of
-from streams.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from streams.rules.calls import Position, source_of
+from streams.rules.ids import id_of
+from streams.rules.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
 from tests.benchmarks.peers.work import GRACE_MS, SOURCE, WINDOW_MS, Fanned, Output, Place, fan_out_callback
 
 TOPICS = (CALLBACKS.name, OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)

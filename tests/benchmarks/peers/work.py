@@ -17,7 +17,7 @@ from schemas import codec
 from schemas.headers import Headers, headers_for, trace_of
 from schemas.records import Callback, CallOutcome, Record
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, Topic
-from streams.fanout import check, fan_out
+from streams.rules.fanout import check, fan_out
 
 SOURCE = "/airudder/streams"
 ZONE = ZoneInfo("UTC")

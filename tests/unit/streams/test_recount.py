@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from schemas.records import Callback, CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.calls import Position
-from streams.fanout import FanOut, fan_out
 from streams.recount import Ledger, Scope, WindowKey
 from streams.recount_comparison import Known, State, Verdict, compare
-from streams.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
+from streams.rules.calls import Position
+from streams.rules.fanout import FanOut, fan_out
+from streams.rules.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
 from tests.deliveries import delivery, detail, question, redial
 from tests.topics import callback_of
 
@@ -198,7 +198,7 @@ def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None
 def test_a_window_over_its_names_is_equal_whoever_came_first_and_different_by_its_sums(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.outcomes.MAX_WORDS", 2)
+    monkeypatch.setattr("streams.rules.outcomes.MAX_WORDS", 2)
     history = History()
     for number in range(6):
         history.tell(call(f"c{number}", result_label=f"label {number}", question_answer=[question(f"{number}")]))

@@ -13,10 +13,10 @@ from typing import Any
 
 from msgspec import Struct, msgpack
 
-from streams.calls import CallState, Decision, Position
-from streams.clocks import KeyState
-from streams.outcomes import OutcomeCounts
-from streams.windows import Pane
+from streams.rules.calls import CallState, Decision, Position
+from streams.rules.clocks import KeyState
+from streams.rules.outcomes import OutcomeCounts
+from streams.rules.windows import Pane
 from streams.worker.tables import pack_row
 from tests.unit.schemas.examples import ENDED_AT, RECEIVED_AT, outcome
 

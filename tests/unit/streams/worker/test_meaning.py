@@ -23,7 +23,7 @@ from schemas.topics import (
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
-from streams.windows import WindowSettings
+from streams.rules.windows import WindowSettings
 from tests import agents as bench
 from tests.agents import NOW_MS, Agents
 from tests.deliveries import delivery, detail, redial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.windows import WindowSettings
+from streams.rules.windows import WindowSettings
 from tests.benchmarks.memory import measure
 
 KEYS = 100

@@ -20,9 +20,9 @@ from schemas.topics import (
     REKEYED_DETAILS,
     WORKFLOW_OUTCOMES,
 )
-from streams.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
 from streams.errors import StateError
-from streams.outcomes import OutcomeCounts, question_state
+from streams.rules.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
+from streams.rules.outcomes import OutcomeCounts, question_state
 from streams.worker import run_agent
 from tests.agents import Agents
 from tests.unit.schemas.examples import callback, change, detail, outcome, question, redial

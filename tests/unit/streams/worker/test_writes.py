@@ -10,7 +10,7 @@ import pytest
 
 from schemas.records import OutcomeChange
 from schemas.topics import WORKFLOW_OUTCOMES
-from streams.windows import WindowSettings
+from streams.rules.windows import WindowSettings
 from tests.unit.schemas.examples import ENDED_AT, change, outcome
 from tests.windows_bench import WindowsBench
 

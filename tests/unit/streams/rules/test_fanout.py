@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from gateway.webhooks.call_completion import read_callback
 from schemas.codec import encode
 from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
-from streams import fanout
 from streams.errors import InvalidCallbackError
-from streams.fanout import FanOut, check, content_digest, fan_out, readable
+from streams.rules import fanout
+from streams.rules.fanout import FanOut, check, content_digest, fan_out, readable
 from tests.unit.gateway.samples import EXAMPLE, to_body, with_detail
 from tests.unit.schemas.examples import RECEIVED_AT, callback, detail, question, redial
 

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, LineWorkflowOutcomes, QuestionOutcomes
-from streams.bounds import MAX_SUMMED, MAX_WORDS, OTHER, cut
+from streams.rules.bounds import MAX_SUMMED, MAX_WORDS, OTHER, cut
 
 ANSWERED: Final = "answered"
 USER_BUSY: Final = "user_busy"

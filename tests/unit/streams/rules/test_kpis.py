@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.monitor.kpis import kpis, question_kpis, ratio, wilson
+from streams.rules.kpis import kpis, question_kpis, ratio, wilson
 from tests.unit.streams.monitor.windows import pane, question
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3: score without continuity correction

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange
-from streams.calls import Position
+from streams.rules.calls import Position
 
 MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash
 CLOCK_CALLS: Final = 32  # the latest calls that a clock is taken from

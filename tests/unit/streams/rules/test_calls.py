@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from schemas.records import CallOutcome
-from streams.calls import (
+from streams.rules.calls import (
     MAX_DECISIONS,
     MAX_DELIVERIES,
     CallState,

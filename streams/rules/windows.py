@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.calls import NOWHERE, Position
-from streams.clocks import FAR_MS, Clock, KeyState, delay_of
-from streams.outcomes import OutcomeCounts
+from streams.rules.calls import NOWHERE, Position
+from streams.rules.clocks import FAR_MS, Clock, KeyState, delay_of
+from streams.rules.outcomes import OutcomeCounts
 
 WORKFLOW: Final = "workflow"
 SIP_LINE: Final = "sip_line"

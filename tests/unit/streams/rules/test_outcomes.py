@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import CallOutcome, QuestionState, WindowedOutcomes
-from streams.bounds import MAX_SUMMED
-from streams.outcomes import (
+from streams.rules.bounds import MAX_SUMMED
+from streams.rules.outcomes import (
     BUCKETS_S,
     DELIVERED,
     DISPOSITIONS,

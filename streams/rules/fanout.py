@@ -11,8 +11,8 @@ from msgspec import msgpack, structs
 
 from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, QuestionState, RedialCall
 from streams.errors import InvalidCallbackError
-from streams.ids import id_of
-from streams.outcomes import (
+from streams.rules.ids import id_of
+from streams.rules.outcomes import (
     PRE_ALERT_FAILURE,
     blames_callee_though_silent,
     contradiction_of,
@@ -21,8 +21,8 @@ from streams.outcomes import (
     summable,
     word,
 )
-from streams.spellings import as_documented, detail_as_documented
-from streams.times import FUTURE_TOLERANCE_MS, EventTime, epoch_ms, times_of
+from streams.rules.spellings import as_documented, detail_as_documented
+from streams.rules.times import FUTURE_TOLERANCE_MS, EventTime, epoch_ms, times_of
 
 # Characters behind an even number of backslashes: surrogate pairs, and units that are no surrogate. Half a pair is no
 # character, and Avro takes none; NUL is one, but many databases take none.

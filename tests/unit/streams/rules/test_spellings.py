@@ -10,8 +10,8 @@ import pytest
 from msgspec import structs
 
 from schemas.records import Callback, CallDetail
-from streams.fanout import FanOut, check, fan_out
-from streams.spellings import as_documented, whole
+from streams.rules.fanout import FanOut, check, fan_out
+from streams.rules.spellings import as_documented, whole
 from tests.topics import callback_of
 from tests.unit.gateway.samples import EXAMPLE, with_detail
 

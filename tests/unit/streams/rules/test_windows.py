@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.calls import Position
-from streams.clocks import CLOCK_CALLS, MAX_LATE, KeyState
-from streams.outcomes import OutcomeCounts
-from streams.windows import (
+from streams.rules.calls import Position
+from streams.rules.clocks import CLOCK_CALLS, MAX_LATE, KeyState
+from streams.rules.outcomes import OutcomeCounts
+from streams.rules.windows import (
     SIP_LINE,
     WORKFLOW,
     Effect,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import OutcomeChange
-from streams.calls import Position
-from streams.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
-from streams.windows import WORKFLOW, ClockChange, Effect, PaneId, Windows, WindowSettings
+from streams.rules.calls import Position
+from streams.rules.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
+from streams.rules.windows import WORKFLOW, ClockChange, Effect, PaneId, Windows, WindowSettings
 from tests.unit.schemas.examples import change, outcome
 
 MINUTE: Final = 60_000

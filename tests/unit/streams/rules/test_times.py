@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import streams.times
-from streams.times import FIRST_YEAR, FUTURE_TOLERANCE_MS, LONGEST_CALL_MS, EventTime, epoch_ms, event_time, times_of
+import streams.rules.times
+from streams.rules.times import (
+    FIRST_YEAR,
+    FUTURE_TOLERANCE_MS,
+    LONGEST_CALL_MS,
+    EventTime,
+    epoch_ms,
+    event_time,
+    times_of,
+)
 
 UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
