@@ -101,7 +101,7 @@ def check_config(
 
     All roles judge the same variables by the same rules, so what one refuses, all refuse.
     """
-    from streams.config_cli import print_config
+    from streams.tools.check_config import print_config
 
     _run(lambda: print_config(os.environ, role))
 
@@ -139,8 +139,8 @@ def recount(
     --workflow or --sip-line match none, 69 when Kafka is away. Needs the worker's STREAMS_WINDOW_S, STREAMS_GRACE_S and
     STREAMS_APP_ID.
     """
-    from streams.recount import Scope
-    from streams.recount_cli import print_recount
+    from streams.tools.recount.ledger import Scope
+    from streams.tools.recount.run import print_recount
 
     scope = Scope(from_, to, workflow, sip_line)
     raise typer.Exit(_run(lambda: print_recount(os.environ, scope, as_json=as_json)))
@@ -155,8 +155,8 @@ def dead_letters_list(
     as_json: AsJson = False,
 ) -> None:
     """What failed, where it was read, how large it is, why and when. Never a value, a key or a header."""
-    from streams.dead_letter_cli import print_letters
-    from streams.dead_letter_tools import Filter
+    from streams.tools.dead_letters.printing import print_letters
+    from streams.tools.dead_letters.replay import Filter
 
     wanted = Filter(reason, topic, from_, to)
     raise typer.Exit(_run(lambda: print_letters(os.environ, wanted, as_json=as_json)))
@@ -176,8 +176,8 @@ def dead_letters_replay(
 
     Window changes (airudder.outcomes-by-*) are left out unless --topic names theirs: check with `recount` afterwards.
     """
-    from streams.dead_letter_cli import print_replay
-    from streams.dead_letter_tools import Filter
+    from streams.tools.dead_letters.printing import print_replay
+    from streams.tools.dead_letters.replay import Filter
 
     wanted = Filter(reason, topic, from_, to)
     raise typer.Exit(_run(lambda: print_replay(os.environ, wanted, again=again, dry_run=dry_run, rate=rate)))

@@ -8,7 +8,7 @@ from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.registry import Registry
 from schemas.topics import TOPICS, Topic
 from streams.errors import SchemasError
-from streams.snapshot import RegistryAwayError
+from streams.tools.topic_reader import RegistryAwayError
 
 
 async def apply_schemas(registry: RegistryConnection | str) -> int:

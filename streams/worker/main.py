@@ -26,7 +26,7 @@ from schemas.topics import TOPICS
 from streams.admin import check_group, check_topics
 from streams.errors import BrokerUnavailableError, DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
-from streams.snapshot import RegistryAwayError
+from streams.tools.topic_reader import RegistryAwayError
 from streams.worker.app import Worker
 from streams.worker.faust_app import SESSION_TIMEOUT_S
 from streams.worker.identity import identity_of

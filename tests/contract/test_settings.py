@@ -27,9 +27,9 @@ from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas import exits
 from schemas.environment import FILE
 from schemas.settings import IN_FILES, NAMES
-from streams.config_cli import SETTINGS
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, UpSettings, WorkerSettings
+from streams.tools.check_config import SETTINGS
 
 ROLES: Mapping[str, Any] = {
     "gateway": GatewaySettings,

@@ -21,7 +21,7 @@ from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, T
 from streams.monitor.monitor import Monitor
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
-from streams.snapshot import open_reader, translated
+from streams.tools.topic_reader import open_reader, translated
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.secured_kafka import PASSWORD, Rule, SecuredKafka

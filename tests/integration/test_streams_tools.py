@@ -28,7 +28,7 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
 )
 from streams.settings import KafkaSettings
-from streams.snapshot import open_reader
+from streams.tools.topic_reader import open_reader
 from tests.conftest import StartKafka, StartRegistry
 from tests.deliveries import delivery, detail, redial
 from tests.faults.load import Broken, Load

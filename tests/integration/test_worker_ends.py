@@ -12,7 +12,7 @@ import pytest
 from schemas.topics import CALLBACKS, CALLS, WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
-from streams.snapshot import open_reader
+from streams.tools.topic_reader import open_reader
 from streams.worker.app import STOP_TIMEOUT_S
 from tests.conftest import StartKafka
 from tests.deliveries import delivery, detail

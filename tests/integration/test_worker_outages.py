@@ -22,7 +22,7 @@ from streams.admin import CALLS_TABLE, apply_topics, changelog_name, check_topic
 from streams.errors import TopicsError
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
-from streams.snapshot import open_reader
+from streams.tools.topic_reader import open_reader
 from tests.conftest import StartKafka, StartRegistry
 from tests.deliveries import delivery, detail
 from tests.topics import callback_of

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.records import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS
-from streams.dead_letter_tools import Origin, origin_of
+from streams.tools.dead_letters.replay import Origin, origin_of
 from tests.agents import NOW_MS, Agents
 from tests.faults.comparison import OUTPUTS, Poison, Report, compare
 from tests.hostile import Foreign, Hostile, Json, is_over

@@ -12,10 +12,11 @@ from gateway.__main__ import app as gateway
 from gateway.recovery import commands as quarantine_commands
 from schemas import codec, exits
 from schemas.records import DEAD_LETTER_REASONS
-from streams import dead_letter_cli, recount_cli
 from streams.__main__ import app as streams
-from streams.recount import Scope
-from streams.recount_cli import Report
+from streams.tools.dead_letters import printing as dead_letter_cli
+from streams.tools.recount import run as recount_cli
+from streams.tools.recount.ledger import Scope
+from streams.tools.recount.run import Report
 
 SLIPS = (
     (gateway, ("quarantine", "list", "--reason", "bad-signature"), "bad_signature"),

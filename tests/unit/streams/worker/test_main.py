@@ -11,7 +11,7 @@ from schemas.registry import Registry
 from streams.errors import BrokerUnavailableError, SchemasError
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, WorkerSettings
-from streams.snapshot import RegistryAwayError
+from streams.tools.topic_reader import RegistryAwayError
 from streams.worker import main
 from streams.worker.ops import WorkerState
 

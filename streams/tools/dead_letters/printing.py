@@ -12,9 +12,9 @@ from rich.text import Text
 
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS
-from streams.dead_letter_tools import Fate, Filter, Line, Tools, line_of
 from streams.settings import WorkerSettings
-from streams.snapshot import TopicReader, open_producer, open_reader, translated
+from streams.tools.dead_letters.replay import Fate, Filter, Line, Tools, line_of
+from streams.tools.topic_reader import TopicReader, open_producer, open_reader, translated
 
 HEADS = ("failed at", "record", "bytes", "reason", "detail")
 

@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from schemas.records import Callback, CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.recount import Ledger, Scope, WindowKey
-from streams.recount_comparison import Known, State, Verdict, compare
 from streams.rules.calls import Position
 from streams.rules.fanout import FanOut, fan_out
 from streams.rules.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
+from streams.tools.recount.comparison import Known, State, Verdict, compare
+from streams.tools.recount.ledger import Ledger, Scope, WindowKey
 from tests.deliveries import delivery, detail, question, redial
 from tests.topics import callback_of
 

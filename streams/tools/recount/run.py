@@ -33,11 +33,11 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.recount import Ledger, Scope, WindowKey
-from streams.recount_comparison import Known, State, Verdict, compare
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
-from streams.snapshot import Offsets, TopicReader, of, open_reader, total, translated
+from streams.tools.recount.comparison import Known, State, Verdict, compare
+from streams.tools.recount.ledger import Ledger, Scope, WindowKey
+from streams.tools.topic_reader import Offsets, TopicReader, of, open_reader, total, translated
 
 R = TypeVar("R", bound=Record)
 

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from schemas.records import DeadLetter, KeptHeader
 from schemas.topics import CALLBACKS, OUTCOMES_BY_WORKFLOW
-from streams.dead_letter_cli import letters_table
-from streams.dead_letter_tools import (
+from streams.tools.dead_letters.printing import letters_table
+from streams.tools.dead_letters.replay import (
     CLOCKS_DIFFER_MS,
     Failure,
     Fate,

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 from msgspec import to_builtins
 
 from schemas.records import WindowedOutcomes
-from streams.recount import Ledger, Revision, Revisions, WindowKey, add, in_late_topic
 from streams.rules.outcomes import OutcomeCounts
 from streams.rules.times import FUTURE_TOLERANCE_MS
 from streams.rules.windows import SIP_LINE
+from streams.tools.recount.ledger import Ledger, Revision, Revisions, WindowKey, add, in_late_topic
 
 MAX_CUTS: Final = 1000  # more possibly late revisions of one window than are tried
 _NOT_COUNTS: Final = frozenset(("dimension", "value", "window_start_at", "window_end_at", "revision", "is_final"))
