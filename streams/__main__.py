@@ -189,9 +189,9 @@ def topics_apply() -> None:
 
     STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (up to three) count for new topics only.
     """
-    from streams.admin import apply_topics
-    from streams.schemas_apply import apply_schemas
     from streams.settings import TopicSettings
+    from streams.topics.admin import apply_topics
+    from streams.topics.schemas import apply_schemas
 
     async def run() -> tuple[list[str], int]:
         settings = TopicSettings.from_env(os.environ)
@@ -205,9 +205,9 @@ def topics_apply() -> None:
 @topics.command("check")
 def topics_check() -> None:
     """Say whether every topic and schema is there and as declared, with none foreign; exit code 69 when not."""
-    from streams.admin import check_topics
-    from streams.schemas_apply import check_schemas
     from streams.settings import TopicSettings
+    from streams.topics.admin import check_topics
+    from streams.topics.schemas import check_schemas
 
     async def run() -> tuple[dict[str, int], int]:
         settings = TopicSettings.from_env(os.environ)

@@ -11,8 +11,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import for_code
 
-from streams.admin import TABLES, changelog_name, wanted_topics
 from streams.settings import DEFAULT_APP_ID
+from streams.topics.admin import TABLES, changelog_name, wanted_topics
 from tests.waiting import wait_until
 
 CLEANED_S = 90

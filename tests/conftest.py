@@ -14,7 +14,7 @@ import pytest
 
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
-from streams.schemas_apply import apply_schemas
+from streams.topics.schemas import apply_schemas
 
 StartKafka = Callable[[], LocalKafka]
 StartRegistry = Callable[[], LocalRegistry]

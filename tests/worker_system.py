@@ -17,9 +17,9 @@ import httpx2
 from schemas.records import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import CALLS, TOPICS, Topic
-from streams.admin import apply_topics
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, TopicSettings
+from streams.topics.admin import apply_topics
 from tests.deliveries import delivery, detail
 from tests.topics import CallbackWriter, Read, Subscriber
 from tests.waiting import wait_until

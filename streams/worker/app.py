@@ -23,10 +23,10 @@ from schemas.topics import (
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
-from streams.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
 from streams.errors import StreamsError, TopicsError
 from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.settings import WorkerSettings
+from streams.topics.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import SESSION_TIMEOUT_S, build_faust_app
 from streams.worker.horizon import HorizonPoller

@@ -23,10 +23,10 @@ from schemas.listening import PortError, listen
 from schemas.logs import Told, configure_logging
 from schemas.registry import Registry
 from schemas.topics import TOPICS
-from streams.admin import check_group, check_topics
 from streams.errors import BrokerUnavailableError, DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
 from streams.tools.topic_reader import RegistryAwayError
+from streams.topics.admin import check_group, check_topics
 from streams.worker.app import Worker
 from streams.worker.faust_app import SESSION_TIMEOUT_S
 from streams.worker.identity import identity_of

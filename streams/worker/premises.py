@@ -17,9 +17,9 @@ from schemas.errors import RegistryReplacedError, RegistryUnavailableError, Sche
 from schemas.placement import WAY_OUT, changed_counts
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, CO_PARTITIONED, TOPICS
-from streams.admin import admin_client, placed_by_count
 from streams.errors import BrokerUnavailableError, DataDirInUseError, SchemasError, TopicsError
 from streams.settings import KafkaSettings
+from streams.topics.admin import admin_client, placed_by_count
 from streams.worker.identity import Identity
 
 log = structlog.get_logger()

@@ -21,7 +21,7 @@ from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.process import last_lines
 from streams.local.registry import LocalRegistry
-from streams.schemas_apply import apply_schemas
+from streams.topics.schemas import apply_schemas
 from tests.benchmarks.load_spec import Result, Spec
 from tests.integration.gateway_harness import environment, running_gateway
 from tests.waiting import wait_until

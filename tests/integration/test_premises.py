@@ -12,9 +12,9 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, WORKFLOW_OUTCOMES
-from streams.admin import placed_by_count
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
+from streams.topics.admin import placed_by_count
 from tests.conftest import StartKafka
 from tests.integration.gateway_harness import Client, running_gateway
 from tests.unit.gateway.samples import to_body, with_detail

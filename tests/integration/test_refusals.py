@@ -16,12 +16,12 @@ from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas import exits
 from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.topics import CALLBACKS, QUARANTINE
-from streams.admin import apply_topics, check_topics
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
 from streams.monitor.monitor import Monitor
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
 from streams.tools.topic_reader import open_reader, translated
+from streams.topics.admin import apply_topics, check_topics
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.secured_kafka import PASSWORD, Rule, SecuredKafka

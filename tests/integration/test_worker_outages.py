@@ -18,11 +18,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from schemas.codec import schema_text
 from schemas.placement import partition_of
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.admin import CALLS_TABLE, apply_topics, changelog_name, check_topics
 from streams.errors import TopicsError
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.tools.topic_reader import open_reader
+from streams.topics.admin import CALLS_TABLE, apply_topics, changelog_name, check_topics
 from tests.conftest import StartKafka, StartRegistry
 from tests.deliveries import delivery, detail
 from tests.topics import callback_of

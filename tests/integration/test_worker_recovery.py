@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.topics import CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.admin import SIP_LINE_WINDOWS_TABLE, TABLES, WORKFLOW_WINDOWS_TABLE
+from streams.topics.admin import SIP_LINE_WINDOWS_TABLE, TABLES, WORKFLOW_WINDOWS_TABLE
 from tests.changelogs import Changelogs
 from tests.conftest import StartKafka
 from tests.deliveries import delivery, detail

@@ -28,10 +28,10 @@ from schemas.topics import (
     REKEYED_DETAILS,
     WORKFLOW_OUTCOMES,
 )
-from streams.admin import CALLS_TABLE, changelog_name
 from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.tools.topic_reader import open_reader
+from streams.topics.admin import CALLS_TABLE, changelog_name
 from streams.worker.horizon import HorizonPoller
 from tests.deliveries import delivery, detail
 from tests.integration.test_worker import ended, now_ms

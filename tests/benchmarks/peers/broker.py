@@ -21,8 +21,8 @@ from confluent_kafka.cimpl import NewTopic
 from schemas import codec
 from schemas.records import WindowedOutcomes
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.admin import apply_topics
 from streams.settings import KafkaSettings, TopicSettings
+from streams.topics.admin import apply_topics
 from tests.benchmarks.peers.checks import Found
 from tests.benchmarks.peers.groups import Groups
 from tests.benchmarks.peers.job import Input, Trace, Windows, trace_of

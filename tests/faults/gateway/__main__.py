@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from streams.local.registry import LocalRegistry
-from streams.schemas_apply import apply_schemas
+from streams.topics.schemas import apply_schemas
 from tests.faults.gateway.gateway_kills import kill_gateways
 from tests.faults.gateway.spool_kills import kill_spool_writers
 

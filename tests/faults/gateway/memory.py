@@ -18,7 +18,7 @@ import uvloop
 
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
-from streams.schemas_apply import apply_schemas
+from streams.topics.schemas import apply_schemas
 from tests.faults.gateway.sender import Load, make_requests, send
 from tests.integration.gateway_harness import Client, create_topics, running_gateway
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from schemas.topics import CALLBACKS
-from streams.schemas_apply import apply_schemas
+from streams.topics.schemas import apply_schemas
 from tests.conftest import StartKafka, StartRegistry
 from tests.integration.gateway_harness import create_topics, end_offsets, records_since, running_gateway
 from tests.unit.gateway.samples import to_body, with_detail

@@ -30,7 +30,7 @@ from schemas.placement import WAY_OUT
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
 from streams.errors import BrokerUnavailableError, RefusedError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
-from streams.topic_sizes import LIMIT, is_too_low, raise_limits
+from streams.topics.sizes import LIMIT, is_too_low, raise_limits
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 VISIBLE_TIMEOUT_S: Final = 15.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.topics import CALLBACKS, CO_PARTITIONED, QUARANTINE, REKEYED_DETAILS, TOPICS, WORKFLOW_OUTCOMES
-from streams.admin import TABLES, Existing, changelog_name, faults_in, new_topics, wanted_topics
+from streams.topics.admin import TABLES, Existing, changelog_name, faults_in, new_topics, wanted_topics
 
 APP = "airudder-streams"
 CHANGELOG = changelog_name(APP, "calls")
