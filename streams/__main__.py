@@ -120,7 +120,7 @@ def lag(
 
     Exit code 0: every verdict is ok. 1: some are not, or something could not be seen. 69: Kafka did not answer.
     """
-    from streams.monitor.cli import print_lag
+    from streams.monitor.lag.table import print_lag
 
     raise typer.Exit(_run(lambda: print_lag(os.environ, as_json=as_json, by_partition=partitions, watch=watch)))
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from streams.monitor.instants import written
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.reading import RECENT_S
-from streams.monitor.verdicts import LAG_SLO_S, WORST_FIRST, State
+from streams.monitor.lag.readings import RECENT_S
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import LAG_SLO_S, WORST_FIRST, State
 
 HealthState = Literal["broken", "blind", "degraded", "ok"]
 HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)

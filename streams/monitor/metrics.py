@@ -25,12 +25,12 @@ from prometheus_client.registry import Collector
 
 from streams.monitor.errors import NotReadyError
 from streams.monitor.labels import short
-from streams.monitor.lag import GroupLag, LagSnapshot
-from streams.monitor.metrics_outcomes import OutcomeFamilies
-from streams.monitor.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
-from streams.monitor.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
-from streams.monitor.stats import OutcomeStore
-from streams.monitor.verdicts import STATES
+from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot
+from streams.monitor.lag.verdicts import STATES
+from streams.monitor.outcomes.metrics import OutcomeFamilies
+from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
+from streams.monitor.outcomes.store import OutcomeStore
 
 BY_PARTITION = ["consumergroup", "topic", "partition"]
 BY_TOPIC = ["consumergroup", "topic"]

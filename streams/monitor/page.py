@@ -12,10 +12,10 @@ from streams.monitor.errors import NotReadyError
 from streams.monitor.health import Health, HealthState
 from streams.monitor.instants import written
 from streams.monitor.labels import short
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import WORST_FIRST
 from streams.monitor.monitor import Monitor
-from streams.monitor.stats import Dimension
-from streams.monitor.verdicts import WORST_FIRST
+from streams.monitor.outcomes.store import Dimension
 from streams.monitor.views import phase
 from streams.rules.kpis import Kpi, kpis
 

@@ -17,11 +17,11 @@ from starlette.types import Receive, Scope, Send
 
 from streams.monitor.events import EventHub
 from streams.monitor.monitor import Monitor
+from streams.monitor.outcomes.parts import Cursor
+from streams.monitor.outcomes.questions import read_question, refuse_unknown
+from streams.monitor.outcomes.store import Dimension
 from streams.monitor.page import render_page
-from streams.monitor.parts import Cursor
 from streams.monitor.problems import problem
-from streams.monitor.questions import read_question, refuse_unknown
-from streams.monitor.stats import Dimension
 from streams.monitor.views import dimension_view, health_view, lag_view, value_view
 
 SSE_PING_S = 15

@@ -9,9 +9,9 @@ from typing import Any
 from schemas.records import WindowedOutcomes
 from streams.monitor.health import Health
 from streams.monitor.instants import written
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.parts import Cursor, part_of
-from streams.monitor.stats import Dimension, OutcomeStore, WindowQuery
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.outcomes.parts import Cursor, part_of
+from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
 from streams.rules.kpis import kpis, question_kpis
 
 _NOT_COUNTS = ("dimension", "value", "window_start_at", "window_end_at", "is_final", "revision")

@@ -25,7 +25,7 @@ from schemas.rules import SIGNATURE_SCHEMES
 from schemas.settings import IN_FILES, NAMES
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
 from streams.monitor.app import create_app
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import lag_families
 from streams.monitor.settings import MonitorSettings
 from streams.rules.outcomes import OutcomeCounts

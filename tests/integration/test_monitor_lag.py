@@ -16,9 +16,9 @@ from rich.console import Console
 
 from schemas.topics import Topic
 from streams.errors import StreamsError
-from streams.monitor.cli import print_lag
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.poller import LagPoller
+from streams.monitor.lag.poller import LagPoller
+from streams.monitor.lag.table import print_lag
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
 from tests.integration.monitor_harness import admin_client, create_topics, kafka_producer

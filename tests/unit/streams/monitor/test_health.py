@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from streams.monitor.health import Health, HealthTracker, Source
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.reading import Unseen
-from streams.monitor.verdicts import STATES, State
+from streams.monitor.lag.readings import Unseen
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import STATES, State
 from streams.monitor.views import health_view
 
 NOW = 1_732_700_000_000

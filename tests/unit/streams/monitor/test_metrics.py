@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.monitor import metrics as metrics_of
 from streams.monitor.errors import NotReadyError
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.readings import Partition
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import MonitorMetrics
-from streams.monitor.metrics_outcomes import CAPS, OutcomeFamilies
-from streams.monitor.reading import Partition
-from streams.monitor.stats import OutcomeStore
+from streams.monitor.outcomes.metrics import CAPS, OutcomeFamilies
+from streams.monitor.outcomes.store import OutcomeStore
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, pane
 
 

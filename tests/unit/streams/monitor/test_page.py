@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
 from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.header_names import tolerate_header_names
 from streams.monitor.errors import TopicsMissingError
-from streams.monitor.kafka import connecting, connection, stop, translated
+from streams.monitor.lag.groups import connecting, connection, stop, translated
 from streams.settings import KafkaSettings
 
 FETCH_WAIT_MS = 500

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from schemas.records import WindowedOutcomes
-from streams.monitor import parts
 from streams.monitor.errors import BadRequestError
 from streams.monitor.instants import written
-from streams.monitor.parts import Cursor
-from streams.monitor.questions import read_question, refuse_unknown
-from streams.monitor.stats import OutcomeStore
+from streams.monitor.outcomes import parts
+from streams.monitor.outcomes.parts import Cursor
+from streams.monitor.outcomes.questions import read_question, refuse_unknown
+from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.views import dimension_view, value_view
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, pane
 

@@ -13,10 +13,10 @@ from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.records import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.monitor.consumer import KeptRecord, WholeTopicsConsumer
 from streams.monitor.errors import ImplausibleRecordError, KafkaUnavailableError, NotReadyError, TopicsMissingError
+from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
+from streams.monitor.outcomes.store import DIMENSION_OF_TOPIC, OutcomeStore
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.stats import DIMENSION_OF_TOPIC, OutcomeStore
 
 READ_TIMEOUT_S = 1.0
 RETRY_S = 1.0

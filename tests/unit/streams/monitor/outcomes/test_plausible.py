@@ -9,8 +9,8 @@ import pytest
 from schemas.records import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError
 from streams.monitor.labels import OTHER, Labels, short
-from streams.monitor.plausible import fault_of
-from streams.monitor.stats import OutcomeStore, WindowQuery
+from streams.monitor.outcomes.plausible import fault_of
+from streams.monitor.outcomes.store import OutcomeStore, WindowQuery
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
 
 HUGE = 2**62

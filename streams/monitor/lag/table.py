@@ -14,10 +14,10 @@ from rich.text import Text
 
 from streams.monitor.errors import KafkaUnavailableError
 from streams.monitor.instants import written
-from streams.monitor.lag import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.poller import POLL_INTERVAL_S, LagPoller
+from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, State
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.verdicts import STOP_AFTER_S, WORST_FIRST, State
 from streams.monitor.views import lag_view
 
 STYLES: dict[State, str] = {

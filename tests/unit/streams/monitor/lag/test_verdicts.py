@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.monitor.verdicts import Memory, Sample, State, drain_s, rewound_by, verdict
+from streams.monitor.lag.verdicts import Memory, Sample, State, drain_s, rewound_by, verdict
 
 POLL_MS = 2000
 

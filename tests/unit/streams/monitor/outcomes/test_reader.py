@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 
 from schemas.errors import DecodeError
 from schemas.topics import WORKFLOW_OUTCOMES
-from streams.monitor.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.reader import OutcomeReader
+from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
+from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
 from tests.unit.streams.monitor.windows import NOON_MS, pane
@@ -69,7 +69,7 @@ class Fetching:
 
 @pytest.fixture
 async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("streams.monitor.consumer.AIOKafkaConsumer", lambda **_: Fetching())
+    monkeypatch.setattr("streams.monitor.outcomes.consumer.AIOKafkaConsumer", lambda **_: Fetching())
     return WholeTopicsConsumer(KafkaSettings(), (WORKFLOW_OUTCOMES.name,))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schemas.topics import CALLBACKS
-from streams.monitor.lag import LagTracker, PartitionLag
-from streams.monitor.reading import Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.lag.tracker import LagTracker, PartitionLag
 
 WORKER = "worker"
 P0 = Partition("t", 0)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from schemas.records import WindowedOutcomes
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.instants import read, written
-from streams.monitor.periods import window_seconds
-from streams.monitor.stats import RETENTION, OutcomeStore, WindowQuery, merge
+from streams.monitor.outcomes.periods import window_seconds
+from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery, merge
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
 
 counts = st.integers(0, 2**40)

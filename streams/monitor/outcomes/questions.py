@@ -6,10 +6,10 @@ from collections.abc import Sequence, Set
 
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
-from streams.monitor.parts import Cursor
-from streams.monitor.periods import LocalDays, floor, window_seconds, zone_of
-from streams.monitor.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
-from streams.monitor.stats import Dimension, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.parts import Cursor
+from streams.monitor.outcomes.periods import LocalDays, floor, window_seconds, zone_of
+from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
+from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
 from streams.monitor.views import Asked
 
 NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})

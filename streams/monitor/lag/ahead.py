@@ -8,8 +8,8 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from schemas.header_names import ForgivingRecords, KeptRecords
-from streams.monitor.kafka import GroupReader, raise_for
-from streams.monitor.reading import Ahead, Partition
+from streams.monitor.lag.groups import GroupReader, raise_for
+from streams.monitor.lag.readings import Ahead, Partition
 
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 # One record is wanted; the broker sends a larger batch whole all the same.

@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 
 from schemas.records import WindowedOutcomes
 from streams.monitor.labels import OTHER, Labels
-from streams.monitor.periods import floor
-from streams.monitor.stats import Dimension, OutcomeStore, merge
+from streams.monitor.outcomes.periods import floor
+from streams.monitor.outcomes.store import Dimension, OutcomeStore, merge
 from streams.rules.kpis import kpis
 
 CAPS: dict[Dimension, int] = {"workflow": 200, "sip_line": 100}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from schemas.topics import CO_PARTITIONED
-from streams.monitor.reading import Ahead, GroupReading, Partition, Reading, Unseen
-from streams.monitor.verdicts import Memory, Sample, State, drain_s, unmoved_s, verdict
+from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.lag.verdicts import Memory, Sample, State, drain_s, unmoved_s, verdict
 
 HISTORY_S = 120.0
 WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from schemas.records import WindowedOutcomes
 from streams.monitor.errors import BadRequestError
-from streams.monitor.stats import MAX_DIGITS, Dimension, Laid, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.store import MAX_DIGITS, Dimension, Laid, OutcomeStore, WindowQuery
 
 MAX_WINDOWS = 2_000
 MAX_PANES = 20_000

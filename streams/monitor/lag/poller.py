@@ -12,12 +12,12 @@ import structlog
 
 from schemas.connection_faults import hidden_topic
 from schemas.topics import BY_NAME, DEAD_LETTERS
-from streams.monitor.ahead import look_ahead
 from streams.monitor.errors import KafkaUnavailableError, NotReadyError
-from streams.monitor.groups import MAX_GROUPS, watches
-from streams.monitor.kafka import TROUBLE, GroupReader, Topology, explained
-from streams.monitor.lag import WORKER_TOPICS, LagSnapshot, LagTracker, concerns, effective_offset
-from streams.monitor.reading import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.lag.ahead import look_ahead
+from streams.monitor.lag.groups import TROUBLE, GroupReader, Topology, explained
+from streams.monitor.lag.readings import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
+from streams.monitor.lag.tracker import WORKER_TOPICS, LagSnapshot, LagTracker, concerns, effective_offset
+from streams.monitor.lag.watched import MAX_GROUPS, watches
 from streams.monitor.settings import MonitorSettings
 
 POLL_INTERVAL_S = 2.0

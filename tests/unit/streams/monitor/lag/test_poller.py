@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from streams.errors import SettingsError
-from streams.monitor import poller as polling
-from streams.monitor.groups import watches
-from streams.monitor.kafka import Topology
-from streams.monitor.lag import PartitionLag
-from streams.monitor.poller import LagPoller
-from streams.monitor.reading import Ahead, GroupReading, Partition, Unseen
+from streams.monitor.lag.groups import Topology
+from streams.monitor.lag.poller import LagPoller
+from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Unseen
+from streams.monitor.lag.tracker import PartitionLag
+from streams.monitor.lag.tracker import poller as polling
+from streams.monitor.lag.watched import watches
 from streams.monitor.settings import MonitorSettings
 
 P0, P1 = Partition("t", 0), Partition("t", 1)

@@ -15,8 +15,8 @@ import msgspec
 from schemas.records import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
-from streams.monitor.periods import Bounds, LocalDays, floor
-from streams.monitor.plausible import fault_of
+from streams.monitor.outcomes.periods import Bounds, LocalDays, floor
+from streams.monitor.outcomes.plausible import fault_of
 
 Dimension = Literal["workflow", "sip_line"]
 DIMENSION_OF_TOPIC: dict[str, Dimension] = {WORKFLOW_OUTCOMES.name: "workflow", SIP_LINE_OUTCOMES.name: "sip_line"}

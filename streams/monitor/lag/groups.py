@@ -22,7 +22,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from schemas.connection_faults import in_words, is_refusal, missing_right
 from schemas.kafka_probe import explain
 from streams.monitor.errors import KafkaUnavailableError
-from streams.monitor.reading import GroupReading, Partition, Unseen
+from streams.monitor.lag.readings import GroupReading, Partition, Unseen
 from streams.settings import KafkaSettings
 
 CLIENT_ID = "airudder-monitor"
