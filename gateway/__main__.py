@@ -28,10 +28,10 @@ from gateway.serving.server import serve_worker as serve_as_worker
 from gateway.serving.workers import WorkersError
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
-from schemas import exits
-from schemas.listening import PortError
-from schemas.logs import configure_logging
-from schemas.rules import is_url
+from schemas.runtime import exits
+from schemas.runtime.listening import PortError
+from schemas.runtime.logs import configure_logging
+from schemas.runtime.rules import is_url
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings, SettingsError
-from schemas import exits
+from schemas.runtime import exits
 
 
 def settings_or_exit(*, to_serve: bool = False) -> GatewaySettings:

@@ -1,4 +1,4 @@
-"""The gateway's settings: what `schemas.settings` has for it, its signing keys, and a worker's share of the limits."""
+"""The gateway's settings: what `schemas.runtime.settings` has for it, its signing keys, and a worker's share of the limits."""
 
 from typing import Annotated, Any, ClassVar, Final, Self
 
@@ -7,8 +7,15 @@ from pydantic import BeforeValidator
 from gateway.errors import GatewayError
 from gateway.signatures.keys import KeysError, read_keys
 from gateway.signatures.verification import Key, standard_webhooks_key
-from schemas.rules import is_loopback, key_pairs, setting
-from schemas.settings import DEFAULT_KEYS, AccountVariables, GatewayVariables, Settings, SignatureVariables, shown_keys
+from schemas.runtime.rules import is_loopback, key_pairs, setting
+from schemas.runtime.settings import (
+    DEFAULT_KEYS,
+    AccountVariables,
+    GatewayVariables,
+    Settings,
+    SignatureVariables,
+    shown_keys,
+)
 
 NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 WORKER_DIR = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR

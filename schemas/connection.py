@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsConfigDict
 from typing_extensions import TypeIs
 
-from schemas.rules import (
+from schemas.runtime.rules import (
     CompressionType,
     ReadableFile,
     SaslMechanism,

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from schemas.choices import one_of
 from schemas.records import DEAD_LETTER_REASONS
+from schemas.runtime.choices import one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError
 

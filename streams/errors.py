@@ -17,7 +17,7 @@ StreamsError
 from collections.abc import Sequence
 from typing import ClassVar
 
-from schemas import exits
+from schemas.runtime import exits
 
 
 class StreamsError(Exception):

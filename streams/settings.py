@@ -1,4 +1,4 @@
-"""The settings of the streams' roles: which of `schemas.settings` each is made of."""
+"""The settings of the streams' roles: which of `schemas.runtime.settings` each is made of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.connection import KafkaConnection
-from schemas.settings import DEFAULT_APP_ID as DEFAULT_APP_ID
-from schemas.settings import (
+from schemas.runtime.settings import DEFAULT_APP_ID as DEFAULT_APP_ID
+from schemas.runtime.settings import (
     AccountVariables,
     DeploymentVariables,
     GatewayVariables,

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from gateway.errors import SpoolError, SpoolFullError, SpoolInUseError
-from schemas.disk_faults import in_words
 from schemas.headers import Headers
+from schemas.runtime.disk_faults import in_words
 
 FILE_NAME = "spool.sqlite"
 OVERHEAD_BYTES = 512  # what SQLite adds to an entry: its row, its two indexes, half a page

@@ -20,8 +20,8 @@ from gateway.publishing.publisher import KafkaState, Position, Publisher
 from gateway.publishing.spool import Content, Entry, Spool, SpoolState, size_of
 from schemas import codec, records
 from schemas.headers import Headers
-from schemas.logs import Told
 from schemas.records import Record
+from schemas.runtime.logs import Told
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
 DRAIN_ENTRIES = 50  # encoded in one go on the event loop: about 20 ms of it

@@ -23,11 +23,11 @@ from gateway.recovery.replaying import Filter, Judge, Kept, Survey, Tools, kind_
 from gateway.recovery.topic_reader import TopicReader
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import KINDS, TOPICS
-from schemas import exits
-from schemas.choices import one_of
 from schemas.errors import SchemaError
 from schemas.headers import rfc3339
 from schemas.registry import Registry
+from schemas.runtime import exits
+from schemas.runtime.choices import one_of
 
 CONNECT_S = 30.0
 T = TypeVar("T")

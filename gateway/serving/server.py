@@ -34,7 +34,7 @@ from gateway.serving.shared_metrics import share_values
 from gateway.serving.workers import REPORT_EVERY_S, Report, Workers, WorkersError
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS
-from schemas.listening import BACKLOG, listen
+from schemas.runtime.listening import BACKLOG, listen
 
 FIRST_KAFKA_S = 5.0
 KEEP_ALIVE_S = 75  # longer than balancers keep an idle connection, 60 s: who closes first cuts the other's next request

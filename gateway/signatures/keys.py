@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from gateway.signatures.verification import Key
-from schemas.rules import KEY_ID
+from schemas.runtime.rules import KEY_ID
 
 LOOK_EVERY_S = 1.0
 MAX_FILE_BYTES = 1024 * 1024

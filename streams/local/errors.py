@@ -18,8 +18,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from schemas import exits
-from schemas.disk_faults import in_words
+from schemas.runtime import exits
+from schemas.runtime.disk_faults import in_words
 
 EXIT_USAGE = exits.USAGE
 EXIT_CONFIG = exits.SETTINGS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.connection import KafkaConnection, RegistryConnection, Variables, may_be_in_file
-from schemas.environment import FILE
+from schemas.runtime.environment import FILE
 from streams.local.ports import LOOPBACK
 from streams.local.probes import http_status
 from streams.local.process import Command

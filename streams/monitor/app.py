@@ -19,9 +19,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from schemas import exits
-from schemas.listening import PortError, listen
-from schemas.logs import configure_logging
+from schemas.runtime import exits
+from schemas.runtime.listening import PortError, listen
+from schemas.runtime.logs import configure_logging
 from streams.errors import SettingsError
 from streams.monitor import routes
 from streams.monitor.connections import BoundedRequests, bounded_protocol, raise_descriptor_limit

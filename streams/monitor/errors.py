@@ -11,7 +11,7 @@ StreamsError
     └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
 """
 
-from schemas import exits
+from schemas.runtime import exits
 from streams.errors import StreamsError
 
 

@@ -1,8 +1,8 @@
-"""The monitor's settings: which of `schemas.settings` it is made of."""
+"""The monitor's settings: which of `schemas.runtime.settings` it is made of."""
 
 from __future__ import annotations
 
-from schemas.settings import DeploymentVariables, MonitorVariables
+from schemas.runtime.settings import DeploymentVariables, MonitorVariables
 from streams.settings import StreamsSettings
 
 

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import exits
 from schemas.connection_faults import hidden_topic, is_refusal
 from schemas.errors import RegistryError
 from schemas.header_names import tolerate_header_names
 from schemas.kafka_probe import explain
+from schemas.runtime import exits
 from schemas.topics import MAX_KEPT_BYTES, Topic
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
 from streams.settings import KafkaSettings

@@ -11,10 +11,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas import exits
 from schemas.connection_faults import chain, in_words
-from schemas.logs import Told
 from schemas.registry import Registry
+from schemas.runtime import exits
+from schemas.runtime.logs import Told
 from schemas.topics import (
     CALLBACKS,
     OUTCOMES_BY_SIP_LINE,

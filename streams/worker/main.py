@@ -16,12 +16,12 @@ from typing import Any, Final, NoReturn, TextIO, TypeVar
 import structlog
 import uvloop
 
-from schemas import exits
-from schemas.disk_faults import in_words
 from schemas.errors import RegistryUnavailableError, SchemaError
-from schemas.listening import PortError, listen
-from schemas.logs import Told, configure_logging
 from schemas.registry import Registry
+from schemas.runtime import exits
+from schemas.runtime.disk_faults import in_words
+from schemas.runtime.listening import PortError, listen
+from schemas.runtime.logs import Told, configure_logging
 from schemas.topics import TOPICS
 from streams.errors import BrokerUnavailableError, DataDirInUseError, DiskError, SchemasError, StreamsError
 from streams.settings import WorkerSettings

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from schemas import exits
+from schemas.runtime import exits
 
 ENDS_S = 60
 NOWHERE = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}

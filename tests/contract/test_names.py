@@ -21,8 +21,8 @@ from gateway.webhooks.kinds import KINDS
 from schemas import records
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for
-from schemas.rules import SIGNATURE_SCHEMES
-from schemas.settings import IN_FILES, NAMES
+from schemas.runtime.rules import SIGNATURE_SCHEMES
+from schemas.runtime.settings import IN_FILES, NAMES
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
 from streams.monitor.app import create_app
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag

@@ -24,9 +24,9 @@ from typer.testing import CliRunner
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
-from schemas import exits
-from schemas.environment import FILE
-from schemas.settings import IN_FILES, NAMES
+from schemas.runtime import exits
+from schemas.runtime.environment import FILE
+from schemas.runtime.settings import IN_FILES, NAMES
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, UpSettings, WorkerSettings
 from streams.tools.check_config import SETTINGS

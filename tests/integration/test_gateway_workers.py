@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.signatures.verification import Key, sign
-from schemas import exits
+from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.integration.gateway_harness import (

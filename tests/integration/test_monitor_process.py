@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas import exits
+from schemas.runtime import exits
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from tests.integration.monitor_harness import (

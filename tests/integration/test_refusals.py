@@ -13,8 +13,8 @@ from gateway.errors import PublishError
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
-from schemas import exits
 from schemas.connection import KafkaConnection, RegistryConnection
+from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
 from streams.monitor.monitor import Monitor

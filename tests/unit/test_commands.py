@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app as gateway
 from gateway.recovery import commands as quarantine_commands
-from schemas import codec, exits
+from schemas import codec
 from schemas.records import DEAD_LETTER_REASONS
+from schemas.runtime import exits
 from streams.__main__ import app as streams
 from streams.tools.dead_letters import printing as dead_letter_cli
 from streams.tools.recount import run as recount_cli

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.__main__ import app
-from schemas import exits
+from schemas.runtime import exits
 from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}

@@ -20,7 +20,7 @@ from gateway.http.shedding import Shedding
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
 from gateway.serving.server import _server
 from gateway.webhooks.kinds import TOPICS
-from schemas.listening import listen
+from schemas.runtime.listening import listen
 from tests.fakes import FakePublisher
 from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
 from tests.waiting import wait_until

@@ -14,7 +14,7 @@ from gateway.gateway import Gateway
 from gateway.http.strict import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
 from gateway.serving.descriptors import connections_within, raise_limit
 from gateway.serving.server import _ops_server
-from schemas.listening import listen
+from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
 from tests.fakes import FakePublisher
 from tests.unit.gateway.http.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door

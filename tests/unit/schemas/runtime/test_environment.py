@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.environment import Given, read
-from schemas.settings import IN_FILES, NAMES
+from schemas.runtime.environment import Given, read
+from schemas.runtime.settings import IN_FILES, NAMES
 
 # Names that Kafka's image, its tools and other software know; a role may find them in its environment.
 OTHERS = [

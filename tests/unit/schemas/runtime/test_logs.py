@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from schemas.logs import Output, Told, as_text, json_line
+from schemas.runtime.logs import Output, Told, as_text, json_line
 
 TELLING = """
 import logging, structlog
-from schemas.logs import configure_logging
+from schemas.runtime.logs import configure_logging
 configure_logging(worker=2)
 structlog.get_logger().warning("told", n=1)
 structlog.get_logger().info("told", n=2, text="\\udcff")
@@ -86,7 +86,7 @@ def test_a_log_that_cannot_be_written_ends_nothing(redirection: str) -> None:
 
 FAILING = """
 import logging, warnings, structlog
-from schemas.logs import configure_logging
+from schemas.runtime.logs import configure_logging
 configure_logging(quiet=("noisy",))
 logging.getLogger("uvicorn.error").error("[Errno %d] address in use: %r", 98, ("127.0.0.1", 8080))
 logging.getLogger("noisy.client").error("again")

@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from schemas.connection import KafkaConnection, RegistryConnection, Variables, is_group, may_be_in_file
-from schemas.environment import FILE, read
 from schemas.errors import SettingsError
-from schemas.rules import (
+from schemas.runtime.environment import FILE, read
+from schemas.runtime.rules import (
     GroupId,
     GroupPatterns,
     HeaderName,
