@@ -8,7 +8,7 @@ import json
 import time
 from typing import Any, Literal
 
-from tests.unit.gateway.samples import EXAMPLE, KEY, WEBHOOK
+from tests.support.samples import EXAMPLE, KEY, WEBHOOK
 
 Shape = Literal["1kB", "5kB", "20kB"]
 

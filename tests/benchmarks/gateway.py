@@ -28,7 +28,7 @@ import msgspec
 from tests.benchmarks import gateway_plot, machine
 from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Measured, Server, run_load, running_servers
-from tests.benchmarks.load_spec import Latency, Spec
+from tests.support.load.spec import Latency, Spec
 
 SYSTEMS = ("bare", "lean", OURS, "naive", "naive-avro")
 SWEPT: tuple[Shape, ...] = ("1kB", "20kB")

@@ -22,9 +22,9 @@ from streams.local.ports import free_ports
 from streams.local.process import last_lines
 from streams.local.registry import LocalRegistry
 from streams.topics.schemas import apply_schemas
-from tests.benchmarks.load_spec import Result, Spec
-from tests.integration.gateway_harness import environment, running_gateway
-from tests.waiting import wait_until
+from tests.support.load.spec import Result, Spec
+from tests.support.processes.gateway import environment, running_gateway
+from tests.support.waiting import wait_until
 
 OURS = "gateway"
 NAIVE_TOPIC = "naive.callbacks"
@@ -82,7 +82,7 @@ async def run_load(server: Server, spec: Spec) -> Measured:
 
 async def generated(spec: Spec) -> Result:
     """What the generator tells of one run."""
-    command = [sys.executable, "-m", "tests.benchmarks.load", msgspec.json.encode(spec).decode()]
+    command = [sys.executable, "-m", "tests.support.load.generator", msgspec.json.encode(spec).decode()]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     output, _ = await process.communicate()
     assert process.returncode == 0, f"the load generator ended with {process.returncode}"

@@ -21,7 +21,6 @@ import msgspec
 from tests.benchmarks import machine
 from tests.benchmarks.bodies import Requests
 from tests.benchmarks.gateway_servers import generated
-from tests.benchmarks.load_spec import Latency, Spec, latency_of
 from tests.benchmarks.whole_system import (
     CONNECTIONS,
     OUT_S,
@@ -31,7 +30,8 @@ from tests.benchmarks.whole_system import (
     saturation,
     whole_system,
 )
-from tests.waiting import wait_until
+from tests.support.load.spec import Latency, Spec, latency_of
+from tests.support.waiting import wait_until
 
 SHARES = (0.3, 0.5, 0.7)
 GOAL_MS = 250.0  # p99 to the call's record at half of saturation

@@ -29,8 +29,8 @@ from streams.rules.windows import WORKFLOW, Windows, WindowSettings
 from streams.worker.tables import pack_row
 from streams.worker.windows_agent import _KEY, _pane_key
 from tests.benchmarks import machine
-from tests.unit.schemas.examples import change, outcome
-from tests.windows_bench import WindowsBench
+from tests.benchmarks.windows import WindowsBench
+from tests.support.records import change, outcome
 
 START_MS = 1_710_163_500_000
 RUN = 1000

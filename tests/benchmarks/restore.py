@@ -26,9 +26,9 @@ from streams.settings import DEFAULT_APP_ID, WorkerSettings
 from streams.topics.admin import CALLS_TABLE, changelog_name
 from streams.worker.tables import pack_row
 from tests.benchmarks import machine
-from tests.topics import callback_of
-from tests.unit.gateway.samples import EXAMPLE
-from tests.worker_system import WorkerSystem
+from tests.support.processes.worker import WorkerSystem
+from tests.support.samples import EXAMPLE
+from tests.support.topics import callback_of
 
 PARTITIONS = 12
 

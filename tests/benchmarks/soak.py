@@ -28,8 +28,8 @@ import msgspec
 
 from tests.benchmarks import machine
 from tests.benchmarks.gateway_servers import generated
-from tests.benchmarks.load_spec import Result, Spec
 from tests.benchmarks.whole_system import CONNECTIONS, WholeSystem, saturation, whole_system
+from tests.support.load.spec import Result, Spec
 
 SHARE = 0.4
 SETTLING = 1 / 3

@@ -25,8 +25,8 @@ from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import Topic
 from tests.benchmarks.bodies import Requests
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import KEY, WEBHOOK
+from tests.support.fakes import FakePublisher
+from tests.support.samples import KEY, WEBHOOK
 
 CALLS = 274  # of Python and C functions, from the ASGI server to the answer and back: 266 when this was written
 ONCE = ("Decoder.decode", "openssl_sha256", "hmac_digest", "encode_once")

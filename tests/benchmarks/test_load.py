@@ -10,10 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.benchmarks.load import OpenLoop
-from tests.benchmarks.load_connection import Connection
-from tests.benchmarks.load_spec import Spec
-from tests.waiting import wait_until
+from tests.support.load.connection import Connection
+from tests.support.load.generator import OpenLoop
+from tests.support.load.spec import Spec
+from tests.support.waiting import wait_until
 
 ANSWER = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\ncontent-length: 2\r\n\r\n{}"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.load_spec import latency_of, quantile
 from tests.benchmarks.soak import lag_verdict, latency_verdict, memory_verdict
+from tests.support.load.spec import latency_of, quantile
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from streams.worker.outbox import Outbox, Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.windows_agent import WindowsAgent
 from tests.benchmarks.worker import one
-from tests.topics import callback_of
+from tests.support.topics import callback_of
 
 CALLBACKS_IN_RUN = 250
 ANSWERS_EACH = 8

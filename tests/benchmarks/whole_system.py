@@ -20,11 +20,11 @@ from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Server, generated
-from tests.benchmarks.load_spec import Spec
-from tests.integration.gateway_harness import running_gateway
-from tests.integration.monitor_harness import MonitorProcess, running_monitor
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.load.spec import Spec
+from tests.support.processes.gateway import running_gateway
+from tests.support.processes.monitor import MonitorProcess, running_monitor
+from tests.support.processes.worker import WorkerSystem
+from tests.support.waiting import wait_until
 
 PARTITIONS = 4
 READY_S = 60

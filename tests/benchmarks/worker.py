@@ -27,9 +27,9 @@ from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
 from tests.benchmarks import machine
-from tests.deliveries import delivery, detail, question, redial
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.processes.worker import WorkerSystem
+from tests.support.waiting import wait_until
 
 PARTITIONS = 4
 WORKFLOWS = 50

@@ -19,9 +19,9 @@ from streams.rules.clocks import KeyState
 from streams.rules.windows import SIP_LINE, WORKFLOW, Pane, PaneId
 from streams.worker.tables import FORMAT, NewerFormatError, pack_row, unpack_row
 from streams.worker.windows_agent import _pane_key
-from tests.agents import WINDOWS, Agents
 from tests.contract.golden.rows.write import FOLDER, VERSION, examples, is_kept, kept, values
-from tests.unit.schemas.examples import ENDED_AT, callback, detail
+from tests.support.agents import WINDOWS, Agents
+from tests.support.records import ENDED_AT, callback, detail
 
 TYPES: dict[str, type[Struct]] = {"call": CallState, "clock": KeyState, "workflow-pane": Pane, "line-pane": Pane}
 GOLDEN = sorted(FOLDER.glob("*.row"))

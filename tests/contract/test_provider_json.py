@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.webhooks.call_completion import provider_json, read_callback
 from schemas import codec
 from schemas.records import Callback
-from tests.unit.gateway.samples import EXAMPLE, to_body
+from tests.support.samples import EXAMPLE, to_body
 
 SCHEMA_ID = 1
 

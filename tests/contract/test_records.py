@@ -16,7 +16,7 @@ from schemas import records
 from schemas.codec import parse, schema_text
 from schemas.records import Record
 from schemas.topics import TOPICS
-from tests.unit.schemas.examples import EVERY_RECORD
+from tests.support.records import EVERY_RECORD
 
 FILES = sorted(path.name for path in files("schemas").joinpath("avro").iterdir() if path.name.endswith(".avsc"))
 NAMES = [name.removeprefix("airudder.").removesuffix(".avsc") for name in FILES]

@@ -23,10 +23,10 @@ from pathlib import Path
 import psutil
 
 from schemas.topics import CALLBACKS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from tests.deliveries import delivery, detail
 from tests.faults.chaos import LONG_GRACE
-from tests.faults.system import FaultySystem, faulty_system
-from tests.waiting import wait_until
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.system import FaultySystem, faulty_system
+from tests.support.waiting import wait_until
 
 TICK_S = 1.0
 DONE_S = 1800

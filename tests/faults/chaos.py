@@ -16,9 +16,9 @@ from random import Random
 
 from tests.faults.comparison import Report
 from tests.faults.load import Load
-from tests.faults.system import FaultySystem, faulty_system
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess
+from tests.support.processes.system import FaultySystem, faulty_system
+from tests.support.processes.worker import WorkerProcess
+from tests.support.waiting import wait_until
 
 SESSION_S = 15.0
 """The workers' session timeout: frozen for longer, a worker loses its partitions and does not know it."""

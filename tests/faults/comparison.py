@@ -19,9 +19,9 @@ from schemas.topics import (
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
-from tests import oracle
-from tests.oracle import PROBE, Arrival, Cells, Json, Telling, Window
-from tests.topics import Read
+from tests.support import oracle
+from tests.support.oracle import PROBE, Arrival, Cells, Json, Telling, Window
+from tests.support.topics import Read
 
 OUTPUTS = (CALLS, ANSWERS, CALL_ATTEMPTS, LATE_CALLS, DEAD_LETTERS, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)
 FREE_TEXT_MAPS = ("ner_slots", "event_labels", "variables")

@@ -32,11 +32,11 @@ from schemas.topics import CALLBACKS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_
 from streams.tools.dead_letters.replay import Origin, origin_of
 from streams.topics.admin import TABLES, changelog_name
 from tests.faults.comparison import Poison, Report, compare
-from tests.faults.system import GROUP, FaultySystem, faulty_system
-from tests.hostile import Hostile, Json, is_over
-from tests.integration.gateway_harness import Client, running_gateway
-from tests.oracle import Arrival, event_id_of
-from tests.topics import callback_of
+from tests.support.hostile import Hostile, Json, is_over
+from tests.support.oracle import Arrival, event_id_of
+from tests.support.processes.gateway import Client, running_gateway
+from tests.support.processes.system import GROUP, FaultySystem, faulty_system
+from tests.support.topics import callback_of
 
 AT_ONCE = 16
 EACH = 200

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.deliveries import delivery, detail, question, redial
+from tests.support.deliveries import delivery, detail, question, redial
 
 Json = dict[str, Any]
 

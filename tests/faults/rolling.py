@@ -25,9 +25,9 @@ from schemas.topics import CALLS
 from tests.faults.chaos import LONG_GRACE
 from tests.faults.comparison import Report
 from tests.faults.load import Load
-from tests.faults.system import FaultySystem, faulty_system
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess
+from tests.support.processes.system import FaultySystem, faulty_system
+from tests.support.processes.worker import WorkerProcess
+from tests.support.waiting import wait_until
 
 PARTITIONS = 6
 BATCH = 20

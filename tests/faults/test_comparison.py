@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from tests import oracle
-from tests.deliveries import delivery, detail, redial
 from tests.faults.comparison import OUTPUTS, Poison, compare
-from tests.oracle import Arrival, Json
-from tests.topics import Read
+from tests.support import oracle
+from tests.support.deliveries import delivery, detail, redial
+from tests.support.oracle import Arrival, Json
+from tests.support.topics import Read
 
 AT = 1_710_170_000_000
 POISON = Poison(0, 7, b"k", b"\x01bad")

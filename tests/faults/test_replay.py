@@ -13,9 +13,9 @@ from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, LATE_CALLS, SIP_LINE_O
 from tests.faults.chaos import LONG_GRACE
 from tests.faults.comparison import Outputs
 from tests.faults.load import DAY, MINUTE, Broken, Json, Load
-from tests.faults.system import FaultySystem, faulty_system
-from tests.oracle import Cells, flattened
-from tests.waiting import wait_until
+from tests.support.oracle import Cells, flattened
+from tests.support.processes.system import FaultySystem, faulty_system
+from tests.support.waiting import wait_until
 
 CHUNK = 50
 LIVE_S = 45

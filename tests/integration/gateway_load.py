@@ -11,9 +11,9 @@ from typing import Self
 
 import httpx2
 
-from tests.integration.gateway_harness import GatewayProcess
-from tests.unit.gateway.samples import WEBHOOK, signed, to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.processes.gateway import GatewayProcess
+from tests.support.samples import WEBHOOK, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 
 SENDERS = 12
 CHECK_EVERY_S = 0.1  # far below GATEWAY_DRAIN_DELAY_S, as a balancer's has to be, also on a machine that is busy

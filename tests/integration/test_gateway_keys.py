@@ -14,9 +14,9 @@ import pytest
 from gateway.signatures.verification import Key, sign
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
-from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway
-from tests.unit.gateway.samples import to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.samples import to_body, with_detail
+from tests.support.waiting import wait_until
 
 OLD, NEW = Key("2024-01", b"old-s3cret"), Key("2024-02", b"new-s3cret")
 SENDERS = 8

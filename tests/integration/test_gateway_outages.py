@@ -15,9 +15,9 @@ from schemas.topics import CALLBACKS, TOPICS
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from tests.conftest import StartKafka
-from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway
-from tests.unit.gateway.samples import to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.samples import to_body, with_detail
+from tests.support.waiting import wait_until
 
 ANSWER_S = 3.5  # the default deadline of 3 s and what HTTP takes
 NOT_READY_S = 5.0

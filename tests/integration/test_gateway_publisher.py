@@ -19,10 +19,10 @@ from schemas.headers import TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
 from streams.local.kafka import LocalKafka
-from tests.fakes import FakePublisher
-from tests.integration.gateway_harness import create_topics, end_offsets, records_since
-from tests.unit.gateway.samples import EXAMPLE, settings, to_body
-from tests.waiting import wait_until
+from tests.support.fakes import FakePublisher
+from tests.support.processes.gateway import create_topics, end_offsets, records_since
+from tests.support.samples import EXAMPLE, settings, to_body
+from tests.support.waiting import wait_until
 
 DEADLINE_S = 1.0
 RECOVERY_S = 15.0

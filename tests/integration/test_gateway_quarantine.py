@@ -20,9 +20,9 @@ from schemas.records import Callback, QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from streams.local.kafka import LocalKafka
-from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway
 from tests.integration.test_gateway_serving import run_cli
-from tests.unit.gateway.samples import STATUS_CHANGE, signed, to_body, with_detail
+from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
 
 RIGHT = Key("right", b"the-providers-own-s3cret")
 GENUINE = 120

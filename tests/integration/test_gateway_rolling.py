@@ -12,8 +12,8 @@ import pytest
 
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
-from tests.integration.gateway_harness import Client, GatewayProcess, create_topics, end_offsets, records_since
 from tests.integration.gateway_load import Load
+from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
 
 
 @pytest.fixture(scope="module")

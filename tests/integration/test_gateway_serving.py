@@ -22,7 +22,7 @@ from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.integration.gateway_attacks import ATTACKS, under
-from tests.integration.gateway_harness import (
+from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
     create_topics,
@@ -31,8 +31,8 @@ from tests.integration.gateway_harness import (
     records_since,
     running_gateway,
 )
-from tests.unit.gateway.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 
 BODY = to_body(EXAMPLE)
 CE_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

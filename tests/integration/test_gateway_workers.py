@@ -18,7 +18,8 @@ from gateway.signatures.verification import Key, sign
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
-from tests.integration.gateway_harness import (
+from tests.integration.gateway_load import Load
+from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
     create_topics,
@@ -26,10 +27,9 @@ from tests.integration.gateway_harness import (
     records_since,
     running_gateway,
 )
-from tests.integration.gateway_load import Load
-from tests.unit.gateway.samples import EXAMPLE, KEY, signed, to_body, with_detail
+from tests.support.samples import EXAMPLE, KEY, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 from tests.unit.gateway.test_metrics import DRIVEN, MORE_OR_LESS
-from tests.waiting import wait_until
 
 WORKERS = 2
 HELD_S = 0.3  # without an answer: it waits for a worker that does not go on

@@ -23,7 +23,7 @@ from streams.local.download import maven_context
 from streams.local.errors import DiskError, DownloadError
 from streams.local.ports import free_ports
 from streams.local.progress import LineProgress
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 CONTENT = bytes(range(256)) * 4096
 PATH = "/org/example/thing/1.0/thing-1.0.jar"

@@ -11,8 +11,8 @@ import pytest
 
 from streams.monitor.connections import REQUEST_DEADLINE_S, raise_descriptor_limit
 from streams.monitor.events import MAX_LISTENERS
-from tests.integration.monitor_harness import MonitorProcess, running_monitor
-from tests.waiting import wait_until
+from tests.support.processes.monitor import MonitorProcess, running_monitor
+from tests.support.waiting import wait_until
 
 NOWHERE = "127.0.0.1:1"
 LISTENS_S = 30

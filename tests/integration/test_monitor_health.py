@@ -15,10 +15,10 @@ from typing import Any
 import httpx2
 
 from tests.conftest import StartKafka
-from tests.deliveries import delivery, detail
-from tests.integration.monitor_harness import MonitorProcess, running_monitor
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.monitor import MonitorProcess, running_monitor
+from tests.support.processes.worker import WorkerSystem
+from tests.support.waiting import wait_until
 
 STARTS_S = 60
 RED_WITHIN_S = 20

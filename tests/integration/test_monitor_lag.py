@@ -21,8 +21,8 @@ from streams.monitor.lag.table import print_lag
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
-from tests.integration.monitor_harness import admin_client, create_topics, kafka_producer
-from tests.waiting import wait_until
+from tests.support.processes.monitor import admin_client, create_topics, kafka_producer
+from tests.support.waiting import wait_until
 
 POLLS_UNDER_FIRE = 150
 DECIDED_WITHIN_S = 15

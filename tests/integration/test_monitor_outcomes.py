@@ -16,7 +16,7 @@ from schemas.records import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka
-from tests.integration.monitor_harness import (
+from tests.support.processes.monitor import (
     MonitorProcess,
     create_topics,
     kafka_producer,
@@ -24,8 +24,8 @@ from tests.integration.monitor_harness import (
     running_monitor,
     send_outcomes,
 )
+from tests.support.waiting import wait_until
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
-from tests.waiting import wait_until
 
 READY_S = 30
 SEEN_S = 15

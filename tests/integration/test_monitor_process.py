@@ -12,15 +12,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
-from tests.integration.monitor_harness import (
+from tests.support.processes.monitor import (
     MonitorProcess,
     create_topics,
     kafka_producer,
     running_monitor,
     send_outcomes,
 )
+from tests.support.waiting import wait_until
 from tests.unit.streams.monitor.windows import PANE_MS, pane
-from tests.waiting import wait_until
 
 GROUP = "airudder-streams"
 NOWHERE = "127.0.0.1:1"

@@ -16,10 +16,10 @@ from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
 from streams.topics.admin import placed_by_count
 from tests.conftest import StartKafka
-from tests.integration.gateway_harness import Client, running_gateway
-from tests.unit.gateway.samples import to_body, with_detail
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess, WorkerSystem
+from tests.support.processes.gateway import Client, running_gateway
+from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.samples import to_body, with_detail
+from tests.support.waiting import wait_until
 
 NOTICED_S = 20
 GROWN = 5

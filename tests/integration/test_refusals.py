@@ -24,9 +24,9 @@ from streams.tools.topic_reader import open_reader, translated
 from streams.topics.admin import apply_topics, check_topics
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
-from tests.secured_kafka import PASSWORD, Rule, SecuredKafka
+from tests.support.processes.secured_kafka import PASSWORD, Rule, SecuredKafka
+from tests.support.waiting import wait_until
 from tests.unit.gateway.publishing.test_spooled import callback, headers
-from tests.waiting import wait_until
 
 USERS = ("operator", "worker", "monitor", "gateway")
 APP = "airudder-streams"

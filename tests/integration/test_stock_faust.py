@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.conftest import StartKafka
 from tests.integration.stock_faust import GROUP, SOURCE, TARGET
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 TAKEN_BYTES = 2_000
 GOOD: dict[str, Any] = {"n": 1}

@@ -30,11 +30,11 @@ from schemas.topics import (
 from streams.settings import KafkaSettings
 from streams.tools.topic_reader import open_reader
 from tests.conftest import StartKafka, StartRegistry
-from tests.deliveries import delivery, detail, redial
 from tests.faults.load import Broken, Load
-from tests.topics import callback_of
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.deliveries import delivery, detail, redial
+from tests.support.processes.worker import WorkerSystem
+from tests.support.topics import callback_of
+from tests.support.waiting import wait_until
 
 GRACE_OF_A_WEEK = {"STREAMS_GRACE_S": str(7 * 24 * 3600)}
 

@@ -15,10 +15,10 @@ from schemas.topics import (
     REKEYED_DETAILS,
 )
 from tests.conftest import StartKafka
-from tests.deliveries import delivery, detail
-from tests.integration.gateway_harness import running_gateway
-from tests.unit.gateway.samples import signed, to_body
-from tests.worker_system import WorkerSystem
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.gateway import running_gateway
+from tests.support.processes.worker import WorkerSystem
+from tests.support.samples import signed, to_body
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 STATE = "vendor=1,other=2"

@@ -18,9 +18,9 @@ import pytest
 
 from schemas.registry import Registry
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, TOPICS
-from tests.topics import Read, Subscriber
-from tests.unit.gateway.samples import EXAMPLE
-from tests.waiting import wait_until, wait_until_true
+from tests.support.samples import EXAMPLE
+from tests.support.topics import Read, Subscriber
+from tests.support.waiting import wait_until, wait_until_true
 
 READY_S = 120
 URLS = {

@@ -21,10 +21,10 @@ from schemas.topics import (
 )
 from streams.local.kafka import LocalKafka
 from tests.conftest import StartKafka
-from tests.deliveries import delivery, detail, redial
-from tests.unit.gateway.samples import EXAMPLE
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess, WorkerSystem
+from tests.support.deliveries import delivery, detail, redial
+from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.samples import EXAMPLE
+from tests.support.waiting import wait_until
 
 
 def now_ms() -> int:

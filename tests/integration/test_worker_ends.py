@@ -15,11 +15,11 @@ from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.tools.topic_reader import open_reader
 from streams.worker.app import STOP_TIMEOUT_S
 from tests.conftest import StartKafka
-from tests.deliveries import delivery, detail
 from tests.integration.hurried_worker import HANG_KEY
-from tests.topics import callback_of
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess, WorkerSystem
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.topics import callback_of
+from tests.support.waiting import wait_until
 
 HURRIED = ("-m", "tests.integration.hurried_worker")
 NO_PROGRESS_S = 15

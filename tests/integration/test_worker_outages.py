@@ -24,10 +24,10 @@ from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.tools.topic_reader import open_reader
 from streams.topics.admin import CALLS_TABLE, apply_topics, changelog_name, check_topics
 from tests.conftest import StartKafka, StartRegistry
-from tests.deliveries import delivery, detail
-from tests.topics import callback_of
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess, WorkerSystem
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.topics import callback_of
+from tests.support.waiting import wait_until
 
 HURRIED = ("-m", "tests.integration.hurried_worker")
 EXIT_S = 90

@@ -11,11 +11,11 @@ import pytest
 
 from schemas.topics import CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.topics.admin import SIP_LINE_WINDOWS_TABLE, TABLES, WORKFLOW_WINDOWS_TABLE
-from tests.changelogs import Changelogs
 from tests.conftest import StartKafka
-from tests.deliveries import delivery, detail
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.changelogs import Changelogs
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.worker import WorkerSystem
+from tests.support.waiting import wait_until
 
 CALLS_SENT = 60
 OTHERS = "other-"

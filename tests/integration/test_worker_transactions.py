@@ -33,11 +33,11 @@ from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.tools.topic_reader import open_reader
 from streams.topics.admin import CALLS_TABLE, changelog_name
 from streams.worker.horizon import HorizonPoller
-from tests.deliveries import delivery, detail
 from tests.integration.test_worker import ended, now_ms
-from tests.topics import callback_of
-from tests.waiting import wait_until
-from tests.worker_system import WorkerProcess, WorkerSystem
+from tests.support.deliveries import delivery, detail
+from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.topics import callback_of
+from tests.support.waiting import wait_until
 
 PARTITIONS = 3
 READ = [TopicPartition(topic.name, number) for topic in CO_PARTITIONED for number in range(PARTITIONS)]

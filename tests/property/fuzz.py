@@ -32,8 +32,8 @@ from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
 from schemas.records import Record
 from schemas.topics import Topic
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, settings
+from tests.support.fakes import FakePublisher
+from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, settings
 
 SAMPLES: dict[str, Any] = dict(
     zip((kind.path for kind in KINDS), (EXAMPLE, STATUS_CHANGE, CHATBOT_SESSION), strict=True)

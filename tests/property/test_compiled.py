@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas import codec, compiled
 from schemas.codec import PREFIX_BYTES, decode, decode_by_fastavro, encode, encode_by_fastavro, parsed_schema
 from schemas.records import Record
-from tests.unit.schemas.examples import EVERY_RECORD
+from tests.support.records import EVERY_RECORD
 from tests.unit.schemas.test_codec import ANY_RECORD, NAMES, TYPES
 
 EXAMPLES = dict(zip(TYPES, EVERY_RECORD, strict=True))

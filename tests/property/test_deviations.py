@@ -22,7 +22,7 @@ from schemas import codec
 from schemas.records import Callback
 from streams.errors import InvalidCallbackError as UnprocessableError
 from streams.rules.fanout import check, content_digest, fan_out
-from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
+from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 
 PROFILE = profile(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ENVELOPE = Envelope("e" * 64, 1_710_163_513_250, "hmac-sha256", "k1")

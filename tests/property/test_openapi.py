@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
 from gateway.webhooks.kinds import KINDS, Kind
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import settings, signed
+from tests.support.fakes import FakePublisher
+from tests.support.samples import settings, signed
 
 EXAMPLES = 40
 PROFILE = profile(

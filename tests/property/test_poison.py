@@ -2,7 +2,7 @@
 
 Hostile and valid callbacks and records of strangers go through the product's own agents; only Kafka, registry and
 RocksDB are away. No exception may leave an agent; every call must be in the topics or in dead letters; every record and
-row under its limit, which `tests.agents` asserts; and the windows must be those of the oracle.
+row under its limit, which `tests.support.agents` asserts; and the windows must be those of the oracle.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from schemas.records import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS
 from streams.tools.dead_letters.replay import Origin, origin_of
-from tests.agents import NOW_MS, Agents
 from tests.faults.comparison import OUTPUTS, Poison, Report, compare
-from tests.hostile import Foreign, Hostile, Json, is_over
-from tests.oracle import Arrival
-from tests.topics import callback_of
+from tests.support.agents import NOW_MS, Agents
+from tests.support.hostile import Foreign, Hostile, Json, is_over
+from tests.support.oracle import Arrival
+from tests.support.topics import callback_of
 
 END = "2024-03-11 13:24:00"  # before NOW_MS
 PROFILE = profile(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

@@ -30,7 +30,7 @@ from gateway.signatures.verification import (
 from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
-from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, next_chunk_of
+from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, next_chunk_of
 
 PROFILE = profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = (Key("a", b"first"), Key("b", b"whsec_c2Vjb25k"))

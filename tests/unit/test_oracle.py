@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.deliveries import delivery, detail, question, redial
-from tests.oracle import (
+from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.oracle import (
     Arrival,
     Cell,
     Telling,
@@ -23,7 +23,7 @@ from tests.oracle import (
     tellings_of,
     windows_of,
 )
-from tests.unit.gateway.samples import EXAMPLE
+from tests.support.samples import EXAMPLE
 
 AT = 1_710_170_000_000  # 2024-03-11 15:13:20 UTC
 

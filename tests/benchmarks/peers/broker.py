@@ -27,7 +27,7 @@ from tests.benchmarks.peers.checks import Found
 from tests.benchmarks.peers.groups import Groups
 from tests.benchmarks.peers.job import Input, Trace, Windows, trace_of
 from tests.benchmarks.peers.work import BY_SIP_LINE, BY_WORKFLOW
-from tests.waiting import wait_until_true
+from tests.support.waiting import wait_until_true
 
 OUTPUT_TOPICS = (CALLS.name, ANSWERS.name, CALL_ATTEMPTS.name)
 RESULT_TOPICS = (WORKFLOW_OUTCOMES.name, SIP_LINE_OUTCOMES.name)

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from schemas.headers import TraceContext, headers_for
 from schemas.topics import CALLBACKS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.benchmarks.peers.work import WINDOW_MS, Output, SchemaIds, fan_out_callback
-from tests.deliveries import delivery, detail, question, redial
-from tests.topics import callback_of
+from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.topics import callback_of
 
 PARTITIONS = 4
 WORKFLOWS = 50

@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.codec import encode, schema_text
 from schemas.records import Record
-from tests.unit.schemas.examples import EVERY_RECORD
+from tests.support.records import EVERY_RECORD
 
 FOLDER = Path(__file__).parent
 SCHEMA_ID = 1

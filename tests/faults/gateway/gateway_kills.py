@@ -17,9 +17,9 @@ from aiokafka import TopicPartition
 
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
-from tests.integration.gateway_harness import Client, GatewayProcess, create_topics, end_offsets, records_since
-from tests.unit.gateway.samples import to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
+from tests.support.samples import to_body, with_detail
+from tests.support.waiting import wait_until
 
 SENDERS = 8
 MAX_ANSWERS = 120  # of one life of the gateway

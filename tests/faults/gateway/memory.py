@@ -20,7 +20,7 @@ from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from streams.topics.schemas import apply_schemas
 from tests.faults.gateway.sender import Load, make_requests, send
-from tests.integration.gateway_harness import Client, create_topics, running_gateway
+from tests.support.processes.gateway import Client, create_topics, running_gateway
 
 SAMPLE_S = 0.05
 MIB = 1024 * 1024

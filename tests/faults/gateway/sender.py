@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, signed
+from tests.support.samples import EXAMPLE, WEBHOOK, signed
 
 TICK_S = 0.002
 PATIENCE_S = 20.0

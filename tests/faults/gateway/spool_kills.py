@@ -14,7 +14,7 @@ from random import Random
 
 from gateway.publishing.spool import FILE_NAME, Spool
 from tests.faults.gateway.spool_victim import MAX_BYTES, content_of, run
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 LIVES = 10  # kills before the directory is made anew
 MAX_PUTS = 250

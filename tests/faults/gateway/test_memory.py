@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import StartKafka
 from tests.faults.gateway.memory import load_a_frozen_gateway
-from tests.integration.gateway_harness import create_topics
+from tests.support.processes.gateway import create_topics
 
 RATE = 200  # well under what two cores answer beside the sender: this is about memory, the long form about speed
 SECONDS = 8

@@ -15,11 +15,11 @@ import pytest
 import structlog
 
 from schemas.topics import CALLBACKS
-from tests.faults.gateway.broker import OUTAGES, Outage, ProxiedKafka
-from tests.faults.gateway.proxy import Proxy
-from tests.integration.gateway_harness import Client, create_topics, end_offsets, records_since, running_gateway
-from tests.unit.gateway.samples import to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.processes.broker import OUTAGES, Outage, ProxiedKafka
+from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.processes.proxy import Proxy
+from tests.support.samples import to_body, with_detail
+from tests.support.waiting import wait_until
 
 DEADLINE_S = 3.0
 ANSWER_S = DEADLINE_S + 0.5

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.webhooks.kinds import TOPICS
-from tests.unit.gateway.samples import settings
+from tests.support.samples import settings
 
 
 class Starts:

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
 from gateway.http.arrivals import Arrivals
 from gateway.limits import MAX_SOURCES, InFlight, RateLimits, read_body
-from tests.unit.gateway.samples import next_chunk_of
+from tests.support.samples import next_chunk_of
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.http.refusals import HttpRefusals
 from gateway.publishing.spool import SpoolState
 from schemas.topics import CALLBACKS
+from tests.support.samples import KEY, WEBHOOK, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 from tests.unit.gateway.http.test_app import Door, open_door
-from tests.unit.gateway.samples import KEY, WEBHOOK, signed, to_body, with_detail
-from tests.waiting import wait_until
 
 UNSIGNED = {"content-type": "application/json"}
 KIND = "call-completion"

@@ -8,7 +8,7 @@ from gateway.metrics import Metrics
 from gateway.quarantine import DAY_MS, MAX_HEADERS_CHARS, Quarantine, headers_without_secrets
 from gateway.requests import RawRequest
 from schemas.topics import QUARANTINE
-from tests.fakes import FakePublisher
+from tests.support.fakes import FakePublisher
 
 
 def request(received_at: int, body: bytes = b"12345") -> RawRequest:

@@ -17,7 +17,7 @@ from schemas.codec import PREFIX_BYTES, decode, encode, parse, parsed_schema, sc
 from schemas.errors import DecodeError, SchemaError, UnknownSchemaError
 from schemas.records import Call, Callback, DeadLetter, Record
 from schemas.topics import TOPICS
-from tests.unit.schemas.examples import CALL, DEAD_LETTER, EVERY_RECORD
+from tests.support.records import CALL, DEAD_LETTER, EVERY_RECORD
 
 NAMES = [type(record).__name__ for record in EVERY_RECORD]
 TYPES: list[type[Record]] = [type(record) for record in EVERY_RECORD]

@@ -23,8 +23,8 @@ from schemas.records import Call
 from schemas.registry import Registry
 from streams.settings import WorkerSettings
 from streams.worker.faust_app import build_faust_app
-from tests.certificates import PASSWORD, Files, make_certificates
-from tests.unit.gateway.samples import settings
+from tests.support.certificates import PASSWORD, Files, make_certificates
+from tests.support.samples import settings
 
 TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, rfc3339, trace_of
 from schemas.topics import TOPICS
-from tests.unit.schemas.examples import RECEIVED_AT
+from tests.support.records import RECEIVED_AT
 
 RECORD_ID = "1f" * 16
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -23,7 +23,7 @@ from schemas.records import Callback
 from schemas.registry import MAX_ANSWER_BYTES, Registry
 from schemas.registry_faults import answer_in_words
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, QUARANTINE, TOPICS
-from tests.unit.schemas.examples import callback, detail
+from tests.support.records import callback, detail
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 CALLBACK = callback(detail())

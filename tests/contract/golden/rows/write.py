@@ -18,7 +18,7 @@ from streams.rules.clocks import KeyState
 from streams.rules.outcomes import OutcomeCounts
 from streams.rules.windows import Pane
 from streams.worker.tables import pack_row
-from tests.unit.schemas.examples import ENDED_AT, RECEIVED_AT, outcome
+from tests.support.records import ENDED_AT, RECEIVED_AT, outcome
 
 FOLDER = Path(__file__).parent
 VERSION = 7

@@ -20,9 +20,9 @@ from gateway.metrics import OUTCOMES
 from gateway.webhooks.call_completion import provider_json
 from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, QUARANTINE
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import EXAMPLE, KEY, WEBHOOK, example, settings, signed, to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.fakes import FakePublisher
+from tests.support.samples import EXAMPLE, KEY, WEBHOOK, example, settings, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 
 BODY = to_body(EXAMPLE)
 
@@ -358,7 +358,7 @@ async def test_a_chunked_body_is_joined_and_verified() -> None:
 
 
 async def test_a_record_too_large_for_its_topic_is_413(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.fakes.MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr("tests.support.fakes.MAX_RECORD_BYTES", 100)
     async with open_door() as door:
         assert_problem(await door.post(), 413, "too_large")
 

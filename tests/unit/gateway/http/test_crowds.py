@@ -14,10 +14,10 @@ from gateway.errors import OverLimitError, SlowBodyError
 from gateway.http.arrivals import Arrivals
 from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.limits import Admission, InFlight, read_body
+from tests.support.samples import EXAMPLE, WEBHOOK, to_body, with_detail
+from tests.support.waiting import wait_until
 from tests.unit.gateway.http.test_shedding import Connection, Door, open_door
 from tests.unit.gateway.http.test_strict import connections, head, refused, statuses
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, to_body, with_detail
-from tests.waiting import wait_until
 
 BODY = to_body(EXAMPLE)
 

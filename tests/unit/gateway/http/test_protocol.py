@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from uvicorn.server import ServerState
 
 from gateway.http.protocol import patient_protocol
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 REQUEST = b"%s / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n%s\r\n"
 

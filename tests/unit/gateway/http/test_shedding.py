@@ -21,9 +21,9 @@ from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
 from gateway.serving.server import _server
 from gateway.webhooks.kinds import TOPICS
 from schemas.runtime.listening import listen
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.fakes import FakePublisher
+from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 
 HEADERS_TIMEOUT_S = 0.4
 ANSWER_S = 5.0

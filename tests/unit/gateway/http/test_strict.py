@@ -16,10 +16,10 @@ from gateway.serving.descriptors import connections_within, raise_limit
 from gateway.serving.server import _ops_server
 from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
-from tests.fakes import FakePublisher
+from tests.support.fakes import FakePublisher
+from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.waiting import wait_until
 from tests.unit.gateway.http.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
-from tests.waiting import wait_until
 
 BODY = to_body(EXAMPLE)
 OTHER = to_body(with_detail(call_id="other"))

@@ -15,8 +15,8 @@ from schemas.connection import RegistryConnection
 from schemas.errors import MissingSchemaError, RegistryReplacedError, RegistryUnavailableError
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, Topic
-from tests.unit.schemas.examples import QUARANTINED, callback, detail
-from tests.waiting import wait_until
+from tests.support.records import QUARANTINED, callback, detail
+from tests.support.waiting import wait_until
 
 INTERNALS = "io.apicurio.rest.Conflict: [difference at /fields/34]"
 

@@ -19,9 +19,9 @@ from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records import Callback, QuarantinedRequest, Record
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic
-from tests.fakes import FakePublisher
-from tests.unit.gateway.samples import EXAMPLE, to_body, with_detail
-from tests.waiting import wait_until
+from tests.support.fakes import FakePublisher
+from tests.support.samples import EXAMPLE, to_body, with_detail
+from tests.support.waiting import wait_until
 
 MIB = 1024 * 1024
 DEADLINE_S = 0.3

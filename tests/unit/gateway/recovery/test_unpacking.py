@@ -12,7 +12,7 @@ from gateway.recovery.replaying import Judge
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
 from schemas.records import QuarantinedRequest
-from tests.unit.gateway.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
+from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
 
 BODY = to_body(EXAMPLE)
 NOW_S = 1_700_000_000.0

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.sender.client import RefusedError, Sender
 from gateway.signatures.verification import SCHEMES, Key, Verified, Verifier
-from tests.unit.gateway.samples import settings
+from tests.support.samples import settings
 
 URL = "http://gateway/hook"
 

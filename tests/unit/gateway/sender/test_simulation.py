@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from gateway.sender.simulation import FINISH_S, MAX_OUTSTANDING, Simulation
-from tests.unit.gateway.samples import settings
-from tests.waiting import wait_until
+from tests.support.samples import settings
+from tests.support.waiting import wait_until
 
 ENDS_S = FINISH_S + 2
 REFUSES = httpx2.Response(503, headers={"retry-after": "1"})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.serving.workers import HUNG_LOOKS, SILENT_LOOKS, Report, Workers
-from tests.unit.gateway.samples import settings
+from tests.support.samples import settings
 
 
 @pytest.fixture

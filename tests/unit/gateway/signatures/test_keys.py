@@ -15,8 +15,8 @@ from gateway.gateway import Gateway
 from gateway.settings import GatewaySettings, SettingsError
 from gateway.signatures.keys import KeyRing, KeysError, _content, read_keys
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
-from tests.fakes import FakePublisher
-from tests.waiting import wait_until
+from tests.support.fakes import FakePublisher
+from tests.support.waiting import wait_until
 
 NOON = 1_704_110_400.0  # 2024-01-01T12:00:00Z
 SECRET = "planted-s3cret"

@@ -11,7 +11,7 @@ from gateway.errors import Fault, InvalidCallbackError
 from gateway.webhooks.call_completion import provider_json, read_callback
 from gateway.webhooks.lenient import MAX_FAULTS
 from schemas.records import Callback
-from tests.unit.gateway.samples import EXAMPLE, example, to_body, with_detail
+from tests.support.samples import EXAMPLE, example, to_body, with_detail
 
 
 def read(body: bytes) -> Callback:

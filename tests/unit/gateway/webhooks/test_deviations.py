@@ -16,8 +16,8 @@ from gateway.webhooks.lenient import MISSING, Deviations
 from gateway.webhooks.mapping import Envelope
 from schemas.records import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
+from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
 from tests.unit.gateway.http.test_app import open_door
-from tests.unit.gateway.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
 
 ENVELOPE = Envelope("e" * 64, 7, "hmac-sha256", "k1")
 

@@ -23,7 +23,7 @@ from streams.rules.calls import (
     remember,
     source_of,
 )
-from tests.unit.schemas.examples import outcome
+from tests.support.records import outcome
 
 
 class Told(NamedTuple):

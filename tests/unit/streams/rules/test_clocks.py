@@ -12,7 +12,7 @@ from schemas.records import OutcomeChange
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
 from streams.rules.windows import WORKFLOW, ClockChange, Effect, PaneId, Windows, WindowSettings
-from tests.unit.schemas.examples import change, outcome
+from tests.support.records import change, outcome
 
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE

@@ -18,8 +18,8 @@ from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
 from streams.errors import InvalidCallbackError
 from streams.rules import fanout
 from streams.rules.fanout import FanOut, check, content_digest, fan_out, readable
-from tests.unit.gateway.samples import EXAMPLE, to_body, with_detail
-from tests.unit.schemas.examples import RECEIVED_AT, callback, detail, question, redial
+from tests.support.records import RECEIVED_AT, callback, detail, question, redial
+from tests.support.samples import EXAMPLE, to_body, with_detail
 
 UTC = ZoneInfo("UTC")
 MEXICO = ZoneInfo("America/Mexico_City")

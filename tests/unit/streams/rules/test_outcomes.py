@@ -26,7 +26,7 @@ from streams.rules.outcomes import (
     summable,
     word,
 )
-from tests.unit.schemas.examples import outcome
+from tests.support.records import outcome
 
 INT64 = 2**63 - 1
 

@@ -12,8 +12,8 @@ from msgspec import structs
 from schemas.records import Callback, CallDetail
 from streams.rules.fanout import FanOut, check, fan_out
 from streams.rules.spellings import as_documented, whole
-from tests.topics import callback_of
-from tests.unit.gateway.samples import EXAMPLE, with_detail
+from tests.support.samples import EXAMPLE, with_detail
+from tests.support.topics import callback_of
 
 UTC = ZoneInfo("UTC")
 RECEIVED_AT = 1_710_163_513_250

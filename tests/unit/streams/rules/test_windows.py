@@ -30,7 +30,7 @@ from streams.rules.windows import (
     Windows,
     WindowSettings,
 )
-from tests.unit.schemas.examples import change, outcome
+from tests.support.records import change, outcome
 
 WINDOW: Final = 10
 GRACE: Final = 20

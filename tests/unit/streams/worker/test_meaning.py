@@ -24,11 +24,11 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
 )
 from streams.rules.windows import WindowSettings
-from tests import agents as bench
-from tests.agents import NOW_MS, Agents
-from tests.deliveries import delivery, detail, redial
-from tests.topics import Read, callback_of
-from tests.unit.schemas.examples import change
+from tests.support import agents as bench
+from tests.support.agents import NOW_MS, Agents
+from tests.support.deliveries import delivery, detail, redial
+from tests.support.records import change
+from tests.support.topics import Read, callback_of
 
 MINUTE, HOUR = 60_000, 3_600_000
 PUBLIC = (CALLS, ANSWERS, CALL_ATTEMPTS, LATE_CALLS, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)

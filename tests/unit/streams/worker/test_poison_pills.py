@@ -24,8 +24,8 @@ from streams.errors import StateError
 from streams.rules.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
 from streams.rules.outcomes import OutcomeCounts, question_state
 from streams.worker import run_agent
-from tests.agents import Agents
-from tests.unit.schemas.examples import callback, change, detail, outcome, question, redial
+from tests.support.agents import Agents
+from tests.support.records import callback, change, detail, outcome, question, redial
 
 KEY = b"call-1"
 

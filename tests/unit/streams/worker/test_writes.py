@@ -11,8 +11,8 @@ import pytest
 from schemas.records import OutcomeChange
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.rules.windows import WindowSettings
-from tests.unit.schemas.examples import ENDED_AT, change, outcome
-from tests.windows_bench import WindowsBench
+from tests.benchmarks.windows import WindowsBench
+from tests.support.records import ENDED_AT, change, outcome
 
 MINUTE_MS = 60_000
 HOUR_S = 3600

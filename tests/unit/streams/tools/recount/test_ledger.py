@@ -15,8 +15,8 @@ from streams.rules.fanout import FanOut, fan_out
 from streams.rules.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
 from streams.tools.recount.comparison import Known, State, Verdict, compare
 from streams.tools.recount.ledger import Ledger, Scope, WindowKey
-from tests.deliveries import delivery, detail, question, redial
-from tests.topics import callback_of
+from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.topics import callback_of
 
 UTC = ZoneInfo("UTC")
 MINUTE = 60_000

@@ -1,6 +1,6 @@
 """The load generator: one process, keep-alive connections, requests built before the clock starts.
 
-    python -m tests.benchmarks.load '{"port": 8000, "shape": "5kB", "prefix": "a", "seconds": 5, "rate": 500}'
+    python -m tests.support.load.generator '{"port": 8000, "shape": "5kB", "prefix": "a", "seconds": 5, "rate": 500}'
 
 Without `rate` the loop is closed: every connection sends its next request when it has its answer, which finds the
 throughput. With `rate` it is open: requests are due at random instants (Poisson arrivals) whatever the server does, and
@@ -28,8 +28,8 @@ import psutil
 import uvloop
 
 from tests.benchmarks.bodies import Requests
-from tests.benchmarks.load_connection import Connection, Sender
-from tests.benchmarks.load_spec import Latency, Result, Spec, latency_of, quantile
+from tests.support.load.connection import Connection, Sender
+from tests.support.load.spec import Latency, Result, Spec, latency_of, quantile
 
 TICK_S = 0.001
 DRAIN_S = 15.0  # what is unanswered so long after the last was due is counted as such

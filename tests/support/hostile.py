@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas.records import Callback, CallOutcome, OutcomeChange
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, REKEYED_DETAILS, Topic
-from tests.deliveries import delivery, detail, question, redial
+from tests.support.deliveries import delivery, detail, question, redial
 
 Json = dict[str, Any]
 

@@ -20,9 +20,9 @@ from schemas.topics import CALLS, TOPICS, Topic
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics.admin import apply_topics
-from tests.deliveries import delivery, detail
-from tests.topics import CallbackWriter, Read, Subscriber
-from tests.waiting import wait_until
+from tests.support.deliveries import delivery, detail
+from tests.support.topics import CallbackWriter, Read, Subscriber
+from tests.support.waiting import wait_until
 
 READY_S = 180
 DONE_S = 60

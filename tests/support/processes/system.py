@@ -21,10 +21,10 @@ from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from tests.faults.comparison import OUTPUTS, Outputs, Poison, Report, compare
 from tests.faults.load import Broken, Json
-from tests.oracle import PROBE, Arrival, event_id_of
-from tests.topics import CallbackWriter, callback_of
-from tests.waiting import wait_until
-from tests.worker_system import WorkerSystem
+from tests.support.oracle import PROBE, Arrival, event_id_of
+from tests.support.processes.worker import WorkerSystem
+from tests.support.topics import CallbackWriter, callback_of
+from tests.support.waiting import wait_until
 
 GROUP = "airudder-streams"
 WORKED_OFF_S = 180

@@ -39,7 +39,7 @@ from streams.worker.pipeline import Work
 from streams.worker.run_agent import RunAgent
 from streams.worker.transport import Run
 from streams.worker.windows_agent import WindowsAgent
-from tests.topics import Read
+from tests.support.topics import Read
 
 NOW_MS: Final = 1_710_163_600_000
 ZSTD: Final = 4

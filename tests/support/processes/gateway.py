@@ -18,8 +18,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.topics import Topic
-from tests.unit.gateway.samples import KEY, WEBHOOK, signed
-from tests.waiting import wait_until, wait_until_true
+from tests.support.samples import KEY, WEBHOOK, signed
+from tests.support.waiting import wait_until, wait_until_true
 
 READY_S = 30.0
 STOP_S = 20.0

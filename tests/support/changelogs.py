@@ -13,7 +13,7 @@ from aiokafka.errors import for_code
 
 from streams.settings import DEFAULT_APP_ID
 from streams.topics.admin import TABLES, changelog_name, wanted_topics
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 CLEANED_S = 90
 AT_ONCE = {

@@ -17,9 +17,9 @@ from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from streams.local.ports import LOOPBACK
 from streams.local.service import STOP_TIMEOUT_S
-from tests.faults.gateway import permissions
-from tests.faults.gateway.proxy import Proxy
-from tests.waiting import wait_until
+from tests.support.processes import permissions
+from tests.support.processes.proxy import Proxy
+from tests.support.waiting import wait_until
 
 PARTITIONS = 3
 SLOW_S = 4.0
