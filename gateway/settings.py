@@ -1,4 +1,4 @@
-"""The gateway's settings: what `schemas.runtime.settings` has for it, its signing keys, and a worker's share of the limits."""
+"""The gateway's settings: `schemas.runtime.settings`' fields, its signing keys, and a worker's share of the limits."""
 
 from typing import Annotated, Any, ClassVar, Final, Self
 

@@ -1,15 +1,13 @@
 """Every webhook we serve, once: its name, which is the end of its path, how it is read and where it goes. Pure.
 
-Adding one is a record with its schema and topic in `schemas/`, a mapping like `status_changes.py`, and a row here.
+Adding one is a record with its schema and topic in `schemas/`, a mapping like `workflow_status_change.py`, a row here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from gateway.webhooks import call_completion as callbacks
-from gateway.webhooks import chatbot_session_end as chatbot_sessions
-from gateway.webhooks import workflow_status_change as status_changes
+from gateway.webhooks import call_completion, chatbot_session_end, workflow_status_change
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope, RecordMapping
 from gateway.webhooks.unknowns import Words
@@ -71,21 +69,23 @@ def _first_call_id(callback: Callback) -> str | None:
     return callback.details[0].call_id if callback.details else None
 
 
-CALL_COMPLETION = Kind(callbacks.KIND, "Call completion", CALLBACKS, callbacks.MAPPING, _first_call_id, callbacks.WORDS)
+CALL_COMPLETION = Kind(
+    call_completion.KIND, "Call completion", CALLBACKS, call_completion.MAPPING, _first_call_id, call_completion.WORDS
+)
 WORKFLOW_STATUS_CHANGE = Kind(
-    status_changes.KIND,
+    workflow_status_change.KIND,
     "Workflow status change",
     WORKFLOW_STATUS_CHANGES,
-    status_changes.MAPPING,
+    workflow_status_change.MAPPING,
     lambda change: change.workflow_id,
 )
 CHATBOT_SESSION_END = Kind(
-    chatbot_sessions.KIND,
+    chatbot_session_end.KIND,
     "Chatbot session end",
     CHATBOT_SESSIONS,
-    chatbot_sessions.MAPPING,
+    chatbot_session_end.MAPPING,
     lambda session: session.call_id,
-    shown=chatbot_sessions.SHOWN,
+    shown=chatbot_session_end.SHOWN,
 )
 
 KINDS: tuple[Kind[Any], ...] = (CALL_COMPLETION, WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END)

@@ -208,9 +208,11 @@ def test_whatever_is_sent_a_start_is_not_after_the_end_nor_the_end_after_the_rec
 
 
 def test_text_of_any_length_is_read_but_not_remembered() -> None:
-    remembered = streams.times._readings.cache_info().currsize
+    remembered = streams.rules.times._readings.cache_info().currsize
 
     for number in range(20):
         assert epoch_ms(f"{number}" + "9" * 100_000, UTC_ZONE, LATER) is None
 
-    assert streams.times._readings.cache_info().currsize == remembered, "8192 times a megabyte are more than there is"
+    assert streams.rules.times._readings.cache_info().currsize == remembered, (
+        "8192 times a megabyte are more than there is"
+    )

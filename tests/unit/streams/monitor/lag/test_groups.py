@@ -11,9 +11,9 @@ import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from streams.monitor.lag import groups as kafka
 from streams.monitor.lag.groups import EARLIEST, GroupReader
 from streams.monitor.lag.readings import Partition
-from streams.monitor.lag.tracker import groups as kafka
 from streams.settings import KafkaSettings
 
 ALIVE = "alive"

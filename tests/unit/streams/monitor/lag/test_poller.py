@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from streams.errors import SettingsError
+from streams.monitor.lag import poller as polling
 from streams.monitor.lag.groups import Topology
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Unseen
 from streams.monitor.lag.tracker import PartitionLag
-from streams.monitor.lag.tracker import poller as polling
 from streams.monitor.lag.watched import watches
 from streams.monitor.settings import MonitorSettings
 
