@@ -242,7 +242,7 @@ def ops_refusals(registry: CollectorRegistry) -> Counter:
     return counter
 
 
-class Overview:
+class GatewayInfo:
     """What is true of a gateway as a whole, however many processes it has."""
 
     def __init__(self, registry: CollectorRegistry, settings: GatewaySettings) -> None:

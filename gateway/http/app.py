@@ -10,9 +10,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.gateway import Gateway
-from gateway.http import routes
+from gateway.http import ops
 from gateway.http.problems import http_problem
-from gateway.metrics import Metrics, Overview
+from gateway.http.routes import Webhook
+from gateway.metrics import GatewayInfo, Metrics
 from gateway.webhooks.kinds import BY_PATH, KINDS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -20,7 +21,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def create_app(gateway: Gateway) -> ASGIApp:
     """The webhook's application. Opening and closing the gateway is the server's part."""
-    webhooks = {kind.path: routes.Webhook(gateway, kind) for kind in KINDS}
+    webhooks = {kind.path: Webhook(gateway, kind) for kind in KINDS}
     app = Starlette(
         routes=[Route(path, webhook, methods=["POST"]) for path, webhook in webhooks.items()],
         exception_handlers={HTTPException: http_problem},
@@ -29,15 +30,15 @@ def create_app(gateway: Gateway) -> ASGIApp:
     return RequestDurations(Shortcut(webhooks, app), gateway.metrics)
 
 
-def create_ops_app(gateway: routes.Operated) -> Starlette:
+def create_ops_app(source: ops.OpsSource) -> Starlette:
     """Health, metrics and the webhook's description, for the port that the sender never sees."""
-    overview = Overview(gateway.registry, gateway.settings)
+    info = GatewayInfo(source.registry, source.settings)
     return Starlette(
         routes=[
-            Route("/livez", routes.livez),
-            Route("/readyz", partial(routes.readyz, gateway)),
-            Route("/metrics", partial(routes.metrics, gateway, overview)),
-            Route("/openapi.json", partial(routes.openapi, gateway)),
+            Route("/livez", ops.livez),
+            Route("/readyz", partial(ops.readyz, source)),
+            Route("/metrics", partial(ops.metrics, source, info)),
+            Route("/openapi.json", partial(ops.openapi, source)),
         ],
         exception_handlers={HTTPException: http_problem},
     )

@@ -1,13 +1,10 @@
-"""The HTTP endpoints: the webhook on one port; livez, readyz, metrics and openapi.json on the other."""
+"""The webhook's endpoint: one delivery in, one answer out."""
 
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,13 +17,11 @@ from gateway.errors import (
 )
 from gateway.gateway import Gateway
 from gateway.http.crowds import source_of
-from gateway.http.openapi import document
 from gateway.http.problems import problem
 from gateway.limits import read_body
-from gateway.metrics import SOURCE, Overview
+from gateway.metrics import SOURCE
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
-from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import CALL_COMPLETION, Kind
 from schemas.records import Record
 
@@ -35,25 +30,6 @@ WEBHOOK_PATH = CALL_COMPLETION.path
 _ACCEPTED = JSONResponse({})  # the same bytes every time: made once, sent often
 
 log = structlog.get_logger()
-
-
-class Operated(Protocol):
-    """What the ops port tells of: a gateway of one process, or of several."""
-
-    settings: GatewaySettings
-
-    @property
-    def registry(self) -> CollectorRegistry:
-        """What /metrics tells."""
-
-    def faults(self) -> list[str]:
-        """Why a callback sent now might not be accepted; empty when ready."""
-
-    def notes(self) -> list[str]:
-        """What an operator should know although callbacks are accepted."""
-
-    def refresh_gauges(self) -> None:
-        """Set the gauges to this moment, for a scrape."""
 
 
 class Webhook:
@@ -84,32 +60,6 @@ async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, r
     gateway.metrics.request_counts[SOURCE, outcome].inc()
     log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
     return response
-
-
-async def livez(request: Request) -> Response:
-    """The process answers; Kafka is not asked."""
-    return JSONResponse({"status": "alive"})
-
-
-async def readyz(gateway: Operated, request: Request) -> Response:
-    """200 when a callback would be accepted now, else 503 with the reasons. `notes`: what is wrong all the same."""
-    reasons = gateway.faults()
-    return JSONResponse(
-        {"status": "not ready" if reasons else "ready", "reasons": reasons, "notes": gateway.notes()},
-        status_code=503 if reasons else 200,
-    )
-
-
-async def metrics(gateway: Operated, overview: Overview, request: Request) -> Response:
-    """Prometheus text."""
-    gateway.refresh_gauges()
-    overview.ready.set(not gateway.faults())
-    return Response(generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-async def openapi(gateway: Operated, request: Request) -> Response:
-    """The webhook port as an OpenAPI document."""
-    return JSONResponse(document(gateway.settings))
 
 
 async def _receive(

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
+from gateway.http.ops import OpsSource
 from gateway.http.protocol import patient_protocol
 from gateway.http.refusals import HttpRefusals
-from gateway.http.routes import Operated
 from gateway.http.shedding import Shedding
 from gateway.metrics import ops_refusals
 from gateway.publishing.kafka import KafkaPublisher
@@ -230,10 +230,10 @@ def _finish_timeout_s(settings: GatewaySettings) -> int:
     return int(settings.body_timeout_s + settings.publish_timeout_s) + 1
 
 
-def _ops_server(operated: Operated, settings: GatewaySettings) -> Server:
-    note = HttpRefusals(ops_refusals(operated.registry), "ops").note
+def _ops_server(source: OpsSource, settings: GatewaySettings) -> Server:
+    note = HttpRefusals(ops_refusals(source.registry), "ops").note
     protocol = patient_protocol(settings.headers_timeout_s, None, note, OPS_CONNECTIONS)
-    return _server(create_ops_app(operated), 1, protocol)
+    return _server(create_ops_app(source), 1, protocol)
 
 
 def _server(app: ASGIApp, timeout_s: int, protocol: type[Any]) -> Server:
