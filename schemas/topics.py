@@ -114,5 +114,16 @@ BY_NAME = {topic.name: topic for topic in TOPICS}
 # What the worker reads: one partition number of all of these always belongs to one worker.
 CO_PARTITIONED = (CALLBACKS, REKEYED_DETAILS, OUTCOMES_BY_WORKFLOW, OUTCOMES_BY_SIP_LINE)
 
+# The worker's tables; each has a changelog with one partition per partition of the topics that it follows.
+CALLS_TABLE = "calls"
+WORKFLOW_WINDOWS_TABLE = "workflow-windows"
+SIP_LINE_WINDOWS_TABLE = "sip-line-windows"
+TABLES = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
+
 SYNTHETIC_WORKFLOW_ID = "__probe__"
 SYNTHETIC_HEADER = "synthetic"
+
+
+def changelog_name(app_id: str, table: str) -> str:
+    """The name that Faust gives the changelog of a table."""
+    return f"{app_id}-{table}-changelog"

@@ -27,7 +27,7 @@ from aiokafka.protocol.group import HeartbeatRequest
 from schemas.connection_faults import hidden_topic, is_refusal, missing_right, principal
 from schemas.kafka_probe import explain
 from schemas.placement import WAY_OUT
-from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TOPICS
+from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TABLES, TOPICS, changelog_name
 from streams.errors import BrokerUnavailableError, RefusedError, TopicsError
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics.sizes import LIMIT, is_too_low, raise_limits
@@ -35,12 +35,6 @@ from streams.topics.sizes import LIMIT, is_too_low, raise_limits
 REQUEST_TIMEOUT_MS: Final = 15_000
 VISIBLE_TIMEOUT_S: Final = 15.0
 VISIBLE_POLL_S: Final = 0.1
-
-# The worker's tables; each has a changelog with one partition per partition of the topics it follows.
-CALLS_TABLE: Final = "calls"
-WORKFLOW_WINDOWS_TABLE: Final = "workflow-windows"
-SIP_LINE_WINDOWS_TABLE: Final = "sip-line-windows"
-TABLES: Final = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 
 # Only what breaks the promises when it differs is checked; retention and size are the operator's to tune. Records may
 # be as large as declared or larger: a worker whose row or result a topic does not take could not go on.
@@ -66,11 +60,6 @@ class Existing(NamedTuple):
     partitions: int
     config: dict[str, str]
     is_config_hidden: bool = False
-
-
-def changelog_name(app_id: str, table: str) -> str:
-    """The name Faust gives the changelog of a table."""
-    return f"{app_id}-{table}-changelog"
 
 
 def wanted_topics(app_id: str) -> list[Wanted]:

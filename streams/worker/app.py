@@ -17,16 +17,18 @@ from schemas.runtime import exits
 from schemas.runtime.logs import Told
 from schemas.topics import (
     CALLBACKS,
+    CALLS_TABLE,
     OUTCOMES_BY_SIP_LINE,
     OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
     SIP_LINE_OUTCOMES,
+    SIP_LINE_WINDOWS_TABLE,
     WORKFLOW_OUTCOMES,
+    WORKFLOW_WINDOWS_TABLE,
 )
 from streams.errors import StreamsError, TopicsError
 from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
 from streams.settings import WorkerSettings
-from streams.topics.admin import CALLS_TABLE, SIP_LINE_WINDOWS_TABLE, WORKFLOW_WINDOWS_TABLE
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import SESSION_TIMEOUT_S, build_faust_app
 from streams.worker.horizon import HorizonPoller

@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaProducer
 from msgspec import msgpack
 
 from schemas.placement import partition_of
+from schemas.topics import CALLS_TABLE, changelog_name
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
 from streams.rules.calls import CallState, Decision
 from streams.rules.fanout import fan_out
 from streams.settings import DEFAULT_APP_ID, WorkerSettings
-from streams.topics.admin import CALLS_TABLE, changelog_name
 from streams.worker.tables import pack_row
 from tests.benchmarks import machine
 from tests.support.processes.worker import WorkerSystem

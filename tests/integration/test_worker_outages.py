@@ -17,12 +17,20 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.codec import schema_text
 from schemas.placement import partition_of
-from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from schemas.topics import (
+    CALLBACKS,
+    CALLS,
+    CALLS_TABLE,
+    DEAD_LETTERS,
+    SIP_LINE_OUTCOMES,
+    WORKFLOW_OUTCOMES,
+    changelog_name,
+)
 from streams.errors import TopicsError
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.tools.topic_reader import open_reader
-from streams.topics.admin import CALLS_TABLE, apply_topics, changelog_name, check_topics
+from streams.topics.admin import apply_topics, check_topics
 from tests.conftest import StartKafka, StartRegistry
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerProcess, WorkerSystem

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from schemas.topics import CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.topics.admin import SIP_LINE_WINDOWS_TABLE, TABLES, WORKFLOW_WINDOWS_TABLE
+from schemas.topics import (
+    CALLS,
+    LATE_CALLS,
+    SIP_LINE_OUTCOMES,
+    SIP_LINE_WINDOWS_TABLE,
+    TABLES,
+    WORKFLOW_OUTCOMES,
+    WORKFLOW_WINDOWS_TABLE,
+)
 from tests.conftest import StartKafka
 from tests.support.changelogs import Changelogs
 from tests.support.deliveries import delivery, detail

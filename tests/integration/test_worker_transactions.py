@@ -21,17 +21,18 @@ from gateway.settings import GatewaySettings
 from schemas.topics import (
     CALLBACKS,
     CALLS,
+    CALLS_TABLE,
     CO_PARTITIONED,
     DEAD_LETTERS,
     OUTCOMES_BY_SIP_LINE,
     OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
     WORKFLOW_OUTCOMES,
+    changelog_name,
 )
 from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.tools.topic_reader import open_reader
-from streams.topics.admin import CALLS_TABLE, changelog_name
 from streams.worker.horizon import HorizonPoller
 from tests.integration.test_worker import ended, now_ms
 from tests.support.deliveries import delivery, detail

@@ -11,8 +11,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import for_code
 
+from schemas.topics import TABLES, changelog_name
 from streams.settings import DEFAULT_APP_ID
-from streams.topics.admin import TABLES, changelog_name, wanted_topics
+from streams.topics.admin import wanted_topics
 from tests.support.waiting import wait_until
 
 CLEANED_S = 90

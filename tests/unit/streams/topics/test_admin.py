@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.topics import CALLBACKS, CO_PARTITIONED, QUARANTINE, REKEYED_DETAILS, TOPICS, WORKFLOW_OUTCOMES
-from streams.topics.admin import TABLES, Existing, changelog_name, faults_in, new_topics, wanted_topics
+from schemas.topics import (
+    CALLBACKS,
+    CO_PARTITIONED,
+    QUARANTINE,
+    REKEYED_DETAILS,
+    TABLES,
+    TOPICS,
+    WORKFLOW_OUTCOMES,
+    changelog_name,
+)
+from streams.topics.admin import Existing, faults_in, new_topics, wanted_topics
 
 APP = "airudder-streams"
 CHANGELOG = changelog_name(APP, "calls")
