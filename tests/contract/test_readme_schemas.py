@@ -1,0 +1,49 @@
+"""schemas/README.md has every topic, record, header and module as the code has them, and none besides."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from schemas.headers import TraceContext, headers_for
+from schemas.topics import TOPICS, Topic
+from tests.support.readmes import ROOT, tables, word, words
+
+PAGE = ROOT / "schemas" / "README.md"
+TABLES = tables(PAGE)
+MIB = 1024 * 1024
+BY_TOOLS = "replayed_from"  # written by the replay tools of gateway and streams, beside the others
+
+
+def row_of(topic: Topic) -> dict[str, str]:
+    return {
+        "topic": f"`{topic.name}`",
+        "key": topic.key,
+        "record": f"`{topic.record}`",
+        "writer": topic.writer,
+        "cleanup": topic.cleanup,
+        "retention": f"{topic.retention // timedelta(days=1)} days",
+        "batch limit": f"{topic.max_bytes // MIB} MiB",
+        "output": "yes" if topic.is_output else "no",
+    }
+
+
+def test_every_topic_has_the_row_that_its_declaration_gives() -> None:
+    assert TABLES["Topics"] == [row_of(topic) for topic in TOPICS]
+
+
+def test_every_record_has_a_line() -> None:
+    assert sorted(word(row["record"]) for row in TABLES["Records"]) == sorted({topic.record for topic in TOPICS})
+
+
+def test_every_header_has_a_row() -> None:
+    trace = TraceContext("1" * 32, "01", b"a=b")
+    names = {name for name, _ in headers_for("Call", "1" * 32, "/airudder/streams", 0, trace, synthetic=True)}
+
+    assert {word(row["header"]) for row in TABLES["Headers"]} == names | {BY_TOOLS}
+
+
+def test_every_module_is_named() -> None:
+    named = {name for row in TABLES["Where things are"] for name in words(row["file"])}
+    there = {path.name for path in (ROOT / "schemas").glob("*.py")} - {"__init__.py"}
+
+    assert named == there | {"avro/", "runtime/"}
