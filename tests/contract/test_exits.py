@@ -102,12 +102,6 @@ def test_it_names_the_fault_and_the_remedy_and_ends_with_the_tables_code(
     assert "Traceback" not in said
 
 
-def test_the_readme_has_the_table_of_exit_codes() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-
-    assert [code for code, meaning in exits.TABLE.items() if f"| {code} | {meaning} |" not in readme] == []
-
-
 def test_every_exit_code_of_ours_is_in_the_table() -> None:
     codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
 
