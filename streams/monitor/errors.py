@@ -1,32 +1,22 @@
-"""What can go wrong in the monitor. Settings are refused with streams.errors.SettingsError.
+"""What can go wrong in the monitor. Refused settings are a SettingsError, an absent Kafka is a BrokerUnavailableError.
 
 StreamsError
-└── MonitorError
-    ├── KafkaUnavailableError    retriable: the broker did not answer, or answered with trouble of its own
-    ├── TopicsMissingError       retriable: the outcome topics do not exist (yet)
-    ├── NotReadyError            retriable: nothing to serve yet; HTTP 503
-    ├── TooManyListenersError    retriable: as many follow /api/events as may; HTTP 503
-    ├── ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
-    ├── BadRequestError          permanent: a query parameter makes no sense; HTTP 400
-    └── NotFoundError            permanent: no such workflow or SIP line; HTTP 404
++-- MonitorError
+    +-- TopicsMissingError       retriable: the outcome topics do not exist (yet)
+    +-- NotReadyError            retriable: nothing to serve yet
+    +-- TooManyListenersError    retriable: /api/events has as many listeners as it may
+    +-- ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
+    +-- BadRequestError          permanent: a query parameter makes no sense
+    +-- NotFoundError            permanent: no such workflow or SIP line
 """
 
-from schemas.runtime import exits
 from streams.errors import StreamsError
 
 
 class MonitorError(StreamsError):
-    """Base of the monitor's errors."""
+    """Base of the monitor's errors. Over HTTP a retriable one is 503; `problems.py` has the status of the others."""
 
     code = "monitor"
-
-
-class KafkaUnavailableError(MonitorError):
-    """The broker is away, frozen or loading."""
-
-    code = "kafka_unavailable"
-    retriable = True
-    exit_code = exits.UNAVAILABLE
 
 
 class TopicsMissingError(MonitorError):
@@ -34,25 +24,24 @@ class TopicsMissingError(MonitorError):
 
     code = "topics_missing"
     retriable = True
-    exit_code = exits.UNAVAILABLE
 
 
 class NotReadyError(MonitorError):
-    """What was asked for is not known yet."""
+    """The answer is not known yet."""
 
     code = "not_ready"
     retriable = True
 
 
 class TooManyListenersError(MonitorError):
-    """As many clients follow the events as may."""
+    """/api/events has as many listeners as it may."""
 
     code = "too_many_listeners"
     retriable = True
 
 
 class ImplausibleRecordError(MonitorError):
-    """An outcome record that no worker can have sent; the message quotes nothing of it."""
+    """An outcome record that no worker can have sent. The message quotes nothing of it."""
 
     code = "implausible"
 
@@ -64,6 +53,6 @@ class BadRequestError(MonitorError):
 
 
 class NotFoundError(MonitorError):
-    """A workflow or SIP line that no window speaks of."""
+    """A workflow or SIP line without windows."""
 
     code = "not_found"

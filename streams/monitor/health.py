@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from streams.monitor.instants import written
+from streams.monitor import instants
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import LAG_SLO_S, WORST_FIRST, State
@@ -65,6 +65,14 @@ class Source:
         """True when what was read says nothing about now."""
         return self.as_of_ms is None or now_ms - self.as_of_ms > self.stale_after_s * 1000
 
+    def why_stale(self, now_ms: int) -> str | None:
+        """When it was last read, and what is in the way; None while it is not stale."""
+        if not self.is_stale(now_ms):
+            return None
+        if self.as_of_ms is None:
+            return self.fault or "nothing read yet"
+        return f"last read at {instants.text(self.as_of_ms)}" + (f"; {self.fault}" if self.fault else "")
+
 
 @dataclass(frozen=True)
 class Health:
@@ -105,11 +113,9 @@ class HealthTracker:
 def blindness(sources: Iterable[Source], now_ms: int) -> Iterator[Problem]:
     """What is not read, or was read too long ago."""
     for source in sources:
-        if source.as_of_ms is None:
-            yield Problem("blind", f"{source.name} not read yet", source.fault or "nothing read yet", source.link)
-        elif source.is_stale(now_ms):
-            evidence = f"last read at {written(source.as_of_ms)}" + (f"; {source.fault}" if source.fault else "")
-            yield Problem("blind", f"{source.name} cannot be read", evidence, source.link, source.as_of_ms)
+        if evidence := source.why_stale(now_ms):
+            what = f"{source.name} not read yet" if source.as_of_ms is None else f"{source.name} cannot be read"
+            yield Problem("blind", what, evidence, source.link, source.as_of_ms)
 
 
 def lag_problems(snapshot: LagSnapshot, worker: str) -> Iterator[Problem]:
@@ -169,7 +175,6 @@ def _where(rows: list[PartitionLag]) -> str:
 def _losses(snapshot: LagSnapshot) -> Iterator[Problem]:
     for (group, topic), at_ms in snapshot.lost_at_ms.items():
         if snapshot.as_of_ms - at_ms <= LOSS_TOLD_S * 1000:
-            evidence = (
-                f"retention took {snapshot.records_lost[group, topic]} before they were read, last {written(at_ms)}"
-            )
+            count = snapshot.records_lost[group, topic]
+            evidence = f"retention took {count} before they were read, last {instants.text(at_ms)}"
             yield Problem("broken", f"{group} lost records of {topic}", evidence, "/#lag", at_ms)

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
+from streams.monitor import instants
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source
-from streams.monitor.instants import written
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -72,7 +72,7 @@ class Monitor:
         snapshot = self._snapshot()
         unseen = [] if snapshot is None else snapshot.unseen
         return [
-            *(reason for source in self._sources() if (reason := _reason(source, now_ms))),
+            *(f"{source.name}: {why}" for source in self._sources() if (why := source.why_stale(now_ms))),
             *(f"lag: {missing.what} cannot be seen: {missing.why}" for missing in unseen[:MAX_NAMED]),
         ]
 
@@ -108,16 +108,8 @@ class Monitor:
 
     def _outcomes_changed(self, changes: int) -> None:
         as_of_ms = self.reader.as_of_ms or _now_ms()
-        self.events.publish("outcomes", json.dumps({"changes": changes, "as_of": written(as_of_ms)}))
+        self.events.publish("outcomes", json.dumps({"changes": changes, "as_of": instants.text(as_of_ms)}))
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _reason(source: Source, now_ms: int) -> str | None:
-    if source.as_of_ms is None:
-        return f"{source.name}: {source.fault or 'nothing read yet'}"
-    if source.is_stale(now_ms):
-        return f"{source.name}: last read at {written(source.as_of_ms)}" + (f"; {source.fault}" if source.fault else "")
-    return None

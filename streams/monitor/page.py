@@ -8,9 +8,9 @@ from html import escape
 from urllib.parse import quote
 
 from schemas.records import WindowedOutcomes
+from streams.monitor import instants
 from streams.monitor.errors import NotReadyError
 from streams.monitor.health import Health, HealthState
-from streams.monitor.instants import written
 from streams.monitor.labels import short
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import WORST_FIRST
@@ -95,7 +95,7 @@ def render_page(monitor: Monitor, now_ms: int | None = None) -> str:
 def _status(health: Health) -> str:
     rows = "".join(
         f'<li><a href="{escape(p.link)}">{escape(p.what)}</a>: {escape(p.evidence)} '
-        f"<small>since {written(p.since_ms or health.as_of_ms)}</small></li>"
+        f"<small>since {instants.text(p.since_ms or health.as_of_ms)}</small></li>"
         for p in health.problems[:MAX_ROWS]
     )
     problems = f'<ul class="problems">{rows}</ul>' if rows else ""
@@ -133,7 +133,7 @@ def _lag_section(monitor: Monitor) -> str:
     except NotReadyError as error:
         return f"<p>{escape(str(error))}</p>"
     heads = ("Group", "Members", "Topic", "Partitions", "Records", "Seconds", "Verdict")
-    return _table(f"As of {written(snapshot.as_of_ms)}", heads, _lag_rows(snapshot))
+    return _table(f"As of {instants.text(snapshot.as_of_ms)}", heads, _lag_rows(snapshot))
 
 
 def _lag_rows(snapshot: LagSnapshot) -> Iterable[list[str]]:
@@ -184,7 +184,7 @@ def _outcome_row(dimension: Dimension, window: WindowedOutcomes, now_ms: int) ->
     stage = phase(window, now_ms)
     return [
         f'<th scope="row">{_named(dimension, window.value)}</th>',
-        f'<td>{written(window.window_start_at)} <span class="open">{stage}</span></td>',
+        f'<td>{instants.text(window.window_start_at)} <span class="open">{stage}</span></td>',
         _number(window.calls),
         _number(window.answered),
         _number(window.attempts),

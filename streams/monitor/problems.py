@@ -11,21 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.monitor.errors import (
-    BadRequestError,
-    MonitorError,
-    NotFoundError,
-    NotReadyError,
-    TooManyListenersError,
-)
+from streams.monitor.errors import BadRequestError, MonitorError, NotFoundError
 
 RETRY_AFTER_S = 2
 
 STATUS: dict[type[MonitorError], HTTPStatus] = {
     BadRequestError: HTTPStatus.BAD_REQUEST,
     NotFoundError: HTTPStatus.NOT_FOUND,
-    NotReadyError: HTTPStatus.SERVICE_UNAVAILABLE,
-    TooManyListenersError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -40,9 +32,10 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 
 
 def on_monitor_error(_: Request, error: Exception) -> Response:
-    """One of ours, by its class or the nearest ancestor's."""
-    status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem(status, str(error), code=getattr(error, "code", "monitor"))
+    """One of ours: 503 when it is retriable, else by its class."""
+    assert isinstance(error, MonitorError)
+    retriable, other = HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(retriable if error.retriable else STATUS.get(type(error), other), str(error), code=error.code)
 
 
 def on_http_error(_: Request, error: Exception) -> Response:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import WindowedOutcomes
+from streams.monitor import instants
 from streams.monitor.health import Health
-from streams.monitor.instants import written
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.outcomes.parts import Cursor, part_of
 from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
@@ -20,7 +20,7 @@ _NOT_COUNTS = ("dimension", "value", "window_start_at", "window_end_at", "is_fin
 def lag_view(snapshot: LagSnapshot) -> dict[str, Any]:
     """{"as_of", "groups": [{"consumergroup", "state", "members", "partitions": [...]}]}; `unseen` if any."""
     view: dict[str, Any] = {
-        "as_of": written(snapshot.as_of_ms),
+        "as_of": instants.text(snapshot.as_of_ms),
         "groups": [_group(group) for group in snapshot.groups],
     }
     if snapshot.unseen:
@@ -57,12 +57,12 @@ def health_view(health: Health) -> dict[str, Any]:
     """{"state", "as_of", "problems": [{"what", "since", "evidence", "link"}]}, worst first."""
     return {
         "state": health.state,
-        "as_of": written(health.as_of_ms),
+        "as_of": instants.text(health.as_of_ms),
         "headline": health.headline,
         "problems": [
             {
                 "what": problem.what,
-                "since": written(problem.since_ms or health.as_of_ms),
+                "since": instants.text(problem.since_ms or health.as_of_ms),
                 "evidence": problem.evidence,
                 "link": problem.link,
             }
@@ -92,7 +92,7 @@ def value_view(store: OutcomeStore, value: str, asked: Asked) -> tuple[dict[str,
         "dimension": asked.dimension,
         "value": value,
         "window_s": asked.window_s,
-        "as_of": written(asked.as_of_ms),
+        "as_of": instants.text(asked.as_of_ms),
         "windows": [window_view(window, asked.now_ms) for window in windows],
     }, part.next
 
@@ -103,7 +103,7 @@ def dimension_view(store: OutcomeStore, asked: Asked) -> tuple[dict[str, Any], C
     return {
         "dimension": asked.dimension,
         "window_s": asked.window_s,
-        "as_of": written(asked.as_of_ms),
+        "as_of": instants.text(asked.as_of_ms),
         "values": [
             {"value": value, "windows": [window_view(window, asked.now_ms) for window in windows]}
             for value, windows in part.values
@@ -123,8 +123,8 @@ def window_view(window: WindowedOutcomes, now_ms: int) -> dict[str, Any]:
     values, samples = kpis(window)
     counts = {name: count for name, count in window.to_datum().items() if name not in _NOT_COUNTS}
     return {
-        "window_start_at": written(window.window_start_at),
-        "window_end_at": written(window.window_end_at),
+        "window_start_at": instants.text(window.window_start_at),
+        "window_end_at": instants.text(window.window_end_at),
         "is_final": window.is_final,
         "phase": phase(window, now_ms),
         "revision": window.revision,

@@ -8,7 +8,8 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from schemas.header_names import ForgivingRecords, KeptRecords
-from streams.monitor.lag.groups import GroupReader, raise_for
+from streams.monitor.broker import raise_for
+from streams.monitor.lag.groups import GroupReader
 from streams.monitor.lag.readings import Ahead, Partition
 
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1

@@ -1,88 +1,34 @@
-"""The broker as the monitor sees it: who reads what, and how far. Never joins a group, never writes.
+"""What the broker knows of consumer groups and offsets. Never joins a group, never writes.
 
-What concerns one group, topic or partition fails alone and is told as Unseen; what the client library raises for
-everything is a KafkaUnavailableError outside of this file.
+A group, topic or partition that cannot be read becomes an Unseen; the others are read all the same. Trouble with the
+whole broker is a BrokerUnavailableError.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
-from schemas.connection_faults import in_words, is_refusal, missing_right
-from schemas.kafka_probe import explain
-from streams.monitor.errors import KafkaUnavailableError
+from schemas.connection_faults import in_words
+from streams.monitor.broker import TROUBLE, connecting, connection, explained, raise_for, stop, translated
 from streams.monitor.lag.readings import GroupReading, Partition, Unseen
 from streams.settings import KafkaSettings
 
-CLIENT_ID = "airudder-monitor"
-REQUEST_TIMEOUT_MS = 4_000
-METADATA_MAX_AGE_MS = 30_000
-CLOSE_TIMEOUT_S = 2.0
 PART_TIMEOUT_S = 2.0
 """One group or one broker that hangs leaves time for the others within a poll."""
 
 NO_MEMBERS = ("Empty", "Dead")
 LATEST, EARLIEST = -1, -2
 READ_UNCOMMITTED = 0
-TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError)
-"""What the client library raises, its asserts and lookups on stale metadata among it."""
-
-
-def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """The client library's arguments for these settings. Raises OSError for unreadable certificates."""
-    return {
-        **settings.client_arguments(),
-        "client_id": CLIENT_ID,
-        "request_timeout_ms": REQUEST_TIMEOUT_MS,
-        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
-    }
-
-
-@asynccontextmanager
-async def translated(settings: KafkaSettings) -> AsyncIterator[None]:
-    """The client library's errors as one of ours."""
-    try:
-        yield
-    except TROUBLE as error:
-        raise KafkaUnavailableError(f"Kafka did not answer: {in_words(error, settings)}") from error
-
-
-@asynccontextmanager
-async def connecting(settings: KafkaSettings) -> AsyncIterator[None]:
-    """As `translated`; why it cannot be reached, or refuses us, is found out."""
-    try:
-        yield
-    except TROUBLE as error:
-        raise KafkaUnavailableError(await explain(error, settings)) from error
-
-
-def explained(error: BaseException, settings: KafkaSettings, right: str, resource: str) -> str:
-    """Why one thing could not be read; the missing right, if that is it."""
-    return missing_right(right, resource, settings) if is_refusal(error) else in_words(error, settings)
-
-
-async def stop(*clients: Any) -> None:
-    """Close what was opened, within a deadline: a frozen broker must not hold us."""
-    for client in clients:
-        with suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(client.stop() if hasattr(client, "stop") else client.close(), CLOSE_TIMEOUT_S)
-
-
-def raise_for(error_code: int) -> None:
-    """Raises the client library's error for a code of the protocol other than 0."""
-    if error_code:
-        raise for_code(error_code)()
 
 
 @dataclass(frozen=True)
@@ -94,14 +40,14 @@ class Topology:
 
 
 class GroupReader:
-    """Reads groups and offsets. After a KafkaUnavailableError close it and open another."""
+    """Reads groups and offsets. After a BrokerUnavailableError close it and open another."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._admin = AIOKafkaAdminClient(**connection(settings))
 
     async def open(self) -> None:
-        """Connect. Raises KafkaUnavailableError."""
+        """Connect. Raises BrokerUnavailableError."""
         async with connecting(self._settings):
             await self._admin.start()
 

@@ -12,9 +12,11 @@ import structlog
 
 from schemas.connection_faults import hidden_topic
 from schemas.topics import BY_NAME, DEAD_LETTERS
-from streams.monitor.errors import KafkaUnavailableError, NotReadyError
+from streams.errors import BrokerUnavailableError
+from streams.monitor.broker import TROUBLE, explained
+from streams.monitor.errors import NotReadyError
 from streams.monitor.lag.ahead import look_ahead
-from streams.monitor.lag.groups import TROUBLE, GroupReader, Topology, explained
+from streams.monitor.lag.groups import GroupReader, Topology
 from streams.monitor.lag.readings import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.lag.tracker import WORKER_TOPICS, LagSnapshot, LagTracker, concerns, effective_offset
 from streams.monitor.lag.watched import MAX_GROUPS, watches
@@ -79,15 +81,15 @@ class LagPoller:
             await self._close()
 
     async def poll_once(self) -> LagSnapshot:
-        """One look. Raises KafkaUnavailableError, also when the deadline passes; the connection is then given up."""
+        """One look. Raises BrokerUnavailableError, also when the deadline passes; the connection is then given up."""
         try:
             async with asyncio.timeout(POLL_DEADLINE_S):
                 reading = await self._read()
-        except (KafkaUnavailableError, TimeoutError) as error:
+        except (BrokerUnavailableError, TimeoutError) as error:
             await self._close()
             message = str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s, asked for {self._asking_for}"
             servers = self._settings.kafka.bootstrap_servers
-            raise KafkaUnavailableError(message if servers in message else f"{message} ({servers})") from error
+            raise BrokerUnavailableError(message if servers in message else f"{message} ({servers})") from error
         self._snapshot = self._tracker.update(reading)
         return self._snapshot
 
@@ -98,7 +100,7 @@ class LagPoller:
     async def _try_poll(self) -> None:
         try:
             snapshot = await self.poll_once()
-        except KafkaUnavailableError as error:
+        except BrokerUnavailableError as error:
             self._note(str(error))
         except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
             await self._close()
@@ -139,7 +141,7 @@ class LagPoller:
         ]
         begin, end, no_marks = await reader.water_marks(leaders)
         if wanted and not end:
-            raise KafkaUnavailableError(f"Kafka told the end of no partition: {no_marks[0].why}")
+            raise BrokerUnavailableError(f"Kafka told the end of no partition: {no_marks[0].why}")
         dead_letters = await self._dead_letters(reader, leaders, end)
         self._asking_for = "the records that groups stand at"
         no_records = await self._look_ahead(reader, leaders, self._offsets(groups, begin, end), end)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.monitor.errors import KafkaUnavailableError
-from streams.monitor.instants import written
+from streams.errors import BrokerUnavailableError
+from streams.monitor import instants
 from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, State
@@ -48,7 +48,7 @@ async def print_lag(
 ) -> int:
     """Print the lag of every group; the exit code: 0 when all was seen and every verdict is `ok`, 1 when not.
 
-    Raises: SettingsError, KafkaUnavailableError.
+    Raises: SettingsError, BrokerUnavailableError.
     """
     poller = LagPoller(MonitorSettings.from_env(environ))
     out = console or _console()
@@ -70,7 +70,7 @@ def is_all_ok(snapshot: LagSnapshot) -> bool:
 
 def lag_table(snapshot: LagSnapshot, by_partition: bool = False, is_plain: bool = False) -> Table:
     """A row per group and topic, or per partition; a dash where nobody can know. Plain has no lines."""
-    table = Table(title=f"Consumer lag at {written(snapshot.as_of_ms)}", box=None if is_plain else box.HEAVY_HEAD)
+    table = Table(title=f"Consumer lag at {instants.text(snapshot.as_of_ms)}", box=None if is_plain else box.HEAVY_HEAD)
     for title in PARTITIONS if by_partition else TOTALS:
         table.add_column(title, overflow="fold")
     for group in snapshot.groups:
@@ -100,7 +100,7 @@ async def _next(poller: LagPoller, before: LagSnapshot) -> LagSnapshot:
     await asyncio.sleep(POLL_INTERVAL_S)
     try:
         return await poller.poll_once()
-    except KafkaUnavailableError as error:
+    except BrokerUnavailableError as error:
         sys.stderr.write(f"{error}\n")
         return before
 

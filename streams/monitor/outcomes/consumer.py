@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.header_names import tolerate_header_names
+from streams.monitor.broker import connecting, connection, stop, translated
 from streams.monitor.errors import TopicsMissingError
-from streams.monitor.lag.groups import connecting, connection, stop, translated
 from streams.settings import KafkaSettings
 
 FETCH_WAIT_MS = 500
@@ -49,7 +49,7 @@ class WholeTopicsConsumer:
         self._held_since: dict[TopicPartition, int] = {}
 
     async def open(self) -> None:
-        """Start at the beginning. Raises TopicsMissingError, KafkaUnavailableError."""
+        """Start at the beginning. Raises TopicsMissingError, BrokerUnavailableError."""
         async with connecting(self._settings):
             await self._admin.start()
             await self._consumer.start()

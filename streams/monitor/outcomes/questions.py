@@ -57,7 +57,7 @@ def read_question(
 
 
 def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
-    bounds = {name: instants.read(name, given[name]) for name in ("from", "to") if name in given}
+    bounds = {name: instants.parse(name, given[name]) for name in ("from", "to") if name in given}
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
         raise BadRequestError("from must be before to")
     to_ms = _inside(bounds["to"]) if "to" in bounds else None

@@ -13,7 +13,8 @@ from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.records import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.monitor.errors import ImplausibleRecordError, KafkaUnavailableError, NotReadyError, TopicsMissingError
+from streams.errors import BrokerUnavailableError
+from streams.monitor.errors import ImplausibleRecordError, NotReadyError, TopicsMissingError
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
 from streams.monitor.outcomes.store import DIMENSION_OF_TOPIC, OutcomeStore
 from streams.monitor.settings import MonitorSettings
@@ -58,7 +59,7 @@ class OutcomeReader:
             while True:
                 try:
                     await self._read_from_the_beginning()
-                except (KafkaUnavailableError, TopicsMissingError) as error:
+                except (BrokerUnavailableError, TopicsMissingError) as error:
                     self._note(str(error))
                 except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
                     self._note(f"reading outcomes failed: {type(error).__name__}", error)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.records import WindowedOutcomes
+from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
-from streams.monitor.instants import written
 from streams.monitor.outcomes import parts
 from streams.monitor.outcomes.parts import Cursor
 from streams.monitor.outcomes.questions import read_question, refuse_unknown
@@ -80,7 +80,7 @@ def test_without_from_it_is_the_last_day() -> None:
     store = stored(pane(NOON_MS - 25 * HOUR_MS, calls=1), pane(NOON_MS - 23 * HOUR_MS, calls=2), pane(calls=3))
 
     assert [n for _, n in calls(store, now=NOON_MS + 1)] == [2, 3]
-    assert [n for _, n in calls(store, ("to", written(NOON_MS - 2 * HOUR_MS)))] == [1, 2]
+    assert [n for _, n in calls(store, ("to", instants.text(NOON_MS - 2 * HOUR_MS)))] == [1, 2]
     assert [n for _, n in calls(store, ("from", "2024-03-01T00:00:00Z"))] == [1, 2, 3]
 
 
@@ -122,11 +122,11 @@ def test_a_day_on_which_the_clocks_change_is_as_long_as_it_is() -> None:
 
 def test_all_is_one_exact_total_over_the_panes_of_the_range() -> None:
     store = stored(*(pane(NOON_MS + i * PANE_MS, calls=2**i) for i in range(4)))
-    span = [("from", written(NOON_MS + PANE_MS + 60_000)), ("to", written(NOON_MS + 2 * PANE_MS + 1000))]
+    span = [("from", instants.text(NOON_MS + PANE_MS + 60_000)), ("to", instants.text(NOON_MS + 2 * PANE_MS + 1000))]
     answer = asked(store, ("window", "all"), *span, now=NOON_MS + HOUR_MS)
 
     assert [(w["window_start_at"], w["window_end_at"], w["calls"]) for w in answer["windows"]] == [
-        (written(NOON_MS + PANE_MS), written(NOON_MS + 3 * PANE_MS), 2 + 4)
+        (instants.text(NOON_MS + PANE_MS), instants.text(NOON_MS + 3 * PANE_MS), 2 + 4)
     ]
     assert answer["window_s"] == 600
 

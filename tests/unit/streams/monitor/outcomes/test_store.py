@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import WindowedOutcomes
+from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
-from streams.monitor.instants import read, written
 from streams.monitor.outcomes.periods import window_seconds
 from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery, merge
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
@@ -197,10 +197,10 @@ def test_any_other_window_is_refused(text: str) -> None:
     ["2024-03-11T13:25:00Z", "2024-03-11T13:25:00", "2024-03-11T14:25:00+01:00", "2024-03-11T14:25:00 01:00"],
 )
 def test_an_instant_is_read_in_utc_even_when_its_plus_was_not_escaped(text: str) -> None:
-    assert written(read("from", text)) == "2024-03-11T13:25:00Z"
+    assert instants.text(instants.parse("from", text)) == "2024-03-11T13:25:00Z"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "1710163500", "2024-03-11T25:00:00Z", "x" * 999])
 def test_what_is_no_instant_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadRequestError, match="from"):
-        read("from", text)
+        instants.parse("from", text)
