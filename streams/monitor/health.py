@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from streams.monitor import instants
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import LAG_SLO_S, WORST_FIRST, State
+from streams.monitor.lag.verdicts import LAG_SLO_S, WORST_FIRST, LagVerdict
 
 HealthState = Literal["broken", "blind", "degraded", "ok"]
 HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
@@ -28,7 +28,7 @@ NO_MEMBER_AFTER_S = 3.0
 """Members change places within moments, when a worker is replaced; a session that ran out lasts."""
 
 MAX_NAMED = 12
-EVIDENCE: dict[State, tuple[HealthState, str]] = {
+EVIDENCE: dict[LagVerdict, tuple[HealthState, str]] = {
     "stop": ("broken", "nobody reads"),
     "stall": ("broken", "a member has it, and its offset does not move"),
     "beyond": ("broken", "committed beyond the end: nothing is read until the end has passed it"),
@@ -142,13 +142,13 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
         what = f"{name} has no live member"
         yield Problem("broken", what, f"group state {group.state}", "/#lag", lasting_s=NO_MEMBER_AFTER_S)
     for state in WORST_FIRST[:-1]:
-        rows = [row for row in group.partitions if row.state == state and _is_telling(row)]
+        rows = [row for row in group.partitions if row.verdict == state and _is_telling(row)]
         if rows:
             severity, text = EVIDENCE[state]
             if is_worker and any(_is_late_and_still(row) for row in rows):
                 severity, text = "broken", "old records wait, and nothing was committed lately"
             yield Problem(severity, f"{name}: {state}", f"{text}: {_where(rows)}", "/#lag")
-    rewound = [row for row in group.partitions if row.rewound_by and row.state != "rewind"]
+    rewound = [row for row in group.partitions if row.rewound_by and row.verdict != "rewind"]
     if rewound:
         text = f"{sum(row.rewound_by for row in rewound)} records are read again: {_where(rewound)}"
         yield Problem("degraded", f"{name}: rewound", text, "/#lag")
@@ -156,7 +156,7 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
 
 def _is_telling(row: PartitionLag) -> bool:
     """An empty partition that nobody ever committed is nothing to worry about."""
-    return row.state != "unknown" or row.begin_offset < row.end_offset
+    return row.verdict != "unknown" or row.begin_offset < row.end_offset
 
 
 def _is_late_and_still(row: PartitionLag) -> bool:

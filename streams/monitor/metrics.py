@@ -27,7 +27,7 @@ from streams.monitor.errors import NotReadyError
 from streams.monitor.labels import short
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot
-from streams.monitor.lag.verdicts import STATES
+from streams.monitor.lag.verdicts import VERDICTS
 from streams.monitor.outcomes.metrics import OutcomeFamilies
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.store import OutcomeStore
@@ -152,8 +152,8 @@ def _partition_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
         for family, value in ((lag, row.lag), (seconds, row.lag_seconds), (offset, row.current_offset)):
             if value is not None:
                 family.add_metric(labels, value)
-        for word in STATES:
-            state.add_metric([*labels, word], float(word == row.state))
+        for word in VERDICTS:
+            state.add_metric([*labels, word], float(word == row.verdict))
     yield from (lag, seconds, offset, state)
 
 

@@ -148,8 +148,8 @@ def _lag_rows(snapshot: LagSnapshot) -> Iterable[list[str]]:
 def _lag_row(group: GroupLag, topic: str, rows: list[PartitionLag]) -> list[str]:
     records = [row.lag for row in rows if row.lag is not None]
     seconds = [row.lag_seconds for row in rows if row.lag_seconds is not None]
-    worst = min((row.state for row in rows), key=WORST_FIRST.index)
-    guilty = [str(row.partition) for row in rows if row.state == worst] if worst not in ("ok", "unknown") else []
+    worst = min((row.verdict for row in rows), key=WORST_FIRST.index)
+    guilty = [str(row.partition) for row in rows if row.verdict == worst] if worst not in ("ok", "unknown") else []
     where = f" in {', '.join(guilty)}" if guilty else ""
     rewound = sum(row.rewound_by for row in rows)
     again = f"; {rewound} read again" if rewound else ""

@@ -48,7 +48,7 @@ def _partition(row: PartitionLag) -> dict[str, Any]:
         "end_offset": row.end_offset,
         "lag": row.lag,
         "lag_seconds": None if row.lag_seconds is None else round(row.lag_seconds, 3),
-        "state": row.state,
+        "state": row.verdict,
         "rewound_by": row.rewound_by,
     }
 

@@ -123,7 +123,7 @@ async def test_a_group_that_read_all_has_no_lag(scene: Scene) -> None:
     await scene.commit(3)
     row = await scene.row()
 
-    assert (row.lag, row.lag_seconds, row.state) == (0, 0.0, "ok")
+    assert (row.lag, row.lag_seconds, row.verdict) == (0, 0.0, "ok")
 
 
 async def test_two_groups_at_two_offsets_of_one_partition_have_two_ages(scene: Scene) -> None:
@@ -145,7 +145,7 @@ async def test_where_a_member_that_never_committed_begins_is_known_of_our_worker
         found = row_of(await ours.poll_once(), scene.group)
     await ours.aclose()
 
-    assert (foreign.current_offset, foreign.lag, foreign.lag_seconds, foreign.state) == (None, None, None, "unknown")
+    assert (foreign.current_offset, foreign.lag, foreign.lag_seconds, foreign.verdict) == (None, None, None, "unknown")
     assert (found.current_offset, found.lag, found.lag_seconds) == (None, 3, None)
 
 
@@ -164,7 +164,7 @@ async def test_a_stopped_consumer_with_a_backlog_is_a_stop_within_fifteen_second
     await scene.commit(1)
 
     async def stopped() -> bool:
-        return (await scene.row()).state == "stop"
+        return (await scene.row()).verdict == "stop"
 
     await wait_until(stopped, 15, "the verdict is stop")
 
@@ -181,7 +181,7 @@ async def test_abandoned_groups_at_deleted_offsets_do_not_slow_the_poll(scene: S
 
     assert time.monotonic() - started < 1
     rows = [row_of(snapshot, f"{scene.group}-{offset}") for offset in (10, 20, 30, 40, 50)]
-    assert {(row.lag, row.lag_seconds, row.state) for row in rows} == {(0, 0.0, "ok")}
+    assert {(row.lag, row.lag_seconds, row.verdict) for row in rows} == {(0, 0.0, "ok")}
 
 
 async def test_what_no_reader_sees_is_no_lag_and_what_waits_for_its_transaction_is(scene: Scene) -> None:
@@ -203,10 +203,10 @@ async def test_what_no_reader_sees_is_no_lag_and_what_waits_for_its_transaction_
     finally:
         await producer.stop()
 
-    assert (undecided.lag, undecided.lag_seconds is None, undecided.state) == (1, False, "unknown")
-    assert (aborted.current_offset, aborted.end_offset, aborted.lag_seconds, aborted.state) == (1, 3, 0.0, "ok")
+    assert (undecided.lag, undecided.lag_seconds is None, undecided.verdict) == (1, False, "unknown")
+    assert (aborted.current_offset, aborted.end_offset, aborted.lag_seconds, aborted.verdict) == (1, 3, 0.0, "ok")
     assert (waiting.current_offset, waiting.lag, waiting.lag_seconds is None) == (1, 2, False)
-    assert (read.end_offset - sent.offset, read.lag, read.state) == (2, 0, "ok")
+    assert (read.end_offset - sent.offset, read.lag, read.verdict) == (2, 0, "ok")
 
 
 async def test_an_offset_beyond_the_end_is_a_verdict_of_its_own(scene: Scene) -> None:
@@ -214,7 +214,7 @@ async def test_an_offset_beyond_the_end_is_a_verdict_of_its_own(scene: Scene) ->
     await scene.commit(100)
     row = await scene.row()
 
-    assert (row.lag, row.state) == (None, "beyond")
+    assert (row.lag, row.verdict) == (None, "beyond")
 
 
 async def test_lag_is_never_negative_however_fast_the_commits(scene: Scene) -> None:

@@ -16,11 +16,11 @@ from streams.errors import BrokerUnavailableError
 from streams.monitor import instants
 from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, State
+from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, LagVerdict
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.views import lag_view
 
-STYLES: dict[State, str] = {
+STYLES: dict[LagVerdict, str] = {
     "ok": "green",
     "warn": "yellow",
     "rewind": "yellow",
@@ -65,7 +65,7 @@ async def print_lag(
 
 def is_all_ok(snapshot: LagSnapshot) -> bool:
     """True when all was seen, and every partition is read as it should be."""
-    return not snapshot.unseen and all(row.state == "ok" for group in snapshot.groups for row in group.partitions)
+    return not snapshot.unseen and all(row.verdict == "ok" for group in snapshot.groups for row in group.partitions)
 
 
 def lag_table(snapshot: LagSnapshot, by_partition: bool = False, is_plain: bool = False) -> Table:
@@ -117,17 +117,17 @@ def _print(snapshot: LagSnapshot, out: Console, as_json: bool, by_partition: boo
         out.print(Text(f"not seen: {missing.what}: {missing.why}"))
 
 
-def _partitions(group: GroupLag) -> Iterator[tuple[tuple[object, ...], State]]:
+def _partitions(group: GroupLag) -> Iterator[tuple[tuple[object, ...], LagVerdict]]:
     for row in group.partitions:
         cells = (row.topic, row.partition, row.current_offset, row.end_offset, row.lag, _seconds([row]))
-        yield cells, row.state
+        yield cells, row.verdict
 
 
-def _topics(group: GroupLag) -> Iterator[tuple[tuple[object, ...], State]]:
+def _topics(group: GroupLag) -> Iterator[tuple[tuple[object, ...], LagVerdict]]:
     for topic in sorted({row.topic for row in group.partitions}):
         rows = [row for row in group.partitions if row.topic == topic]
         known = [row.lag for row in rows if row.lag is not None]
-        worst = min((row.state for row in rows), key=WORST_FIRST.index)
+        worst = min((row.verdict for row in rows), key=WORST_FIRST.index)
         yield (topic, len(rows), sum(known) if known else None, _seconds(rows)), worst
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from schemas.topics import CO_PARTITIONED
 from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
-from streams.monitor.lag.verdicts import Memory, Sample, State, drain_s, unmoved_s, verdict
+from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, unmoved_s, verdict
 
 HISTORY_S = 120.0
 WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)
@@ -32,7 +32,7 @@ class PartitionLag:
     end_offset: int
     lag: int | None
     lag_seconds: float | None
-    state: State
+    verdict: LagVerdict
     rewound_by: int = 0
     unmoved_s: float = 0.0
 

@@ -22,9 +22,9 @@ from itertools import combinations
 from statistics import median
 from typing import Literal, get_args
 
-State = Literal["ok", "behind", "warn", "stop", "stall", "rewind", "beyond", "unknown"]
-STATES: tuple[State, ...] = get_args(State)
-WORST_FIRST: tuple[State, ...] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
+LagVerdict = Literal["ok", "behind", "warn", "stop", "stall", "rewind", "beyond", "unknown"]
+VERDICTS: tuple[LagVerdict, ...] = get_args(LagVerdict)
+WORST_FIRST: tuple[LagVerdict, ...] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
 
 STOP_AFTER_S = 5.0
 """A restart leaves a group without members for seconds; that is no stop yet."""
@@ -117,7 +117,9 @@ def memory_of(history: Sequence[Sample]) -> Memory:
     return memory
 
 
-def verdict(history: Sequence[Sample], memory: Memory | None = None, allowed_drain_s: float = ALLOWED_DRAIN_S) -> State:
+def verdict(
+    history: Sequence[Sample], memory: Memory | None = None, allowed_drain_s: float = ALLOWED_DRAIN_S
+) -> LagVerdict:
     """The state that these samples, oldest first, add up to."""
     if not history:
         return "unknown"
@@ -164,7 +166,7 @@ def unmoved_s(history: Sequence[Sample]) -> float:
     return (last.at_ms - since) / 1000
 
 
-def _trend(history: Sequence[Sample], memory: Memory, allowed_drain_s: float) -> State:
+def _trend(history: Sequence[Sample], memory: Memory, allowed_drain_s: float) -> LagVerdict:
     """The offset moves, or has not stood still for long: does the reader keep up?"""
     last = history[-1]
     allowed_age_s = max(LAG_SLO_S, BEHIND_SPACINGS * memory.spacing_s)

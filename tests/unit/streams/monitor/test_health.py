@@ -9,7 +9,7 @@ import pytest
 from streams.monitor.health import Health, HealthTracker, Source
 from streams.monitor.lag.readings import Unseen
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import STATES, State
+from streams.monitor.lag.verdicts import VERDICTS, LagVerdict
 from streams.monitor.views import health_view
 
 NOW = 1_732_700_000_000
@@ -42,9 +42,9 @@ def test_all_read_lately_and_nothing_wrong_is_ok() -> None:
     assert (found.state, found.problems) == ("ok", ())
 
 
-@pytest.mark.parametrize("state", [state for state in STATES if state != "ok"])
-def test_no_verdict_but_ok_is_ok(state: State) -> None:
-    row = replace(GOOD, state=state, lag=5, end_offset=15)
+@pytest.mark.parametrize("state", [state for state in VERDICTS if state != "ok"])
+def test_no_verdict_but_ok_is_ok(state: LagVerdict) -> None:
+    row = replace(GOOD, verdict=state, lag=5, end_offset=15)
 
     assert health(snapshot(row)).state == ("broken" if state in ("stop", "stall", "beyond") else "degraded")
 
@@ -64,14 +64,14 @@ def test_what_was_not_read_or_long_ago_makes_blind(given: list[Source], known: b
 
 
 def test_old_verdicts_say_nothing_about_now() -> None:
-    stopped = snapshot(replace(GOOD, state="stop", lag=5))
+    stopped = snapshot(replace(GOOD, verdict="stop", lag=5))
 
     assert health(stopped, sources(lag_age_s=30)).state == "blind"
     assert health(stopped).state == "broken"
 
 
 def test_a_worker_that_commits_nothing_while_old_records_wait_is_broken_before_its_session_ends() -> None:
-    frozen = replace(GOOD, state="behind", lag=7, lag_seconds=11.0, unmoved_s=10.5)
+    frozen = replace(GOOD, verdict="behind", lag=7, lag_seconds=11.0, unmoved_s=10.5)
     catching_up = replace(frozen, unmoved_s=2.0)
 
     assert health(snapshot(frozen)).state == "broken"
@@ -115,7 +115,7 @@ def test_losses_and_dead_letters_are_problems_with_their_time() -> None:
 
 
 def test_a_rewind_of_a_group_without_members_is_shown_beside_its_stop() -> None:
-    row = replace(GOOD, state="stop", lag=90, rewound_by=80)
+    row = replace(GOOD, verdict="stop", lag=90, rewound_by=80)
     found = health(snapshot(row, name="foreign"))
 
     assert [p.what for p in found.problems] == ["foreign: stop", "foreign: rewound"]
@@ -123,10 +123,10 @@ def test_a_rewind_of_a_group_without_members_is_shown_beside_its_stop() -> None:
 
 def test_problems_come_worst_first_and_know_since_when() -> None:
     tracker = HealthTracker()
-    slow = replace(GOOD, state="behind", lag=5)
+    slow = replace(GOOD, verdict="behind", lag=5)
     tracker.update(sources(), snapshot(slow), WORKER, NOW - 7000)
     found = tracker.update(
-        sources(outcomes_age_s=20), snapshot(slow, replace(GOOD, partition=1, state="stop")), WORKER, NOW
+        sources(outcomes_age_s=20), snapshot(slow, replace(GOOD, partition=1, verdict="stop")), WORKER, NOW
     )
     view = health_view(found)
 

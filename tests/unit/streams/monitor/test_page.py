@@ -32,7 +32,7 @@ class Tags(HTMLParser):
 
 def monitor_with(row: PartitionLag, value: str = "wf") -> Monitor:
     monitor = Monitor(MonitorSettings())
-    group = GroupLag(EVIL, "Stable", 1, (row, replace(row, partition=3, state="stall")), {})
+    group = GroupLag(EVIL, "Stable", 1, (row, replace(row, partition=3, verdict="stall")), {})
     monitor.poller._snapshot = LagSnapshot(NOON_MS, (group,), {}, {}, {})
     monitor.reader._is_caught_up = True
     record = pane(value=value, calls=31, answered=1, attempts=40, attempt_dispositions={"answered": 1, "no_answer": 39})

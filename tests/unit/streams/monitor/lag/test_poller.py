@@ -79,7 +79,7 @@ async def test_fifty_abandoned_groups_at_deleted_offsets_are_not_looked_at(monke
 
     assert time.monotonic() - started < 1
     assert broker.looks == []
-    assert {(row.lag, row.lag_seconds, row.state) for row in found.values()} == {(0, 0.0, "ok")}
+    assert {(row.lag, row.lag_seconds, row.verdict) for row in found.values()} == {(0, 0.0, "ok")}
     assert len(found) == 50
 
 
@@ -99,7 +99,7 @@ async def test_a_tail_of_markers_is_no_work_and_is_looked_at_once(monkeypatch: p
     poller = watching(broker, monkeypatch)
     seen = [(await rows(poller))["g"] for _ in range(3)]
 
-    assert {(row.lag, row.lag_seconds, row.state) for row in seen} == {(0, 0.0, "ok")}
+    assert {(row.lag, row.lag_seconds, row.verdict) for row in seen} == {(0, 0.0, "ok")}
     assert broker.looks == [(P0, 9)]
 
 
@@ -130,7 +130,7 @@ async def test_an_open_transaction_is_waiting_and_not_nothing(monkeypatch: pytes
     broker.records[P0, 5] = Ahead(5, int(time.time() * 1000) - 60_000, is_open=True)
     row = (await rows(watching(broker, monkeypatch)))["g"]
 
-    assert (row.lag, row.state) == (3, "behind")
+    assert (row.lag, row.verdict) == (3, "behind")
 
 
 async def test_a_group_that_may_not_be_seen_takes_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

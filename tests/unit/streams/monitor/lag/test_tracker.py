@@ -37,7 +37,7 @@ def test_lag_is_the_records_between_the_committed_and_the_end_offset() -> None:
 def test_nothing_to_read_is_no_lag_in_records_or_seconds() -> None:
     row = only(LagTracker(WORKER), reading(group(100)))
 
-    assert (row.lag, row.lag_seconds, row.state) == (0, 0.0, "ok")
+    assert (row.lag, row.lag_seconds, row.verdict) == (0, 0.0, "ok")
 
 
 def test_a_record_from_a_clock_ahead_of_ours_has_no_negative_age() -> None:
@@ -47,7 +47,7 @@ def test_a_record_from_a_clock_ahead_of_ours_has_no_negative_age() -> None:
 def test_an_offset_beyond_the_end_has_no_lag_at_all() -> None:
     row = only(LagTracker(WORKER), reading(group(120)))
 
-    assert (row.lag, row.lag_seconds, row.state) == (None, None, "beyond")
+    assert (row.lag, row.lag_seconds, row.verdict) == (None, None, "beyond")
 
 
 def test_our_worker_lags_from_the_beginning_of_a_partition_it_never_committed() -> None:
@@ -59,7 +59,7 @@ def test_our_worker_lags_from_the_beginning_of_a_partition_it_never_committed() 
 def test_where_a_foreign_member_that_never_committed_begins_is_not_ours_to_know() -> None:
     row = only(LagTracker(WORKER), reading(group(None), begin=40))
 
-    assert (row.current_offset, row.lag, row.lag_seconds, row.state) == (None, None, None, "unknown")
+    assert (row.current_offset, row.lag, row.lag_seconds, row.verdict) == (None, None, None, "unknown")
 
 
 def test_a_group_nobody_ever_saw_has_unknown_lag_on_what_it_should_read() -> None:
@@ -68,7 +68,7 @@ def test_a_group_nobody_ever_saw_has_unknown_lag_on_what_it_should_read() -> Non
     [found] = LagTracker(WORKER).update(Reading(0, [unseen], {partition: 0}, {partition: 5}, {})).groups
     [row] = found.partitions
 
-    assert (row.current_offset, row.lag, row.lag_seconds, row.state) == (None, None, None, "unknown")
+    assert (row.current_offset, row.lag, row.lag_seconds, row.verdict) == (None, None, None, "unknown")
     assert found.drain_seconds == {}
 
 
@@ -76,14 +76,14 @@ def test_a_poison_first_record_that_was_never_committed_becomes_a_stall() -> Non
     tracker = LagTracker(WORKER)
     rows = [only(tracker, reading(group(None, name=WORKER), at_ms=2000 * i, end=3)) for i in range(17)]
 
-    assert rows[-1].state == "stall"
+    assert rows[-1].verdict == "stall"
 
 
 def test_a_dead_group_is_a_stop_within_fifteen_seconds() -> None:
     tracker = LagTracker(WORKER)
     rows = [only(tracker, reading(group(90, owned=False), at_ms=2000 * i)) for i in range(8)]
 
-    assert rows[-1].state == "stop"
+    assert rows[-1].verdict == "stop"
 
 
 def test_loss_is_the_exact_gap_and_counted_once() -> None:
@@ -118,7 +118,7 @@ def test_what_could_not_be_read_this_time_is_not_forgotten() -> None:
     hidden = replace(reading(group(90)), groups=[], unseen=(Unseen("group g", "busy", group="g"),))
     tracker.update(replace(hidden, at_ms=40_000))
 
-    assert only(tracker, reading(group(90), at_ms=44_000, o90=0)).state == "stall"
+    assert only(tracker, reading(group(90), at_ms=44_000, o90=0)).verdict == "stall"
 
 
 def test_what_retention_took_and_what_nobody_can_read_is_no_lag() -> None:
@@ -127,7 +127,7 @@ def test_what_retention_took_and_what_nobody_can_read_is_no_lag() -> None:
     marker_first = replace(reading(group(90), at_ms=10_000), ahead={(P0, 90): Ahead(95, 9_000)})
 
     assert deleted.lag == 60
-    assert only(LagTracker(WORKER), markers).state == "ok"
+    assert only(LagTracker(WORKER), markers).verdict == "ok"
     row = only(LagTracker(WORKER), marker_first)
     assert (row.lag, row.lag_seconds) == (5, 1.0)
 
@@ -136,7 +136,7 @@ def test_a_stall_is_seen_though_retention_goes_on_below_it() -> None:
     tracker = LagTracker(WORKER)
     rows = [only(tracker, reading(group(5), at_ms=2000 * i, begin=10 + i)) for i in range(17)]
 
-    assert rows[-1].state == "stall"
+    assert rows[-1].verdict == "stall"
 
 
 def test_a_rewind_is_kept_until_it_is_regained_however_long_that_takes() -> None:
@@ -144,8 +144,8 @@ def test_a_rewind_is_kept_until_it_is_regained_however_long_that_takes() -> None
     only(tracker, reading(group(90)))
     rows = [only(tracker, reading(group(10 + i), at_ms=10_000 + 5000 * i)) for i in range(81)]
 
-    assert {row.state for row in rows[:80]} == {"rewind"}
-    assert (rows[40].rewound_by, rows[80].rewound_by, rows[80].state) == (40, 0, "ok")
+    assert {row.verdict for row in rows[:80]} == {"rewind"}
+    assert (rows[40].rewound_by, rows[80].rewound_by, rows[80].verdict) == (40, 0, "ok")
 
 
 def test_a_rewind_of_a_group_without_members_is_told_beside_its_stop() -> None:
@@ -153,7 +153,7 @@ def test_a_rewind_of_a_group_without_members_is_told_beside_its_stop() -> None:
     only(tracker, reading(group(90)))
     rows = [only(tracker, reading(group(10, owned=False), at_ms=12_000 + 2000 * i)) for i in range(5)]
 
-    assert (rows[-1].state, rows[-1].rewound_by) == ("stop", 80)
+    assert (rows[-1].verdict, rows[-1].rewound_by) == ("stop", 80)
 
 
 def test_a_topic_that_was_made_anew_with_fewer_records_is_no_rewind() -> None:
@@ -161,7 +161,7 @@ def test_a_topic_that_was_made_anew_with_fewer_records_is_no_rewind() -> None:
     only(tracker, reading(group(90)))
     row = only(tracker, reading(group(3), end=5))
 
-    assert (row.state, row.rewound_by) == ("rewind", 2)
+    assert (row.verdict, row.rewound_by) == ("rewind", 2)
     assert only(tracker, reading(group(5), end=5)).rewound_by == 0
 
 
@@ -180,7 +180,7 @@ def test_rewound_records_are_counted() -> None:
         only(tracker, reading(group(committed)))
     row = only(tracker, reading(group(60)))
 
-    assert (row.state, row.rewound_by) == ("rewind", 35)
+    assert (row.verdict, row.rewound_by) == ("rewind", 35)
 
 
 def test_a_changelog_is_owned_and_never_committed_so_no_lag_is_told_of_it() -> None:

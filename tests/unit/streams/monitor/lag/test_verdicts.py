@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.monitor.lag.verdicts import Memory, Sample, State, drain_s, rewound_by, verdict
+from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, rewound_by, verdict
 
 POLL_MS = 2000
 
@@ -19,7 +19,7 @@ def history(
     return [Sample(i * POLL_MS, committed(i), end(i), owned) for i in range(polls)]
 
 
-TABLE: list[tuple[str, State, list[Sample]]] = [
+TABLE: list[tuple[str, LagVerdict, list[Sample]]] = [
     ("nothing was ever looked at", "unknown", []),
     ("never committed", "unknown", history(lambda i: None, lambda i: i)),
     ("the offset is beyond the end: the topic was cut off", "beyond", history(lambda i: 90, lambda i: 5)),
@@ -83,7 +83,7 @@ TABLE: list[tuple[str, State, list[Sample]]] = [
 ]
 
 
-AGES: list[tuple[str, State, list[Sample]]] = [
+AGES: list[tuple[str, LagVerdict, list[Sample]]] = [
     ("one look at a record of an hour", "behind", [Sample(0, 5, 9, True, 3600.0)]),
     ("one look at a record of a second", "ok", [Sample(0, 5, 9, True, 1.0)]),
     ("one look at a young record that nobody reads", "unknown", [Sample(0, 5, 9, False, 1.0)]),
@@ -99,7 +99,7 @@ AGES: list[tuple[str, State, list[Sample]]] = [
 
 
 @pytest.mark.parametrize(("case", "expected", "samples"), AGES, ids=[case for case, _, _ in AGES])
-def test_the_age_of_the_next_record_decides_at_once(case: str, expected: State, samples: list[Sample]) -> None:
+def test_the_age_of_the_next_record_decides_at_once(case: str, expected: LagVerdict, samples: list[Sample]) -> None:
     assert expected == verdict(samples)
 
 
@@ -113,7 +113,7 @@ def test_a_group_whose_interval_is_known_gets_no_grace_for_a_long_stall() -> Non
 
 
 @pytest.mark.parametrize(("case", "expected", "samples"), TABLE, ids=[case for case, _, _ in TABLE])
-def test_a_history_gets_its_verdict(case: str, expected: State, samples: list[Sample]) -> None:
+def test_a_history_gets_its_verdict(case: str, expected: LagVerdict, samples: list[Sample]) -> None:
     assert expected == verdict(samples)
 
 
