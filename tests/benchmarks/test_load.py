@@ -13,7 +13,7 @@ import pytest
 from tests.support.load.connection import Connection
 from tests.support.load.generator import OpenLoop
 from tests.support.load.spec import Spec
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ANSWER = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -55,7 +55,7 @@ async def test_a_connection_that_says_it_closes_is_not_used_again(connections: i
         result = await asyncio.wait_for(load.run(), 30)
         for connection in load._free:
             connection.close()
-        await wait_until(lambda: not closing.open, 10, "every connection to be closed")
+        await wait_until(lambda: not closing.open, PATIENCE_S, "every connection to be closed")
 
     assert (result.unanswered, result.broken) == (0, 0)
     assert result.statuses["429"] > 100

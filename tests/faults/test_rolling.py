@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.rolling import roll
 
-PAUSE_S = 60
+PAUSE_S = 120
 """A restarted worker gets its partitions back when it is there again, those of one that is gone after 15 s. The rest is
 this machine's: two cores that start three workers, a broker and a registry."""
 

@@ -3,7 +3,7 @@
 kafka-port, registry-port, gateway-port, gateway-ops-port, monitor-port: as for `up`, default 0
 gateway, worker, monitor, demo: arguments of that stub; `demo` starts it
 topics: exit code of `topics apply`
-roles-timeout: seconds the roles have to become ready
+roles-timeout, stop-timeout: seconds the roles have to become ready, and to end
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def main() -> int:
         )
 
     system.ROLES_TIMEOUT_S = float(given.get("roles-timeout", system.ROLES_TIMEOUT_S))
+    if patience_s := given.get("stop-timeout"):
+        system.STOP_TIMEOUT_S = dict.fromkeys(system.STOP_TIMEOUT_S, float(patience_s))
     return up(UpOptions(demo="demo" in given, data_dir=Path(data_dir), **ports), stub_roles)
 
 

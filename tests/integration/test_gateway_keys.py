@@ -16,7 +16,7 @@ from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
 from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
 from tests.support.samples import to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 OLD, NEW = Key("2024-01", b"old-s3cret"), Key("2024-02", b"new-s3cret")
 SENDERS = 8
@@ -101,17 +101,17 @@ async def test_a_key_roll_under_load_refuses_no_genuine_callback(client: Client,
     await load.go_on()
 
     write(keys_file, OLD, NEW)  # taken by itself, on change
-    await wait_until(lambda: in_force(client, OLD, NEW), 20, "both keys in force")
+    await wait_until(lambda: in_force(client, OLD, NEW), PATIENCE_S, "both keys in force")
     await load.go_on()
     load.key = NEW  # the provider changes over
     await load.go_on()
     slip(keys_file)
     client.gateway.signal(signal.SIGHUP)
-    await wait_until(lambda: client.gateway.lines("keys.refused"), 20, "the refusal")
+    await wait_until(lambda: client.gateway.lines("keys.refused"), PATIENCE_S, "the refusal")
     await load.go_on()
     write(keys_file, NEW)
     client.gateway.signal(signal.SIGHUP)
-    await wait_until(lambda: in_force(client, NEW), 20, "the old key gone")
+    await wait_until(lambda: in_force(client, NEW), PATIENCE_S, "the old key gone")
     await load.go_on()
     await load.stop()
 

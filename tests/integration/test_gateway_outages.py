@@ -17,7 +17,7 @@ from streams.local.registry import LocalRegistry
 from tests.conftest import StartKafka
 from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
 from tests.support.samples import to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ANSWER_S = 3.5  # the default deadline of 3 s and what HTTP takes
 NOT_READY_S = 5.0
@@ -116,7 +116,7 @@ async def test_sigterm_ends_the_gateway_in_time_while_the_broker_is_frozen(
         kafka.freeze()
         try:
             post = asyncio.create_task(client.post(body_of("drained")))
-            await wait_until(lambda: is_in_flight(client), 5, "the post in flight")
+            await wait_until(lambda: is_in_flight(client), PATIENCE_S, "the post in flight")
             code = await client.gateway.stop()
         finally:
             kafka.thaw()

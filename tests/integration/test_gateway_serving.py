@@ -32,7 +32,7 @@ from tests.support.processes.gateway import (
     running_gateway,
 )
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)
 CE_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -212,11 +212,11 @@ async def test_sigterm_finishes_what_is_in_flight_and_exits_0(broker: str, regis
         url = client.gateway.url + WEBHOOK
         post = asyncio.create_task(client.http.post(url, content=slow_body(), headers=signed(body)))
         await half_sent.wait()
-        await wait_until(lambda: in_flight(client), 5, "the request in flight")
+        await wait_until(lambda: in_flight(client), PATIENCE_S, "the request in flight")
         client.gateway.signal(signal.SIGTERM)
-        await wait_until(lambda: client.gateway.lines("gateway.draining"), 5, "the drain")
+        await wait_until(lambda: client.gateway.lines("gateway.draining"), PATIENCE_S, "the drain")
         readyz = await client.readyz()
-        await wait_until(lambda: refuses_connections(client), 5, "the end of listening")
+        await wait_until(lambda: refuses_connections(client), PATIENCE_S, "the end of listening")
         terminated.set()
 
         assert readyz.status_code == 503
@@ -249,7 +249,7 @@ async def test_the_log_has_one_line_per_callback_and_no_secret_number_or_body(
         await client.post(body)
         await client.post(to_body(with_detail(callee=447700900123)))
         await client.post(body, {"content-type": "application/json"})
-        await wait_until(lambda: len(client.gateway.lines("callback")) == 3, 5, "three log lines")
+        await wait_until(lambda: len(client.gateway.lines("callback")) == 3, PATIENCE_S, "three log lines")
         await client.gateway.stop()
 
     log = client.gateway.log_path.read_text()
@@ -349,7 +349,7 @@ async def test_beside_every_attack_genuine_callbacks_are_accepted_within_two_sec
                 return await signs_of_attack(client) > calm
 
             async with under(attack, port):
-                await wait_until(is_noticed, 10, f"{name} to be noticed")
+                await wait_until(is_noticed, PATIENCE_S, f"{name} to be noticed")
                 answers: list[tuple[int, float]] = []
                 until = time.monotonic() + beside_s
                 while time.monotonic() < until:

@@ -23,7 +23,7 @@ from streams.local.download import maven_context
 from streams.local.errors import DiskError, DownloadError
 from streams.local.ports import free_ports
 from streams.local.progress import LineProgress
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 CONTENT = bytes(range(256)) * 4096
 PATH = "/org/example/thing/1.0/thing-1.0.jar"
@@ -172,7 +172,7 @@ async def test_a_second_process_waits_for_the_first_and_downloads_nothing(tmp_pa
         second = asyncio.create_task(
             asyncio.to_thread(ensure_artifacts, tmp_path, repositories={}, progress=LineProgress(out))
         )
-        await wait_until(lambda: "waiting for another process" in out.getvalue(), 10, "the second to wait")
+        await wait_until(lambda: "waiting for another process" in out.getvalue(), PATIENCE_S, "the second to wait")
         fill(tmp_path)
 
     assert (await second).kafka_jars == (tmp_path / "maven" / "kafka.jar",)

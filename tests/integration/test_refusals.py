@@ -25,7 +25,7 @@ from streams.topics.admin import apply_topics, check_topics
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.support.processes.secured_kafka import PASSWORD, Rule, SecuredKafka
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.unit.gateway.publishing.test_spooled import callback, headers
 
 USERS = ("operator", "worker", "monitor", "gateway")
@@ -139,10 +139,10 @@ async def test_a_worker_without_a_right_names_right_resource_and_user_within_sec
     async def is_content() -> bool:
         return not await worker_says(settings)
 
-    await wait_until(is_content, 20, "the rules are known")
+    await wait_until(is_content, PATIENCE_S, "the rules are known")
     kafka.forbid(right.rule)
     try:
-        await wait_until(is_said, 20, f"the worker names {right.said}")
+        await wait_until(is_said, PATIENCE_S, f"the worker names {right.said}")
     finally:
         kafka.allow(right.rule)
 
@@ -178,18 +178,18 @@ async def test_a_gateway_is_not_ready_and_names_the_right_that_is_missing(
 
     try:
         none = ("User:gateway has not the right Write on any topic",)
-        await wait_until(lambda: is_told(*none), 20, "the gateway to name the right Write")
+        await wait_until(lambda: is_told(*none), PATIENCE_S, "the gateway to name the right Write")
 
         kafka.allow(Rule("gateway", "WRITE", "TOPIC", QUARANTINE.name))
         hidden = (CALLBACKS.name, "hidden from us without the right Describe", "User:gateway", "topics apply")
-        await wait_until(lambda: is_told(*hidden), 20, "the gateway to name the right Describe")
+        await wait_until(lambda: is_told(*hidden), PATIENCE_S, "the gateway to name the right Describe")
 
         kafka.allow(*GATEWAYS)
-        await wait_until(lambda: not publisher.faults(), 20, "the gateway to see its topics")
+        await wait_until(lambda: not publisher.faults(), PATIENCE_S, "the gateway to see its topics")
         with pytest.raises(PublishError, match=f"User:gateway has not the right Write on topic {CALLBACKS.name}"):
             await publisher.publish(CALLBACKS, "key", callback("a"), headers("a"))
         refused = ("right Write", f"topic {CALLBACKS.name}", "User:gateway")
-        await wait_until(lambda: is_told(*refused), 20, "the gateway to be not ready for it")
+        await wait_until(lambda: is_told(*refused), PATIENCE_S, "the gateway to be not ready for it")
     finally:
         await publisher.stop()
 
@@ -243,10 +243,12 @@ async def test_a_monitor_that_may_not_see_is_blind_and_not_ready_and_names_the_r
         return all(word in "; ".join(told) for word in words) if words else not told
 
     try:
-        await wait_until(lambda: says("hidden", CALLBACKS.name, f"right Describe on group {APP}"), 20, "hidden")
+        await wait_until(lambda: says("hidden", CALLBACKS.name, f"right Describe on group {APP}"), PATIENCE_S, "hidden")
         kafka.allow(MONITORS[0], Rule("monitor", "DESCRIBE", "GROUP", APP))
-        await wait_until(lambda: says("right Read", f"topic {CALLBACKS.name}", "User:monitor"), 20, "it names Read")
+        await wait_until(
+            lambda: says("right Read", f"topic {CALLBACKS.name}", "User:monitor"), PATIENCE_S, "it names Read"
+        )
         kafka.allow(MONITORS[1])
-        await wait_until(lambda: says(), 20, "it sees everything")
+        await wait_until(lambda: says(), PATIENCE_S, "it sees everything")
     finally:
         await monitor.poller.aclose()

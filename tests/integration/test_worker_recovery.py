@@ -25,6 +25,7 @@ from tests.support.processes.worker import WorkerSystem
 from tests.support.waiting import wait_until
 
 CALLS_SENT = 60
+CLOSED_S = 90
 OTHERS = "other-"
 DISKS = pytest.mark.parametrize("disk", ["w1", "an empty one"])
 
@@ -169,10 +170,9 @@ async def test_closed_windows_stay_closed_though_nothing_of_them_is_left_but_tom
         records = [record for tp in changelogs.partitions for record in await changelogs.read(tp)]
         rows = {(record.topic, record.partition, record.key): record.value for record in records}
         panes = [value for (topic, _, key), value in rows.items() if "windows" in topic and key.startswith(b"p")]
-        results = await system.read(WORKFLOW_OUTCOMES)
-        return any(result.value.is_final for result in results) and not any(panes)
+        return await all_are_final(system, CALLS_SENT) and not any(panes)
 
-    await wait_until(is_cleared, 90, "every window is final and its row is cleared")
+    await wait_until(is_cleared, CLOSED_S, "every call is counted, every window is final and its row is cleared")
     before = await published(system)
     assert worker.terminate() == 0
     if compacted:
@@ -187,6 +187,15 @@ async def test_closed_windows_stay_closed_though_nothing_of_them_is_left_but_tom
     assert sorted(read.key for read in late) == sorted(f"c{i}" for i in range(CALLS_SENT, CALLS_SENT + 5))
     await close_others(system)
     assert await published(system) == before, "a closed window was published again"
+
+
+async def all_are_final(system: WorkerSystem, count: int) -> bool:
+    """Whether so many calls are counted, all of them in final windows."""
+    for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
+        windows = (await system.windows(topic)).values()
+        if sum(window.calls for window in windows if window.is_final) != count:
+            return False
+    return True
 
 
 async def published(system: WorkerSystem) -> list[tuple[str, str, int, bool]]:
@@ -214,4 +223,4 @@ async def close_others(system: WorkerSystem) -> None:
                 return False
         return True
 
-    await wait_until(are_final, 90, "the windows of others are final")
+    await wait_until(are_final, CLOSED_S, "the windows of others are final")

@@ -38,7 +38,7 @@ from tests.integration.test_worker import ended, now_ms
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.topics import callback_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 PARTITIONS = 3
 READ = [TopicPartition(topic.name, number) for topic in CO_PARTITIONED for number in range(PARTITIONS)]
@@ -142,7 +142,7 @@ async def test_markers_and_aborted_records_are_no_backlog_and_hold_no_window_ope
     async def nothing_unread() -> bool:
         return not await unread(system)
 
-    await wait_until(nothing_unread, 20, "every tool to see a lag of 0")
+    await wait_until(nothing_unread, PATIENCE_S, "every tool to see a lag of 0")
     async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap)) as reader:
         starts, ends = await reader.beginnings(CALLBACKS), await reader.ends(CALLBACKS)
         keys = [record.key async for record in reader.records(starts, ends)]
@@ -184,7 +184,7 @@ async def test_an_open_transaction_is_waited_for_and_told_and_does_not_look_like
     await poller.stop()
 
     await system.wait_for_calls(WORKFLOW_OUTCOMES, PARTITIONS + 1, "open", "behind")
-    await wait_until(lambda: nothing_held(system, worker), 20, "the worker to tell that nothing is held")
+    await wait_until(lambda: nothing_held(system, worker), PATIENCE_S, "the worker to tell that nothing is held")
 
 
 async def nothing_held(system: WorkerSystem, worker: WorkerProcess) -> bool:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 POLL_S = 0.05
+PATIENCE_S = 30.0
+"""The deadline of a wait that no promise bounds: far more than a busy machine needs, so only a fault reaches it."""
 
 
 async def wait_until(predicate: Callable[[], object | Awaitable[object]], deadline_s: float, what: str) -> object:
-    """The first true value that `predicate`, plain or async, gives.
+    """The first true value that `predicate`, plain or async, returns.
 
-    Raises: AssertionError naming `what` was awaited when `deadline_s` seconds pass first.
+    Raises: AssertionError that names `what` when `deadline_s` seconds pass first.
     """
     deadline = time.monotonic() + deadline_s
     while True:
@@ -23,7 +25,7 @@ async def wait_until(predicate: Callable[[], object | Awaitable[object]], deadli
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {deadline_s} s in vain: {what}")
+            raise AssertionError(f"not within {deadline_s} s: {what}")
         await asyncio.sleep(POLL_S)
 
 
@@ -32,6 +34,6 @@ def wait_until_true(predicate: Callable[[], object], deadline_s: float, what: st
     deadline = time.monotonic() + deadline_s
     while not (value := predicate()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {deadline_s} s in vain: {what}")
+            raise AssertionError(f"not within {deadline_s} s: {what}")
         time.sleep(POLL_S)
     return value

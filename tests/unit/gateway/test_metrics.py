@@ -13,7 +13,7 @@ from gateway.http.refusals import HttpRefusals
 from gateway.publishing.spool import SpoolState
 from schemas.topics import CALLBACKS
 from tests.support.samples import KEY, WEBHOOK, signed, to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.unit.gateway.http.test_app import Door, open_door
 
 UNSIGNED = {"content-type": "application/json"}
@@ -87,9 +87,9 @@ async def drive(door: Door) -> dict[str, float]:
     door.gateway.keys.reload()
     door.publisher.hold = asyncio.Event()
     last = asyncio.create_task(door.post(b'{"a":1}', signed(b'{"a":1}')))
-    await wait_until(lambda: door.publisher.waiting, 5, "a request in flight")
+    await wait_until(lambda: door.publisher.waiting, PATIENCE_S, "a request in flight")
     arriving = asyncio.create_task(door.post(slowly(door.publisher.hold), signed(b"[]")))
-    await wait_until(lambda: door.gateway.in_flight.bytes == 8, 5, "a body on its way")
+    await wait_until(lambda: door.gateway.in_flight.bytes == 8, PATIENCE_S, "a body on its way")
     await door.post(body)
     HttpRefusals(door.gateway.metrics.refused, "webhook").note("bad_request")
     now = await samples(door)

@@ -10,6 +10,8 @@ from gateway.requests import RawRequest
 from schemas.topics import QUARANTINE
 from tests.support.fakes import FakePublisher
 
+JOINED_S = 3.0  # of the processor; a tenth of it is enough, and joining one by one takes many times as long
+
 
 def request(received_at: int, body: bytes = b"12345") -> RawRequest:
     return RawRequest("POST", "/hook", [], body, "192.0.2.1", received_at)
@@ -47,13 +49,13 @@ async def test_verified_requests_are_kept_whatever_the_cap() -> None:
 
 def test_many_headers_are_joined_once_and_within_a_total() -> None:
     headers = [(b"a", b"%d" % number) for number in range(200_000)]
-    started = time.perf_counter()
+    began_s = time.process_time()
 
     kept = headers_without_secrets(RawRequest("POST", "/hook", headers, b"", "192.0.2.1", 0), "x-airudder-sign")
 
     assert kept["a"].startswith("0, 1, 2, 3")
     assert MAX_HEADERS_CHARS / 2 < len(kept["a"].replace(", ", "")) <= MAX_HEADERS_CHARS
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - began_s < JOINED_S
 
 
 def test_repeated_headers_keep_their_order_and_credentials_go() -> None:

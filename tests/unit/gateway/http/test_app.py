@@ -22,7 +22,7 @@ from schemas.records import Callback, QuarantinedRequest
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, example, settings, signed, to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)
 
@@ -174,7 +174,7 @@ async def test_twins_in_flight_are_published_once_and_all_acknowledged() -> None
     async with open_door() as door:
         door.publisher.hold = asyncio.Event()
         posts = [asyncio.create_task(door.post()) for _ in range(20)]
-        await wait_until(lambda: door.gateway.in_flight.requests == 20, 5, "twenty posts in flight")
+        await wait_until(lambda: door.gateway.in_flight.requests == 20, PATIENCE_S, "twenty posts in flight")
         door.publisher.hold.set()
 
         assert [response.status_code for response in await asyncio.gather(*posts)] == [200] * 20
@@ -443,7 +443,7 @@ async def test_over_the_in_flight_limit_is_429_with_retry_after() -> None:
     async with open_door(max_in_flight_requests=1) as door:
         door.publisher.hold = asyncio.Event()
         first = asyncio.create_task(door.post())
-        await wait_until(lambda: door.publisher.waiting, 5, "the first post to be publishing")
+        await wait_until(lambda: door.publisher.waiting, PATIENCE_S, "the first post to be publishing")
         second = await door.post()
         door.publisher.hold.set()
 

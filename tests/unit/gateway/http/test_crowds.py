@@ -15,7 +15,7 @@ from gateway.http.arrivals import Arrivals
 from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.limits import Admission, InFlight, read_body
 from tests.support.samples import EXAMPLE, WEBHOOK, to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.unit.gateway.http.test_shedding import Connection, Door, open_door
 from tests.unit.gateway.http.test_strict import connections, head, refused, statuses
 
@@ -191,7 +191,7 @@ IDLE_SENDERS = {
 @pytest.mark.parametrize("sent", IDLE_SENDERS.values(), ids=IDLE_SENDERS.keys())
 async def test_beside_many_connections_that_wait_a_callback_is_accepted(sent: bytes) -> None:
     async with open_door(max_connections=20) as door, held(door, 40, sent), door.connection() as connection:
-        await wait_until(lambda: len(connections(door)) <= 20, 5, "the limit kept")
+        await wait_until(lambda: len(connections(door)) <= 20, PATIENCE_S, "the limit kept")
         connection.write()
 
         assert await statuses(connection, 1) == [200]
@@ -202,7 +202,7 @@ async def test_who_was_accepted_stays_longer_than_who_shows_nothing() -> None:
         genuine.write()
         assert await statuses(genuine, 1) == [200]
         async with held(door, 30, b""):
-            await wait_until(lambda: refused(door, "too_many_connections") >= 20, 5, "others to leave")
+            await wait_until(lambda: refused(door, "too_many_connections") >= 20, PATIENCE_S, "others to leave")
             genuine.write(to_body(with_detail(call_id="again")))
 
             assert await statuses(genuine, 1) == [200]
@@ -213,7 +213,7 @@ async def test_while_all_are_at_work_another_connection_is_told_to_come_again() 
         door.publisher.hold = asyncio.Event()
         one.write()
         two.write(to_body(with_detail(call_id="two")))
-        await wait_until(lambda: door.publisher.waiting == 2, 5, "both at work")
+        await wait_until(lambda: door.publisher.waiting == 2, PATIENCE_S, "both at work")
         async with door.connection() as third:
             answer = await third.answer()
         door.publisher.hold.set()
@@ -226,7 +226,7 @@ async def test_while_all_are_at_work_another_connection_is_told_to_come_again() 
 async def test_half_a_head_is_told_before_it_makes_room() -> None:
     async with open_door(max_connections=1) as door, door.connection() as first:
         first.writer.write(b"POST / HTTP/1.1\r\n")
-        await wait_until(lambda: any(one._is_in_head for one in connections(door)), 5, "half a head")
+        await wait_until(lambda: any(one._is_in_head for one in connections(door)), PATIENCE_S, "half a head")
         async with door.connection() as second:
             second.write()
 
@@ -250,7 +250,9 @@ async def test_who_does_not_read_its_answers_makes_room() -> None:
             one.pause_writing()
         for connection in deaf:
             connection.write()
-        await wait_until(lambda: all(one.cycle.scope["path"] == WEBHOOK for one in connections(door)), 5, "requests")
+        await wait_until(
+            lambda: all(one.cycle.scope["path"] == WEBHOOK for one in connections(door)), PATIENCE_S, "requests"
+        )
         async with door.connection() as connection:
             connection.write(to_body(with_detail(call_id="genuine")))
 

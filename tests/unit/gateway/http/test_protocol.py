@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from uvicorn.server import ServerState
 
 from gateway.http.protocol import patient_protocol
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 REQUEST = b"%s / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n%s\r\n"
 
@@ -50,7 +50,7 @@ def connection(app: Any) -> tuple[Any, MemoryTransport]:
 
 
 async def answered(protocol: Any) -> None:
-    await wait_until(lambda: protocol.cycle.response_complete, 5, "the answer")
+    await wait_until(lambda: protocol.cycle.response_complete, PATIENCE_S, "the answer")
     protocol.connection_lost(None)
 
 
@@ -89,7 +89,7 @@ async def test_a_sender_that_asks_before_its_body_is_told_to_go_on() -> None:
 
     protocol, transport = connection(app)
     protocol.data_received(REQUEST % (b"POST", b"expect: 100-continue\r\n"))
-    await wait_until(lambda: transport.written == [b"HTTP/1.1 100 Continue\r\n\r\n"], 5, "100 Continue")
+    await wait_until(lambda: transport.written == [b"HTTP/1.1 100 Continue\r\n\r\n"], PATIENCE_S, "100 Continue")
     protocol.data_received(b"{}")
     await answered(protocol)
 

@@ -18,7 +18,7 @@ from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.unit.gateway.http.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
 
 BODY = to_body(EXAMPLE)
@@ -88,7 +88,7 @@ async def test_the_body_of_an_offer_is_never_run_as_a_request(offer: tuple[str])
     smuggled = head() + BODY
     async with open_door() as door, door.connection() as connection:
         connection.writer.write(head(*offer, body=smuggled))
-        await wait_until(lambda: door.gateway.arrivals, 5, "the body awaited")
+        await wait_until(lambda: door.gateway.arrivals, PATIENCE_S, "the body awaited")
         connection.writer.write(smuggled)
 
         assert await statuses(connection, 1) == [422]
@@ -228,15 +228,15 @@ async def test_a_large_head_in_small_pieces_costs_no_more_than_its_bytes(size: i
     async with open_door() as door:
         whole = head("x: " + "a" * 31_000) + BODY
         async with door.connection() as connection:
-            await wait_until(lambda: connections(door), 5, "the connection")
+            await wait_until(lambda: connections(door), PATIENCE_S, "the connection")
             (protocol,) = connections(door)
-            started = time.perf_counter()
+            began_s = time.process_time()
             for start in range(0, len(whole), size):
                 protocol.data_received(whole[start : start + size])
-            spent = time.perf_counter() - started
+            spent_s = time.process_time() - began_s
 
             assert await statuses(connection, 1) == [200]
-            assert spent < 2
+            assert spent_s < 2
 
 
 async def test_a_chunk_extension_that_ends_is_ignored() -> None:
@@ -262,7 +262,7 @@ async def test_an_answer_that_is_owed_comes_before_a_refusal(rest: bytes) -> Non
     async with open_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY + rest)
-        await wait_until(lambda: refused(door, "bad_request"), 5, "the refusal")
+        await wait_until(lambda: refused(door, "bad_request"), PATIENCE_S, "the refusal")
         door.publisher.hold.set()
 
         assert await statuses(connection, 2) == [200, 400]
@@ -273,7 +273,7 @@ async def test_a_broken_body_behind_an_unanswered_request_is_refused_in_its_turn
     async with open_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY + head(CHUNKED, body=OTHER) + b"zz\r\n")
-        await wait_until(lambda: refused(door, "bad_request"), 5, "the refusal")
+        await wait_until(lambda: refused(door, "bad_request"), PATIENCE_S, "the refusal")
         door.publisher.hold.set()
 
         assert await statuses(connection, 2) == [200, 400]
@@ -287,7 +287,7 @@ async def test_a_broken_body_is_answered_once() -> None:
 
         assert await statuses(connection, 1) == [400]
         assert await ended(connection)
-        await wait_until(lambda: door.outcome("client_gone"), 5, "the request's own end")
+        await wait_until(lambda: door.outcome("client_gone"), PATIENCE_S, "the request's own end")
 
 
 async def test_a_broken_body_of_a_refused_request_gets_no_second_answer() -> None:
@@ -304,7 +304,9 @@ async def test_who_says_no_more_still_gets_the_answer() -> None:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY)
         connection.writer.write_eof()
-        await wait_until(lambda: door.publisher.waiting and not connections(door)[0].cycle.keep_alive, 5, "the end")
+        await wait_until(
+            lambda: door.publisher.waiting and not connections(door)[0].cycle.keep_alive, PATIENCE_S, "the end"
+        )
         door.publisher.hold.set()
         answer = await connection.answer()
 
@@ -369,10 +371,10 @@ async def test_blanks_behind_a_value_are_none_of_it() -> None:
 
 @pytest.mark.parametrize("empty", [b"\r\n", b"\r\n\r\n", b"\r", b"\n"])
 async def test_empty_lines_before_the_first_request_are_ignored(empty: bytes) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with open_door(headers_timeout_s=PATIENCE_S) as door, door.connection() as connection:
         for piece in (empty, head()[:1], head()[1:] + BODY):
             connection.writer.write(piece)
-            await asyncio.sleep(HEADERS_TIMEOUT_S / 20)  # each in a packet of its own
+            await asyncio.sleep(0.02)  # each in a packet of its own
 
         assert await statuses(connection, 1) == [200]
 
@@ -426,7 +428,7 @@ async def test_the_ops_port_is_guarded_in_the_same_way() -> None:
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        await wait_until(lambda: server.started, 5, "the server to have started")
+        await wait_until(lambda: server.started, PATIENCE_S, "the server to have started")
         reader, writer = await asyncio.open_connection(*listening.getsockname())
         connection = Connection(reader, writer)
         writer.write(head(path="/livez", method="GET", body=b""))

@@ -16,7 +16,7 @@ from schemas.errors import MissingSchemaError, RegistryReplacedError, RegistryUn
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, Topic
 from tests.support.records import QUARANTINED, callback, detail
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 INTERNALS = "io.apicurio.rest.Conflict: [difference at /fields/34]"
 
@@ -67,14 +67,14 @@ async def ids(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 async def all_known(ids: SchemaIds, registry: FakeRegistry) -> None:
     registry.error, registry.missing = None, set()
-    await wait_until(lambda: not ids.fault() and not ids.note(), 5, "every id to be known")
+    await wait_until(lambda: not ids.fault() and not ids.note(), PATIENCE_S, "every id to be known")
 
 
 @pytest.mark.parametrize("error", [RegistryUnavailableError("x"), MissingSchemaError("x"), ValueError("x")])
 async def test_whatever_goes_wrong_it_asks_again(ids: SchemaIds, registry: FakeRegistry, error: Exception) -> None:
     with structlog.testing.capture_logs() as logs:
         registry.error = error
-        await wait_until(lambda: logs, 5, "a line in the log")
+        await wait_until(lambda: logs, PATIENCE_S, "a line in the log")
         assert ids.fault()
     await all_known(ids, registry)
 
@@ -85,7 +85,7 @@ async def test_a_schema_that_one_topic_lacks_is_told_and_does_not_stop_the_other
     ids: SchemaIds, registry: FakeRegistry
 ) -> None:
     registry.error, registry.missing = None, {QUARANTINE}
-    await wait_until(lambda: not ids.fault(), 5, "callbacks to be encoded")
+    await wait_until(lambda: not ids.fault(), PATIENCE_S, "callbacks to be encoded")
 
     assert ids.note() == INTERNALS
     assert ids.encode(CALLBACKS, callback(detail()))
@@ -100,7 +100,7 @@ async def test_ids_that_are_known_are_asked_for_in_turn_and_outlive_a_registry_t
     await all_known(ids, registry)
     registry.error = RegistryUnavailableError("away")
     registry.checked.clear()
-    await wait_until(lambda: len(registry.checked) > 3, 5, "some questions")
+    await wait_until(lambda: len(registry.checked) > 3, PATIENCE_S, "some questions")
 
     assert set(registry.checked) == {CALLBACKS, QUARANTINE}
     assert (ids.fault(), ids.note()) == ("", "")
@@ -111,7 +111,7 @@ async def test_after_the_registry_was_replaced_nothing_is_encoded_until_the_ids_
 ) -> None:
     await all_known(ids, registry)
     registry.error, registry.missing = RegistryReplacedError("it was replaced"), {CALLBACKS, QUARANTINE}
-    await wait_until(lambda: ids.fault() == "it was replaced", 5, "the fault")
+    await wait_until(lambda: ids.fault() == "it was replaced", PATIENCE_S, "the fault")
     with pytest.raises(PublishError):
         ids.encode(CALLBACKS, callback(detail()))
 

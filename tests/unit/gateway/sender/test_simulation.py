@@ -11,7 +11,7 @@ import pytest
 
 from gateway.sender.simulation import FINISH_S, MAX_OUTSTANDING, Simulation
 from tests.support.samples import settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ENDS_S = FINISH_S + 2
 REFUSES = httpx2.Response(503, headers={"retry-after": "1"})
@@ -42,7 +42,9 @@ async def test_it_ends_at_once_also_when_every_place_waits_for_its_acceptance(re
     gateway, stop = Gateway(response), asyncio.Event()
     simulation = gateway.simulation()
     running = asyncio.create_task(simulation.run(10_000, None, stop, print))
-    await wait_until(lambda: gateway.asked >= MAX_OUTSTANDING and simulation._room.locked(), 20, "all places taken")
+    await wait_until(
+        lambda: gateway.asked >= MAX_OUTSTANDING and simulation._room.locked(), PATIENCE_S, "all places taken"
+    )
 
     stop.set()
     stopped_at = time.monotonic()
@@ -56,7 +58,7 @@ async def test_a_stop_while_the_last_of_a_count_are_sent_again_ends_it_too() -> 
     gateway, stop = Gateway(REFUSES), asyncio.Event()
     simulation = gateway.simulation()
     running = asyncio.create_task(simulation.run(1000, 3, stop, print))
-    await wait_until(lambda: simulation.retries.total() >= 3, 20, "three refusals")
+    await wait_until(lambda: simulation.retries.total() >= 3, PATIENCE_S, "three refusals")
 
     stop.set()
 

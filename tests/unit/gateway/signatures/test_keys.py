@@ -16,7 +16,7 @@ from gateway.settings import GatewaySettings, SettingsError
 from gateway.signatures.keys import KeyRing, KeysError, _content, read_keys
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
 from tests.support.fakes import FakePublisher
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 NOON = 1_704_110_400.0  # 2024-01-01T12:00:00Z
 SECRET = "planted-s3cret"
@@ -218,10 +218,10 @@ async def test_a_changed_file_is_taken_by_itself_but_not_while_it_is_still_chang
     loaded: list[list[str]] = []
     ring.on_load = lambda is_loaded: loaded.append([key.id for key in ring.keys])
     watching = asyncio.create_task(ring.watch(every_s=0.01))
-    await wait_until(lambda: loaded, 5, "the first look")
+    await wait_until(lambda: loaded, PATIENCE_S, "the first look")
 
     write(tmp_path / "keys.json", entry("k1"), entry("k2"))
-    await wait_until(lambda: len(loaded) > 1, 5, "the second")
+    await wait_until(lambda: len(loaded) > 1, PATIENCE_S, "the second")
     watching.cancel()
 
     assert loaded == [["k1"], ["k1", "k2"]]
