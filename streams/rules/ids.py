@@ -3,6 +3,7 @@
 from hashlib import sha256
 from typing import Final
 
+SOURCE: Final = "/airudder/streams"  # `ce_source` of every record that the worker writes; with `ce_id` it names one
 ID_DIGITS: Final = 32
 
 

@@ -10,17 +10,15 @@ settled at once, so a backlog read at full speed judges each call as it was judg
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import NOWHERE, Position
 from streams.rules.clocks import FAR_MS, Clock, KeyState, delay_of
+from streams.rules.dimensions import Dimension
 from streams.rules.outcomes import OutcomeCounts
-
-WORKFLOW: Final = "workflow"
-SIP_LINE: Final = "sip_line"
 
 
 class Effect(Enum):
@@ -83,7 +81,7 @@ class Windows:
     now and then; after each, `take_changes` tells which rows to store and which results to publish.
     """
 
-    def __init__(self, dimension: str, settings: WindowSettings) -> None:
+    def __init__(self, dimension: Dimension, settings: WindowSettings) -> None:
         self.dimension = dimension
         self._settings = settings
         self._keys: dict[str, KeyState] = {}
@@ -207,7 +205,7 @@ class Windows:
     def _result(self, pane_id: PaneId, *, is_final: bool) -> WindowedOutcomes:
         pane = self._panes[pane_id]
         return WindowedOutcomes(
-            dimension=self.dimension,
+            dimension=self.dimension.name,
             value=pane_id.value,
             window_start_at=pane_id.start,
             window_end_at=pane_id.start + self._settings.window_ms,
@@ -271,9 +269,9 @@ class Windows:
         for part in parts:
             pane = self._panes[part.pane_id] if part.pane_id in self._panes else self._opened(key, part, received_at)
             if part.sign > 0:
-                pane.counts.add(part.outcome, by_workflow=self.dimension == SIP_LINE)
+                pane.counts.add(part.outcome, by_workflow=self.dimension.by_workflow)
             else:
-                pane.counts.remove(part.outcome, by_workflow=self.dimension == SIP_LINE)
+                pane.counts.remove(part.outcome, by_workflow=self.dimension.by_workflow)
         for pane_id in {part.pane_id for part in parts}:
             pane = self._panes[pane_id]
             pane.revision += 1

@@ -15,19 +15,10 @@ from schemas.connection_faults import chain, in_words
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.logs import Told
-from schemas.topics import (
-    CALLBACKS,
-    CALLS_TABLE,
-    OUTCOMES_BY_SIP_LINE,
-    OUTCOMES_BY_WORKFLOW,
-    REKEYED_DETAILS,
-    SIP_LINE_OUTCOMES,
-    SIP_LINE_WINDOWS_TABLE,
-    WORKFLOW_OUTCOMES,
-    WORKFLOW_WINDOWS_TABLE,
-)
+from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS
 from streams.errors import StreamsError, TopicsError
-from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.rules.dimensions import DIMENSIONS
+from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import SESSION_TIMEOUT_S, build_faust_app
@@ -94,9 +85,8 @@ class Worker:
         self._horizon_told = Told()
         self._told_held: set[TopicPartition] = set()
         self.agents = self._bind_agents()
-        self.horizon = HorizonPoller(
-            settings.kafka, settings.app_id, partitions, (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
-        )
+        window_topics = tuple(dimension.changes.name for dimension in DIMENSIONS)
+        self.horizon = HorizonPoller(settings.kafka, settings.app_id, partitions, window_topics)
         identity = identity_of(settings.app_id, settings.data_dir)
         self._premises = Premises(settings.kafka, settings.app_id, partitions, registry, identity)
         self.app.on_partitions_revoked.connect(self._on_revoked)
@@ -131,28 +121,15 @@ class Worker:
     def _bind_agents(self) -> dict[str, RunAgent]:
         windows = WindowSettings(self.settings.window_s * 1000, self.settings.grace_s * 1000)
         calls = CallsAgent(table=self._table(CALLS_TABLE), zone=self.settings.timezone, **self._shared())
-        by_workflow = WindowsAgent(
-            table=self._table(WORKFLOW_WINDOWS_TABLE),
-            dimension=WORKFLOW,
-            results=WORKFLOW_OUTCOMES,
-            settings=windows,
-            **self._shared(),
-        )
-        by_sip_line = WindowsAgent(
-            table=self._table(SIP_LINE_WINDOWS_TABLE),
-            dimension=SIP_LINE,
-            results=SIP_LINE_OUTCOMES,
-            settings=windows,
-            **self._shared(),
-        )
-        self._bind(calls, "calls", CALLBACKS.name, REKEYED_DETAILS.name)
-        self._bind(by_workflow, "workflow-windows", OUTCOMES_BY_WORKFLOW.name)
-        self._bind(by_sip_line, "sip-line-windows", OUTCOMES_BY_SIP_LINE.name)
-        return {
-            CALLBACKS.name: calls,
-            OUTCOMES_BY_WORKFLOW.name: by_workflow,
-            OUTCOMES_BY_SIP_LINE.name: by_sip_line,
-        }
+        self._bind(calls, CALLS_TABLE, CALLBACKS.name, REKEYED_DETAILS.name)
+        agents: dict[str, RunAgent] = {CALLBACKS.name: calls}
+        for dimension in DIMENSIONS:
+            agent = WindowsAgent(
+                table=self._table(dimension.table), dimension=dimension, settings=windows, **self._shared()
+            )
+            self._bind(agent, dimension.table, dimension.changes.name)
+            agents[dimension.changes.name] = agent
+        return agents
 
     def _shared(self) -> dict[str, Any]:
         outbox = Outbox(lambda: self.app.producer._ensure_producer())

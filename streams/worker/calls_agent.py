@@ -17,8 +17,6 @@ from schemas.topics import (
     CALL_ATTEMPTS,
     CALLBACKS,
     CALLS,
-    OUTCOMES_BY_SIP_LINE,
-    OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
     SYNTHETIC_WORKFLOW_ID,
     Topic,
@@ -37,9 +35,9 @@ from streams.rules.calls import (
     remember,
     source_of,
 )
+from streams.rules.dimensions import DIMENSIONS
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
-from streams.rules.ids import id_of
-from streams.worker.dead_letters import SOURCE
+from streams.rules.ids import SOURCE, id_of
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.run_agent import MAX_PRODUCT_BYTES, UNIT_BYTES, Permanent, RunAgent
@@ -179,16 +177,13 @@ class CallsAgent(RunAgent):
     def _changes(
         self, record: Any, decision: Decision, fanned: FanOut, call: bytes | None, trace: TraceContext
     ) -> list[Outgoing]:
-        """The old outcome out and the new one in, for the workflow and for the SIP line, each under its own key."""
+        """The old outcome out and the new one in, for each dimension under its own key."""
         old, new = decision.replaced, fanned.outcome
         outputs: list[Outgoing] = []
-        for topic, attribute, late_call in (
-            (OUTCOMES_BY_WORKFLOW, "workflow_id", call),
-            (OUTCOMES_BY_SIP_LINE, "sip_line", None),
-        ):
-            key = getattr(new, attribute)
-            if old is not None and getattr(old, attribute) != key:
-                gone = self._change(topic, getattr(old, attribute), record, decision, fanned, None, None, trace)
+        for dimension in DIMENSIONS:
+            topic, key, late_call = dimension.changes, dimension.value_of(new), call if dimension.has_calls else None
+            if old is not None and dimension.value_of(old) != key:
+                gone = self._change(topic, dimension.value_of(old), record, decision, fanned, None, None, trace)
                 come = self._change(topic, key, record, None, fanned, new, late_call, trace)
                 outputs.extend((gone, come))
             else:

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from schemas.headers import Headers, headers_for, trace_of
 from schemas.records import DeadLetter, KeptHeader
-from streams.rules.ids import id_of
+from streams.rules.ids import SOURCE, id_of
 
-SOURCE = "/airudder/streams"
 KEPT_BYTES: Final = 64 * 1024  # of each part of a record that does not fit whole
 KEPT_DETAIL_CHARS: Final = 1000
 

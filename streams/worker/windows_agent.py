@@ -11,15 +11,15 @@ from msgspec import msgpack, structs
 from schemas.errors import DecodeError
 from schemas.headers import Headers, TraceContext, headers_for, trace_of
 from schemas.records import Call, OutcomeChange, WindowedOutcomes
-from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS, Topic
+from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS
 from streams.errors import InvalidChangeError
 from streams.rules.bounds import MAX_ID_CHARS, check_change
 from streams.rules.calls import NOWHERE, Position, source_of
 from streams.rules.clocks import Clock, KeyState
-from streams.rules.ids import id_of
+from streams.rules.dimensions import Dimension
+from streams.rules.ids import SOURCE, id_of
 from streams.rules.outcomes import BUCKETS_S
 from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
-from streams.worker.dead_letters import SOURCE
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work
 from streams.worker.run_agent import UNIT_BYTES, Permanent, RunAgent
@@ -39,10 +39,9 @@ class WindowsAgent(RunAgent):
 
     stage: ClassVar[str] = "table"
 
-    def __init__(self, *, dimension: str, results: Topic, settings: WindowSettings, **shared: Any) -> None:
+    def __init__(self, *, dimension: Dimension, settings: WindowSettings, **shared: Any) -> None:
         super().__init__(**shared)
         self._dimension = dimension
-        self._results = results
         self._settings = settings
         self._windows: dict[int, Windows] = {}
         self._overflow: dict[PaneId, dict[str, int]] = {}
@@ -192,9 +191,10 @@ class WindowsAgent(RunAgent):
 
     def _output(self, outcomes: WindowedOutcomes, told_at: int) -> Outgoing:
         key = f"{outcomes.value}|{outcomes.window_start_at}"
-        result_id = id_of(self._dimension, key, str(outcomes.revision), str(outcomes.is_final))
-        headers = headers_for("WindowedOutcomes", result_id, SOURCE, told_at, TraceContext(result_id))
-        return self.outgoing(self._results, key.encode(), self.registry.encode(self._results, outcomes), headers)
+        result_id = id_of(self._dimension.name, key, str(outcomes.revision), str(outcomes.is_final))
+        results = self._dimension.results
+        headers = headers_for(results.record, result_id, SOURCE, told_at, TraceContext(result_id))
+        return self.outgoing(results, key.encode(), self.registry.encode(results, outcomes), headers)
 
     def _key_rows(self, keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:
         rows: dict[bytes, bytes | None] = {}

@@ -25,7 +25,8 @@ from msgspec import msgpack, structs
 
 from schemas.records import OutcomeChange, QuestionState
 from streams.rules.calls import Position
-from streams.rules.windows import WORKFLOW, Windows, WindowSettings
+from streams.rules.dimensions import WORKFLOW
+from streams.rules.windows import Windows, WindowSettings
 from streams.worker.tables import pack_row
 from streams.worker.windows_agent import _KEY, _pane_key
 from tests.benchmarks import machine

@@ -25,14 +25,11 @@ from schemas.records import Record
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,
-    OUTCOMES_BY_SIP_LINE,
-    OUTCOMES_BY_WORKFLOW,
-    SIP_LINE_OUTCOMES,
     TOPICS,
-    WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.rules.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from streams.rules.dimensions import DIMENSIONS, Dimension
+from streams.rules.windows import Windows, WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.faust_app import BATCH_BYTES
 from streams.worker.metrics import WorkerMetrics
@@ -182,25 +179,23 @@ async def test_a_callback_takes_so_many_calls_of_functions(shared: Any) -> None:
     assert calls / CALLBACKS_IN_RUN <= MAX_CALLS_PER_CALLBACK
 
 
-@pytest.mark.parametrize(
-    ("dimension", "changes", "results"),
-    [(WORKFLOW, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES), (SIP_LINE, OUTCOMES_BY_SIP_LINE, SIP_LINE_OUTCOMES)],
-)
-async def test_a_change_takes_so_many_calls_of_functions(
-    dimension: str, changes: Topic, results: Topic, shared: Any
-) -> None:
+@pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda dimension: dimension.name)
+async def test_a_change_takes_so_many_calls_of_functions(dimension: Dimension, shared: Any) -> None:
     """Of two runs one after the other: the same changes again would be duplicates, which count nothing."""
     calls_of: Any = calls_agent(shared)
     await counted(calls_of, callbacks(), callbacks(CALLBACKS_IN_RUN))
     first, second = (
-        [(o.key, o.value or b"") for o in w.outputs if o.topic == changes.name] for w in calls_of._pipeline.works
+        [(o.key, o.value or b"") for o in w.outputs if o.topic == dimension.changes.name]
+        for w in calls_of._pipeline.works
     )
     table: Any = RowsInMemory()
     pipe: Any = Pipe()
-    agent = WindowsAgent(table=table, dimension=dimension, results=results, settings=WINDOWS, pipeline=pipe, **shared)
+    agent = WindowsAgent(table=table, dimension=dimension, settings=WINDOWS, pipeline=pipe, **shared)
     agent._windows[0] = Windows(dimension, WINDOWS)
 
-    _, calls = await counted(agent, run_of(changes, first), run_of(changes, second, CALLBACKS_IN_RUN))
+    _, calls = await counted(
+        agent, run_of(dimension.changes, first), run_of(dimension.changes, second, CALLBACKS_IN_RUN)
+    )
 
     assert len(second) == CALLBACKS_IN_RUN
     assert sum(pane.revision for pane in agent._windows[0]._panes.values()) == 2 * CALLBACKS_IN_RUN

@@ -15,7 +15,8 @@ from faust.types import TP
 from schemas import codec
 from schemas.records import OutcomeChange, Record
 from schemas.topics import CALLBACKS, LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
-from streams.rules.windows import WORKFLOW, WindowSettings
+from streams.rules.dimensions import WORKFLOW
+from streams.rules.windows import WindowSettings
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
@@ -89,7 +90,6 @@ class WindowsBench:
         self.agent = WindowsAgent(
             table=table,
             dimension=WORKFLOW,
-            results=WORKFLOW_OUTCOMES,
             settings=settings,
             registry=LocalRegistry(),
             partitions={WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1, CALLBACKS.name: 12},

@@ -16,7 +16,8 @@ from msgspec import Struct, msgpack
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.rules.calls import CallState
 from streams.rules.clocks import KeyState
-from streams.rules.windows import SIP_LINE, WORKFLOW, Pane, PaneId
+from streams.rules.dimensions import SIP_LINE, WORKFLOW
+from streams.rules.windows import Pane, PaneId
 from streams.worker.tables import FORMAT, NewerFormatError, pack_row, unpack_row
 from streams.worker.windows_agent import _pane_key
 from tests.contract.golden.rows.write import FOLDER, VERSION, examples, is_kept, kept, values
@@ -98,9 +99,9 @@ def test_a_row_of_a_later_release_is_told_from_what_is_no_row() -> None:
 async def test_a_worker_that_restores_old_rows_corrects_the_call_and_counts_it_once(age: int) -> None:
     agents = Agents(partitions=1)
     await agents.start()
-    for name, pane, value in ((WORKFLOW, "workflow-pane", "wf-1"), (SIP_LINE, "line-pane", "line-1")):
+    for dimension, pane, value in ((WORKFLOW, "workflow-pane", "wf-1"), (SIP_LINE, "line-pane", "line-1")):
         rows = [(b"k" + value.encode(), "clock"), (_pane_key(PaneId(value, START)), pane)]
-        agents.tables[name].log[0] = [(key, kept(kind)[age].read_bytes()) for key, kind in rows]
+        agents.tables[dimension.table].log[0] = [(key, kept(kind)[age].read_bytes()) for key, kind in rows]
     agents.tables["calls"].log[0] = [(b"call-1", kept("call")[age].read_bytes())]
     agents.topics[CALLBACKS.name][0] = [None] * 100  # worked off before the upgrade
     agents.read_again(CALLBACKS.name, 0, 100)

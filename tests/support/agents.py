@@ -21,17 +21,16 @@ from schemas.registry import Registry
 from schemas.topics import (
     BY_NAME,
     CALLBACKS,
+    CALLS_TABLE,
     CO_PARTITIONED,
     MAX_RECORD_BYTES,
-    OUTCOMES_BY_SIP_LINE,
-    OUTCOMES_BY_WORKFLOW,
     REKEYED_DETAILS,
-    SIP_LINE_OUTCOMES,
+    TABLES,
     TOPICS,
-    WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.rules.dimensions import DIMENSIONS
+from streams.rules.windows import WindowSettings
 from streams.worker.calls_agent import CallsAgent
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing
@@ -92,7 +91,7 @@ class Agents:
     def __init__(self, partitions: int = 2, max_units: int | None = None) -> None:
         self.partitions = partitions
         self.topics: dict[str, dict[int, list[Any]]] = {topic.name: {} for topic in TOPICS}
-        self.tables = {name: Table(name) for name in ("calls", WORKFLOW, SIP_LINE)}
+        self.tables = {name: Table(name) for name in TABLES}
         self.metrics = WorkerMetrics()
         self.largest: Counter[str] = Counter()
         self.units = 0
@@ -115,22 +114,17 @@ class Agents:
             "pipeline": self,
         }
         tables: Any = self.tables
-        calls = CallsAgent(table=tables["calls"], zone=ZoneInfo("UTC"), **shared)
-        lines = {
-            dimension: WindowsAgent(
-                table=tables[dimension], dimension=dimension, results=results, settings=WINDOWS, **shared
+        calls = CallsAgent(table=tables[CALLS_TABLE], zone=ZoneInfo("UTC"), **shared)
+        windows = {
+            dimension.changes.name: WindowsAgent(
+                table=tables[dimension.table], dimension=dimension, settings=WINDOWS, **shared
             )
-            for dimension, results in ((WORKFLOW, WORKFLOW_OUTCOMES), (SIP_LINE, SIP_LINE_OUTCOMES))
+            for dimension in DIMENSIONS
         }
-        self.agents: dict[str, RunAgent] = {
-            CALLBACKS.name: calls,
-            REKEYED_DETAILS.name: calls,
-            OUTCOMES_BY_WORKFLOW.name: lines[WORKFLOW],
-            OUTCOMES_BY_SIP_LINE.name: lines[SIP_LINE],
-        }
+        self.agents: dict[str, RunAgent] = {CALLBACKS.name: calls, REKEYED_DETAILS.name: calls, **windows}
         for table in self.tables.values():
             table.restore()
-        for agent in lines.values():
+        for agent in windows.values():
             await agent.load(set(range(self.partitions)))
 
     def append(

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 from msgspec import to_builtins
 
 from schemas.records import WindowedOutcomes
+from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.outcomes import OutcomeCounts
 from streams.rules.times import FUTURE_TOLERANCE_MS
-from streams.rules.windows import SIP_LINE
 from streams.tools.recount.ledger import Ledger, Revision, Revisions, WindowKey, add, in_late_topic
 
 MAX_CUTS: Final = 1000  # more possibly late revisions of one window than are tried
@@ -136,7 +136,7 @@ def _remark(key: WindowKey, cells: list[Cell], is_published: bool) -> str:
     if not is_published:
         return "no result published"
     is_fewer = any(cell.field == "calls" and cell.published < cell.recounted for cell in cells)
-    return _FEWER if is_fewer and key.dimension == SIP_LINE else ""
+    return _FEWER if is_fewer and key.dimension == SIP_LINE.name else ""
 
 
 def late_revisions(
@@ -174,7 +174,7 @@ def _could_be_late(ledger: Ledger, key: WindowKey, revision: Revision, revisions
     It is late as a whole when the window it enters or the one it leaves is past its grace, which cannot be before
     that much time has passed since the window's end. For the workflow it enters, the late topic knows.
     """
-    if key.dimension != SIP_LINE and revision.value(key.dimension) == key.value:
+    if key.dimension == WORKFLOW.name and WORKFLOW.value_of(revision.outcome) == key.value:
         return False
     sides = (revision, revisions.get(revision.number - 1))
     ends = [

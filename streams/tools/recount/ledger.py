@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field, structs
 
 from schemas.records import Answer, Call, CallAttempt, CallOutcome, QuestionState
+from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import outcome_of
 from streams.rules.ids import id_of
 from streams.rules.outcomes import OutcomeCounts, blames_callee_though_silent
-from streams.rules.windows import SIP_LINE, WORKFLOW, WindowSettings
+from streams.rules.windows import WindowSettings
 
-DIMENSIONS: Final = (WORKFLOW, SIP_LINE)
 MAX_DETAILS: Final = 10_000  # far more than one delivery within the gateway's limit can hold
 
 
@@ -40,7 +40,7 @@ class Scope(NamedTuple):
 
     def covers(self, key: WindowKey) -> bool:
         """True when this window is to be compared."""
-        wanted = {WORKFLOW: self.workflow, SIP_LINE: self.sip_line}
+        wanted = {WORKFLOW.name: self.workflow, SIP_LINE.name: self.sip_line}
         return (
             (self.from_ms is None or key.start >= self.from_ms)
             and (self.until_ms is None or key.start < self.until_ms)
@@ -60,9 +60,9 @@ class Revision(Struct):
     dials: dict[int, tuple[str, bool]] = field(default_factory=dict)
     questions: dict[int, QuestionState] = field(default_factory=dict)
 
-    def value(self, dimension: str) -> str:
+    def value(self, dimension: Dimension) -> str:
         """The workflow_id or sip_line."""
-        return self.outcome.workflow_id if dimension == WORKFLOW else self.outcome.sip_line
+        return dimension.value_of(self.outcome)
 
     def whole(self) -> CallOutcome:
         """What this revision adds to a window."""
@@ -141,10 +141,10 @@ class Ledger:
         """Every window that any revision of a call falls into."""
         return {key for r in self._calls.get(call_id, {}).values() for key in self.keys_of(r.outcome)}
 
-    def keys_of(self, outcome: CallOutcome) -> tuple[WindowKey, WindowKey]:
-        """The workflow's and the SIP line's window of an outcome."""
+    def keys_of(self, outcome: CallOutcome) -> tuple[WindowKey, ...]:
+        """The window of an outcome in each dimension."""
         start = outcome.ended_at - outcome.ended_at % self.settings.window_ms
-        return WindowKey(WORKFLOW, outcome.workflow_id, start), WindowKey(SIP_LINE, outcome.sip_line, start)
+        return tuple(WindowKey(dimension.name, dimension.value_of(outcome), start) for dimension in DIMENSIONS)
 
     def standing(self, revisions: Revisions, is_out: IsOut) -> Iterator[tuple[WindowKey, Revision]]:
         """Where a call counts in the end, and as which revision.
@@ -156,7 +156,7 @@ class Ledger:
             for value in dict.fromkeys(revision.value(dimension) for revision in ordered):
                 last = None
                 for revision in ordered:
-                    if not is_out(WindowKey(dimension, value, 0), revision):
+                    if not is_out(WindowKey(dimension.name, value, 0), revision):
                         last = revision if revision.value(dimension) == value else None
                 if last is not None:
                     yield self.keys_of(last.outcome)[place], last
@@ -167,12 +167,12 @@ class Ledger:
 
 def add(counts: OutcomeCounts, key: WindowKey, revision: Revision) -> None:
     """Count a call into a window."""
-    counts.add(revision.whole(), by_workflow=key.dimension == SIP_LINE)
+    counts.add(revision.whole(), by_workflow=key.dimension == SIP_LINE.name)
 
 
 def in_late_topic(key: WindowKey, revision: Revision) -> bool:
     """What the late topic tells: only the workflow that a call was late for can be known from it."""
-    return revision.is_late and key.dimension == WORKFLOW and revision.outcome.workflow_id == key.value
+    return revision.is_late and key.dimension == WORKFLOW.name and revision.outcome.workflow_id == key.value
 
 
 def _is_dial_of(attempt: CallAttempt, revision: Revision) -> bool:

@@ -11,15 +11,15 @@ from typing import Any
 from schemas import codec
 from schemas.headers import TraceContext, headers_for, trace_of
 from schemas.records import OutcomeChange, WindowedOutcomes
-from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from schemas.topics import CALLBACKS
 from streams.rules.calls import Position, source_of
+from streams.rules.dimensions import DIMENSIONS
 from streams.rules.ids import id_of
-from streams.rules.windows import SIP_LINE, WORKFLOW, Windows, WindowSettings
+from streams.rules.windows import Windows, WindowSettings
 from tests.benchmarks.peers.work import GRACE_MS, SOURCE, WINDOW_MS, Fanned, Output, Place, fan_out_callback
 
-TOPICS = (CALLBACKS.name, OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
-_DIMENSIONS = {OUTCOMES_BY_WORKFLOW.name: WORKFLOW, OUTCOMES_BY_SIP_LINE.name: SIP_LINE}
-_RESULTS = {OUTCOMES_BY_WORKFLOW.name: WORKFLOW_OUTCOMES, OUTCOMES_BY_SIP_LINE.name: SIP_LINE_OUTCOMES}
+TOPICS = (CALLBACKS.name, *(dimension.changes.name for dimension in DIMENSIONS))
+_DIMENSIONS = {dimension.changes.name: dimension for dimension in DIMENSIONS}
 
 
 class FloorWork:
@@ -62,10 +62,8 @@ class FloorWork:
     def _changes(self, fanned: Fanned, partition: int, offset: int, headers: Any) -> list[Output]:
         trace, outcome = trace_of(headers, fanned.callback.event_id), fanned.outcome
         outputs = []
-        for topic, key, call in (
-            (OUTCOMES_BY_WORKFLOW, outcome.workflow_id, fanned.call),
-            (OUTCOMES_BY_SIP_LINE, outcome.sip_line, None),
-        ):
+        for dimension in DIMENSIONS:
+            topic, key = dimension.changes, dimension.value_of(outcome)
             change = OutcomeChange(
                 record_id=fanned.record_id,
                 call_id=fanned.callback.details[0].call_id or "",
@@ -75,7 +73,7 @@ class FloorWork:
                 received_at=fanned.callback.received_at,
                 is_event_time_trusted=True,
                 added=outcome,
-                call=call,
+                call=fanned.call if dimension.has_calls else None,
             )
             change_id = id_of(topic.name, fanned.record_id, "in")
             change_headers = headers_for(topic.record, change_id, SOURCE, change.received_at, trace)
@@ -83,7 +81,7 @@ class FloorWork:
         return outputs
 
     def _result(self, topic: str, outcomes: WindowedOutcomes) -> Output:
-        results = _RESULTS[topic]
+        results = _DIMENSIONS[topic].results
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(outcomes.dimension, key, str(outcomes.revision), str(outcomes.is_final))
         headers = headers_for(results.record, result_id, SOURCE, outcomes.window_end_at, TraceContext(result_id))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from schemas.records import OutcomeChange
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
-from streams.rules.windows import WORKFLOW, ClockChange, Effect, PaneId, Windows, WindowSettings
+from streams.rules.dimensions import WORKFLOW
+from streams.rules.windows import ClockChange, Effect, PaneId, Windows, WindowSettings
 from tests.support.records import change, outcome
 
 MINUTE: Final = 60_000

@@ -20,16 +20,9 @@ from msgspec import msgpack
 from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, MAX_LATE, KeyState
+from streams.rules.dimensions import SIP_LINE, WORKFLOW, Dimension
 from streams.rules.outcomes import OutcomeCounts
-from streams.rules.windows import (
-    SIP_LINE,
-    WORKFLOW,
-    Effect,
-    Pane,
-    PaneId,
-    Windows,
-    WindowSettings,
-)
+from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
 from tests.support.records import change, outcome
 
 WINDOW: Final = 10
@@ -46,7 +39,7 @@ def call(ended_at: int, received_at: int | None = None, *, trusted: bool = True,
     )
 
 
-def windows_of(*changes: OutcomeChange, value: str = "wf-1", dimension: str = WORKFLOW) -> Windows:
+def windows_of(*changes: OutcomeChange, value: str = "wf-1", dimension: Dimension = WORKFLOW) -> Windows:
     windows = Windows(dimension, SETTINGS)
     for offset, one in enumerate(changes):
         windows.apply(value, one, Position(0, offset))
@@ -301,7 +294,7 @@ def test_a_final_result_differs_from_the_last_only_in_saying_so() -> None:
 
 
 @pytest.mark.parametrize(("dimension", "expected"), [(SIP_LINE, ["wf-1"]), (WORKFLOW, [])])
-def test_only_a_sip_lines_windows_count_by_workflow(dimension: str, expected: list[str]) -> None:
+def test_only_a_sip_lines_windows_count_by_workflow(dimension: Dimension, expected: list[str]) -> None:
     windows = windows_of(call(105), value="x", dimension=dimension)
 
     assert list(windows.result(PaneId("x", 100)).by_workflow) == expected

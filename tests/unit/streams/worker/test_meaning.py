@@ -23,6 +23,7 @@ from schemas.topics import (
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
+from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import WindowSettings
 from tests.support import agents as bench
 from tests.support.agents import NOW_MS, Agents
@@ -109,12 +110,12 @@ async def test_a_key_hours_away_from_its_receipts_is_told_once_and_shown(agents:
             await tell(agents, detail(f"ahead-{number}", text_of(at + 7 * HOUR)), at, "ahead")
 
     told = [line for line in logs if line["event"] == "clock.changed"]
-    assert [(line["key"], line["clock"], line["delay_s"]) for line in told if line["table"] == "workflow"] == [
+    assert [(line["key"], line["clock"], line["delay_s"]) for line in told if line["table"] == WORKFLOW.table] == [
         ("w" * 64, "behind", 7 * 3600),
         ("ahead", "ahead", 0),
     ]
     for clock in ("behind", "ahead"):
-        assert counted(agents, "stream_clock_far_keys", table="workflow", state=clock) == 1
+        assert counted(agents, "stream_clock_far_keys", table=WORKFLOW.table, state=clock) == 1
 
 
 async def test_a_call_counts_once_in_whatever_partition_it_is_told() -> None:

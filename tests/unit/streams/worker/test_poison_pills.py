@@ -22,6 +22,7 @@ from schemas.topics import (
 )
 from streams.errors import StateError
 from streams.rules.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
+from streams.rules.dimensions import WORKFLOW
 from streams.rules.outcomes import OutcomeCounts, question_state
 from streams.worker import run_agent
 from tests.support.agents import Agents
@@ -83,7 +84,7 @@ async def test_a_window_of_huge_words_is_cut_and_one_of_too_many_counts_other(ag
     labels = window(agents).result_labels
     assert (window(agents).calls, sum(labels.values())) == (MAX_WORDS + 12, MAX_WORDS + 12)
     assert (len(labels), labels["other"], window(agents).overflow) == (MAX_WORDS + 1, 12, {"result_labels": 12})
-    assert agents.metrics.overflow.labels("workflow", "result_labels")._value.get() == 12
+    assert agents.metrics.overflow.labels(WORKFLOW.table, "result_labels")._value.get() == 12
 
 
 async def test_a_word_other_that_was_sent_is_told_from_what_overflowed(agents: Agents) -> None:
@@ -207,7 +208,7 @@ async def test_a_row_on_disk_that_cannot_be_read_ends_the_worker_with_the_way_ou
 
 
 async def test_a_disk_that_cannot_be_read_stops_the_start_in_the_same_way(agents: Agents) -> None:
-    table = agents.tables["workflow"]
+    table = agents.tables[WORKFLOW.table]
     table.rows[0] = {b"kwf-1": b"\x00" * 20}
 
     with pytest.raises(StateError, match="table workflow"):

@@ -11,8 +11,9 @@ from msgspec import structs
 
 from schemas.records import Callback, CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import Position
+from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import FanOut, fan_out
-from streams.rules.windows import SIP_LINE, WORKFLOW, Effect, PaneId, Windows, WindowSettings
+from streams.rules.windows import Effect, PaneId, Windows, WindowSettings
 from streams.tools.recount.comparison import Known, State, Verdict, compare
 from streams.tools.recount.ledger import Ledger, Scope, WindowKey
 from tests.support.deliveries import delivery, detail, question, redial
@@ -33,7 +34,7 @@ class History:
         self.ledger = Ledger(SETTINGS, scope)
         self.fanned: list[FanOut] = []
         self.late: list[FanOut] = []
-        self._windows = {WORKFLOW: Windows(WORKFLOW, SETTINGS), SIP_LINE: Windows(SIP_LINE, SETTINGS)}
+        self._windows = {dimension: Windows(dimension, SETTINGS) for dimension in DIMENSIONS}
         self._latest: dict[str, FanOut] = {}
         self.published: dict[WindowKey, WindowedOutcomes] = {}
 
@@ -49,24 +50,24 @@ class History:
         [one] = callback.details
         known = self._latest.get(one.call_id or "")
         fanned = fan_out(callback, one, known.call.revision + 1 if known else 1, UTC)
-        for dimension in (WORKFLOW, SIP_LINE):
+        for dimension in DIMENSIONS:
             effects = self._apply(dimension, known.outcome if known else None, fanned)
-            if dimension == WORKFLOW and effects[-1] is Effect.LATE:
+            if dimension is WORKFLOW and effects[-1] is Effect.LATE:
                 self.late.append(fanned)
         self._latest[one.call_id or ""] = fanned
         self.fanned.append(fanned)
 
-    def _apply(self, dimension: str, old: CallOutcome | None, fanned: FanOut) -> list[Effect]:
+    def _apply(self, dimension: Dimension, old: CallOutcome | None, fanned: FanOut) -> list[Effect]:
         """As the worker does it; one after the other when the call changes its workflow or line."""
-        attribute, new = "workflow_id" if dimension == WORKFLOW else "sip_line", fanned.outcome
-        if old is None or getattr(old, attribute) == getattr(new, attribute):
-            changes: list[tuple[str, CallOutcome | None, CallOutcome | None]] = [(getattr(new, attribute), old, new)]
+        value_of, new = dimension.value_of, fanned.outcome
+        if old is None or value_of(old) == value_of(new):
+            changes: list[tuple[str, CallOutcome | None, CallOutcome | None]] = [(value_of(new), old, new)]
         else:
-            changes = [(getattr(old, attribute), old, None), (getattr(new, attribute), None, new)]
+            changes = [(value_of(old), old, None), (value_of(new), None, new)]
         return [self._change(dimension, value, gone, come, fanned) for value, gone, come in changes]
 
     def _change(
-        self, dimension: str, value: str, gone: CallOutcome | None, come: CallOutcome | None, fanned: FanOut
+        self, dimension: Dimension, value: str, gone: CallOutcome | None, come: CallOutcome | None, fanned: FanOut
     ) -> Effect:
         change = OutcomeChange(
             record_id=fanned.call.record_id,
@@ -82,7 +83,7 @@ class History:
         windows = self._windows[dimension]
         effect = windows.apply(value, change, Position(0, len(self.fanned)))
         for pane_id in windows.take_changes()[1]:
-            self.published[WindowKey(dimension, *pane_id)] = WindowedOutcomes.from_datum(
+            self.published[WindowKey(dimension.name, *pane_id)] = WindowedOutcomes.from_datum(
                 windows.result(PaneId(*pane_id)).to_datum()
             )
         return effect
@@ -118,11 +119,11 @@ def at(text: str) -> int:
 
 
 def wf(start: int = START, value: str = "wf") -> WindowKey:
-    return WindowKey(WORKFLOW, value, start)
+    return WindowKey(WORKFLOW.name, value, start)
 
 
 def line(start: int = START, value: str = "L") -> WindowKey:
-    return WindowKey(SIP_LINE, value, start)
+    return WindowKey(SIP_LINE.name, value, start)
 
 
 def test_calls_of_every_kind_are_counted_as_the_worker_counts_them() -> None:
