@@ -4,6 +4,8 @@ SettingsError                fatal: the environment makes no role; its faults sa
 SchemaError
 +-- DecodeError              permanent: these bytes are not a record of ours
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
++-- UnreadableTopicError     retriable: Kafka did not answer who reads a topic, or refuses the right to it
+|   +-- MissingTopicsError   permanent: a topic is missing, or hidden from us
 +-- RegistryError            the registry refused: an incompatible schema, a bad request
     +-- MissingSchemaError         it does not have our schema: `streams topics apply` registers it
     +-- RegistryReplacedError      an id that we write under is not our schema's any more
@@ -41,6 +43,24 @@ class UnknownSchemaError(DecodeError):
     """A schema id that the registry does not know."""
 
     code = "unknown_schema"
+
+
+class UnreadableTopicError(SchemaError):
+    """A topic could not be read; the message names broker, reason and remedy."""
+
+    code = "topic_unreadable"
+    retriable = True
+
+
+class MissingTopicsError(UnreadableTopicError):
+    """Topics that are missing or hidden; `faults` has a line for each."""
+
+    code = "topics_missing"
+    retriable = False
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
 
 
 class RegistryError(SchemaError):

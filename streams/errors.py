@@ -9,6 +9,7 @@ StreamsError
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
 +-- SchemasError             fatal: the registry lacks our schemas, or has others in their place; exit code 69
 +-- BrokerUnavailableError   retriable: Kafka did not answer
++-- RegistryAwayError        retriable: the schema registry did not answer
 +-- RefusedError             fatal: Kafka lets us in, but we have not the right; exit code 69
 +-- DataDirInUseError        fatal: another process holds the data directory; exit code 4
 +-- DiskError                fatal: the data directory cannot be used; exit code 6
@@ -82,6 +83,14 @@ class BrokerUnavailableError(StreamsError):
     """Kafka did not answer in time."""
 
     code = "broker_unavailable"
+    retriable = True
+    exit_code = exits.UNAVAILABLE
+
+
+class RegistryAwayError(StreamsError):
+    """The schema registry did not answer, so nothing can be read."""
+
+    code = "registry_unavailable"
     retriable = True
     exit_code = exits.UNAVAILABLE
 

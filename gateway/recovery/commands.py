@@ -20,11 +20,11 @@ from gateway.errors import GatewayError, PublishError
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.quarantine import Reason
 from gateway.recovery.replaying import Filter, Judge, Kept, Survey, Tools, kind_of
-from gateway.recovery.topic_reader import TopicReader
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import KINDS, TOPICS
 from schemas.errors import SchemaError
 from schemas.headers import rfc3339
+from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.choices import one_of
@@ -232,7 +232,7 @@ def _with_tools(
     async def session() -> T:
         registry = Registry(settings.registry)
         try:
-            async with TopicReader(settings) as reader:
+            async with TopicReader(settings.kafka) as reader:
                 return await run(Tools(reader, registry, on_progress))
         finally:
             await registry.aclose()

@@ -18,13 +18,13 @@ import msgspec
 from gateway.errors import GatewayError, InvalidCallbackError, RecordTooLargeError
 from gateway.publishing.publisher import Publisher
 from gateway.reception import envelope_of
-from gateway.recovery.topic_reader import StoredRecord
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Verified, Verifier
 from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
 from schemas.errors import DecodeError
+from schemas.reader import StoredRecord
 from schemas.records import QuarantinedRequest, Record
 from schemas.registry import Registry
 from schemas.topics import QUARANTINE, Topic
@@ -39,7 +39,7 @@ Event = tuple[str, str]  # (topic, event_id): one delivery, however often it was
 class Reader(Protocol):
     """What we need of a TopicReader."""
 
-    def records(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]: ...
+    def in_order(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]: ...
 
 
 class NoValidKeyError(GatewayError):
@@ -199,12 +199,12 @@ class Tools:
         self.too_large = 0
 
     async def find(self, wanted: Filter) -> AsyncIterator[Kept]:
-        """The requests that match, in the order they were kept. Raises TopicUnreadableError."""
-        async for stored in self._reader.records(QUARANTINE, wanted.from_ms):
+        """The requests that match, in the order they were kept. Raises: UnreadableTopicError."""
+        async for stored in self._reader.in_order(QUARANTINE, wanted.from_ms):
             self._on_progress()
             self.records += 1
             try:
-                request = await self._registry.decode(stored.value, QuarantinedRequest)
+                request = await self._registry.decode(stored.value or b"", QuarantinedRequest)
             except DecodeError:
                 self.unreadable_records += 1
                 continue
@@ -230,7 +230,7 @@ class Tools:
             times = [received_at for (name, _), received_at in events.items() if name == topic.name]
             if not times:
                 continue
-            async for stored in self._reader.records(topic, min(times)):
+            async for stored in self._reader.in_order(topic, min(times)):
                 event = (topic.name, dict(stored.headers).get("ce_id", b"").decode("latin-1"))
                 if event in events:
                     present.add(event)

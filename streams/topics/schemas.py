@@ -7,8 +7,7 @@ from schemas.connection import RegistryConnection
 from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.registry import Registry
 from schemas.topics import TOPICS, Topic
-from streams.errors import SchemasError
-from streams.tools.topic_reader import RegistryAwayError
+from streams.errors import RegistryAwayError, SchemasError
 
 
 async def apply_schemas(registry: RegistryConnection | str) -> int:

@@ -23,9 +23,15 @@ from schemas.runtime.disk_faults import in_words
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import Told, configure_logging
 from schemas.topics import TOPICS
-from streams.errors import BrokerUnavailableError, DataDirInUseError, DiskError, SchemasError, StreamsError
+from streams.errors import (
+    BrokerUnavailableError,
+    DataDirInUseError,
+    DiskError,
+    RegistryAwayError,
+    SchemasError,
+    StreamsError,
+)
 from streams.settings import WorkerSettings
-from streams.tools.topic_reader import RegistryAwayError
 from streams.topics.admin import check_group, check_topics
 from streams.worker.app import Worker
 from streams.worker.faust_app import SESSION_TIMEOUT_S

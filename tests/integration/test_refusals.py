@@ -14,13 +14,14 @@ from gateway.publishing.kafka import KafkaPublisher
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
+from schemas.reader import TopicReader
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.errors import BrokerUnavailableError, RefusedError, StreamsError, TopicsError
 from streams.monitor.monitor import Monitor
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
-from streams.tools.topic_reader import open_reader, translated
+from streams.tools.kafka import translated
 from streams.topics.admin import apply_topics, check_topics
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
@@ -199,7 +200,7 @@ async def test_a_tool_names_what_it_may_not_read(kafka: SecuredKafka) -> None:
     settings = connection(kafka, "SASL_PLAINTEXT", "SASL_PLAINTEXT", sasl_username="worker")
 
     async def read() -> None:
-        async with translated(settings), open_reader(settings) as reader:
+        async with translated(settings), TopicReader(settings) as reader:
             starts = await reader.beginnings(CALLBACKS)
             assert [record async for record in reader.records(starts, dict.fromkeys(starts, 1))]
 

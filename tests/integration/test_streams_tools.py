@@ -18,6 +18,7 @@ from msgspec import structs
 
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for
+from schemas.reader import TopicReader
 from schemas.topics import (
     CALLBACKS,
     CALLS,
@@ -28,7 +29,6 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
 )
 from streams.settings import KafkaSettings
-from streams.tools.topic_reader import open_reader
 from tests.conftest import StartKafka, StartRegistry
 from tests.faults.load import Broken, Load
 from tests.support.deliveries import delivery, detail, redial
@@ -80,7 +80,7 @@ async def report(system: WorkerSystem, *arguments: str) -> tuple[int, dict[str, 
 
 async def wait_until_committed(system: WorkerSystem) -> None:
     """Wait until the worker has committed all it was given: nothing is on its way any more."""
-    async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap), "airudder-streams") as reader:
+    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), "airudder-streams") as reader:
 
         async def is_done() -> bool:
             ends = await reader.ends(*CO_PARTITIONED)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from schemas.reader import TopicReader
 from schemas.topics import CALLBACKS, CALLS, WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
-from streams.tools.topic_reader import open_reader
 from streams.worker.app import STOP_TIMEOUT_S
 from tests.conftest import StartKafka
 from tests.integration.hurried_worker import HANG_KEY
@@ -215,6 +215,6 @@ async def is_held(system: WorkerSystem, worker: WorkerProcess) -> bool:
 
 async def ends_and_commits(system: WorkerSystem) -> dict[tuple[str, int], tuple[int, int]]:
     """End and committed offset of each partition of the callbacks topic."""
-    async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
+    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
         committed, ends = await reader.committed(CALLBACKS), await reader.ends(CALLBACKS)
     return {tuple(tp): (end, committed.get(tp, 0)) for tp, end in ends.items()}

@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.codec import schema_text
 from schemas.placement import partition_of
+from schemas.reader import TopicReader
 from schemas.topics import (
     CALLBACKS,
     CALLS,
@@ -29,7 +30,6 @@ from schemas.topics import (
 from streams.errors import TopicsError
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
-from streams.tools.topic_reader import open_reader
 from streams.topics.admin import apply_topics, check_topics
 from tests.conftest import StartKafka, StartRegistry
 from tests.support.deliveries import delivery, detail
@@ -75,7 +75,7 @@ async def assert_exact(system: WorkerSystem, count: int) -> None:
 
 async def committed(system: WorkerSystem) -> dict[int, int]:
     """The group's offset of each partition of the callbacks topic."""
-    async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
+    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
         return {tp.partition: offset for tp, offset in (await reader.committed(CALLBACKS)).items()}
 
 
@@ -83,7 +83,7 @@ async def all_committed(system: WorkerSystem) -> dict[int, int]:
     """`committed`, once everything written is."""
 
     async def is_done() -> bool:
-        async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
+        async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), DEFAULT_APP_ID) as reader:
             return await reader.committed(CALLBACKS) == await reader.ends(CALLBACKS)
 
     await wait_until(is_done, 60, "everything is committed")
@@ -147,7 +147,7 @@ async def test_while_the_registry_is_away_known_schemas_flow_and_a_new_one_waits
 
 async def raw(system: WorkerSystem, topic: str) -> list[Any]:
     """A topic's records as they are, none decoded."""
-    async with open_reader(KafkaSettings(bootstrap_servers=system.bootstrap)) as reader:
+    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap)) as reader:
         starts, ends = await reader.beginnings(CALLBACKS), await reader.ends(CALLBACKS)
         return [record async for record in reader.records(starts, ends)]
 

@@ -10,11 +10,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS
 from streams.settings import WorkerSettings
 from streams.tools.dead_letters.replay import Fate, Filter, Line, Tools, line_of
-from streams.tools.topic_reader import TopicReader, open_producer, open_reader, translated
+from streams.tools.kafka import open_producer, translated
 
 HEADS = ("failed at", "record", "bytes", "reason", "detail")
 
@@ -34,7 +35,7 @@ async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     try:
-        async with translated(settings.kafka), open_reader(settings.kafka) as reader:
+        async with translated(settings.kafka), TopicReader(settings.kafka) as reader:
             with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task("records")
                 yield Opened(settings, reader, Tools(reader, registry, lambda: progress.advance(task)))

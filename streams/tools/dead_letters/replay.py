@@ -22,10 +22,10 @@ from typing import Any, Final, NamedTuple
 
 from schemas.errors import DecodeError
 from schemas.headers import Headers, rfc3339
+from schemas.reader import Offsets, TopicReader
 from schemas.records import DeadLetter
 from schemas.registry import Registry
 from schemas.topics import BY_NAME, DEAD_LETTERS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, Topic
-from streams.tools.topic_reader import Offsets, TopicReader
 
 REPLAYED_FROM: Final = "replayed_from"
 AT_ONCE: Final = 100

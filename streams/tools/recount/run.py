@@ -18,6 +18,7 @@ from rich.text import Text
 
 from schemas.errors import DecodeError
 from schemas.headers import is_synthetic, rfc3339
+from schemas.reader import Offsets, TopicReader, distance, only
 from schemas.records import Answer, Call, CallAttempt, Callback, OutcomeChange, Record, WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import (
@@ -35,9 +36,9 @@ from schemas.topics import (
 )
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
+from streams.tools.kafka import translated
 from streams.tools.recount.comparison import Known, State, Verdict, compare
 from streams.tools.recount.ledger import Ledger, Scope, WindowKey
-from streams.tools.topic_reader import Offsets, TopicReader, of, open_reader, total, translated
 
 R = TypeVar("R", bound=Record)
 
@@ -92,7 +93,7 @@ class Recount:
         result_ends = await self._reader.ends(*RESULT_TOPICS)
         call_ends = await self._reader.ends(*CALL_TOPICS)
         for topic in CALL_TOPICS:
-            await self._read_calls(topic, of([topic], call_ends))
+            await self._read_calls(topic, only([topic], call_ends))
         await self._read_results(result_ends)
         await self._read_unsettled(committed, await self._reader.ends(*CO_PARTITIONED))
         known = Known(
@@ -150,7 +151,7 @@ class Recount:
         return {tp: ends[tp] if offset is None else offset for tp, offset in found.items()}
 
     async def _decoded(self, what: str, starts: Offsets, ends: Offsets, kind: type[R]) -> AsyncIterator[R]:
-        task = self._progress.add_task(what, total=total(starts, ends))
+        task = self._progress.add_task(what, total=distance(starts, ends))
         async for record in self._reader.records(starts, ends):
             self._progress.advance(task)
             if record.value is None or is_synthetic(record.headers):
@@ -159,7 +160,7 @@ class Recount:
                 yield await self._registry.decode(record.value, kind)
             except DecodeError:
                 self._unreadable += kind not in (Callback, OutcomeChange)  # those are dead letters, not our business
-        self._progress.update(task, completed=total(starts, ends))
+        self._progress.update(task, completed=distance(starts, ends))
 
     async def _whole_since(self, *topics: Topic) -> int | None:
         """Since when (epoch ms) nothing has left any of the topics; None when nothing ever has.
@@ -187,7 +188,7 @@ async def recount(settings: WorkerSettings, scope: Scope, console: Console) -> R
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     registry = Registry(settings.registry)
     try:
-        async with translated(settings.kafka), open_reader(settings.kafka, settings.app_id) as reader:
+        async with translated(settings.kafka), TopicReader(settings.kafka, settings.app_id) as reader:
             with Progress(*columns, console=console, transient=True) as progress:
                 return await Recount(reader, registry, ledger, progress).run()
     finally:

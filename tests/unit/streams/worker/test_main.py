@@ -8,10 +8,9 @@ import pytest
 
 from schemas.errors import MissingSchemaError
 from schemas.registry import Registry
-from streams.errors import BrokerUnavailableError, SchemasError
+from streams.errors import BrokerUnavailableError, RegistryAwayError, SchemasError
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, WorkerSettings
-from streams.tools.topic_reader import RegistryAwayError
 from streams.worker import main
 from streams.worker.ops import WorkerState
 
