@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from streams.errors import SettingsError
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.console import Console
 from streams.local.data_dir import hold_data_dir
+from streams.local.env_file import tools_environment, without_own_services, write_env_file
 from streams.local.errors import EXIT_CONFIG, EXIT_INTERRUPTED, LocalError, PortTakenError, RefusedError
 from streams.local.kafka import LocalKafka
 from streams.local.ports import FREE, LOOPBACK, claim_port
 from streams.local.reaper import Reaper
 from streams.local.registry import LocalRegistry
-from streams.local.roles import Endpoints, Roles, system_roles
+from streams.local.roles import Endpoints, Roles, role_environment, system_roles
 from streams.local.system import System
 from streams.settings import UpSettings
 
@@ -67,7 +68,9 @@ def up(options: UpOptions, make_roles: MakeRoles | None = None) -> int:
 
 
 def _up(options: UpOptions, make_roles: MakeRoles, console: Console) -> int:
-    data_dir, settings = options.data_dir.resolve(), _settings(console)
+    data_dir = options.data_dir.resolve()
+    env_file = data_dir / "env"
+    settings = _settings(without_own_services(os.environ, env_file), console)
     with hold_data_dir(data_dir, console) as lock_fd:
         plan = make_plan(options, data_dir, settings)
         _describe_plan(plan, data_dir, console)
@@ -75,7 +78,8 @@ def _up(options: UpOptions, make_roles: MakeRoles, console: Console) -> int:
         reaper = Reaper(inherited_fds=(lock_fd,))
         try:
             services = [service for service in (plan.kafka, plan.registry) if service is not None]
-            asyncio.run(System(services, roles, plan.endpoints, reaper, console).run())
+            _write_env_file(env_file, plan, data_dir)
+            asyncio.run(System(services, roles, plan.endpoints, reaper, console, env_file).run())
         finally:
             reaper.close()
     return 0
@@ -92,10 +96,19 @@ def plan_roles(options: UpOptions, plan: Plan, data_dir: Path) -> Roles:
     )
 
 
-def _settings(console: Console) -> UpSettings:
+def _write_env_file(path: Path, plan: Plan, data_dir: Path) -> None:
+    services = {"KAFKA_BOOTSTRAP_SERVERS": plan.kafka is not None, "SCHEMA_REGISTRY_URL": plan.registry is not None}
+    of_roles = role_environment(
+        plan.endpoints, data_dir, local_kafka=plan.kafka is not None, local_registry=plan.registry is not None
+    )
+    started_here = [name for name, is_ours in services.items() if is_ours]
+    write_env_file(path, tools_environment(os.environ, of_roles), started_here)
+
+
+def _settings(environ: Mapping[str, str], console: Console) -> UpSettings:
     """What the environment says. Raises: RefusedError with every fault, before anything is downloaded or started."""
     try:
-        settings = UpSettings.from_env(os.environ)
+        settings = UpSettings.from_env(environ)
     except SettingsError as error:
         raise RefusedError(f"these settings are wrong:\n{error}", EXIT_CONFIG) from error
     for note in settings.notes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from streams.local.console import Console
@@ -30,12 +32,19 @@ class System:
     """Everything `up` runs, for one `run`."""
 
     def __init__(
-        self, services: Sequence[Program], roles: Roles, endpoints: Endpoints, reaper: Reaper, console: Console
+        self,
+        services: Sequence[Program],
+        roles: Roles,
+        endpoints: Endpoints,
+        reaper: Reaper,
+        console: Console,
+        env_file: Path,
     ) -> None:
         self._topics = roles.topics
         self._endpoints = endpoints
         self._reaper = reaper
         self._console = console
+        self._env_file = env_file
         self._services = [self._child(service) for service in services]
         self._serving = [self._child(role) for role in roles.serving]
         self._demo = [self._child(role) for role in roles.demo]
@@ -152,6 +161,7 @@ class System:
             f"  monitor             {_origin(to.monitor_host, to.monitor_port)}/",
             f"  bootstrap servers   {to.bootstrap_servers}",
             f"  schema registry     {_without_credentials(to.registry_url)}",
+            f"  tools in a shell    . {shlex.quote(_as_typed(self._env_file))}",
         ]
 
 
@@ -166,6 +176,12 @@ def _not_ready(children: Sequence[Child], timeout_s: float) -> str:
 
 def _origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _as_typed(path: Path) -> str:
+    """The path as a reader in the same directory would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _without_credentials(url: str) -> str:
