@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.local.errors import DownloadError, disk_error
-from streams.local.progress import DownloadProgress, progress_for
+from streams.local.progress import MIB, DownloadProgress, progress_for
 
 KAFKA_VERSION = "4.2.0"
 REGISTRY_VERSION = "3.3.3"
@@ -31,6 +31,9 @@ KAFKA_LOGGING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.3")
 REGISTRY = ("io.apicurio", "apicurio-registry-app", REGISTRY_VERSION)
 REGISTRY_DIRECTORY = f"apicurio-registry-app-{REGISTRY_VERSION}"
 MANIFEST = f"kafka-{KAFKA_VERSION}-registry-{REGISTRY_VERSION}.json"
+DOWNLOAD_BYTES = 204_568_576
+"""All files of these versions together, so that the first start can say how far it is."""
+
 RUNTIME_SCOPES = frozenset({"compile", "runtime"})
 CACHE_REMEDY = "Free some space (about 500 MiB), or name another cache directory by XDG_CACHE_HOME."
 
@@ -90,10 +93,12 @@ def _exclusive(cache_dir: Path, progress: DownloadProgress) -> Iterator[None]:
 def _download(cache_dir: Path, repositories: Mapping[str, str] | None, progress: DownloadProgress) -> Artifacts:
     progress.say(
         f"first start: downloading Apache Kafka {KAFKA_VERSION} and Apicurio Registry {REGISTRY_VERSION} "
-        f"(about 200 MiB, once) to {cache_dir}"
+        f"({DOWNLOAD_BYTES / MIB:.0f} MiB, once) to {cache_dir}"
     )
     _remove_damaged(cache_dir)
-    kafka_jars, archive = _fetch(cache_dir / "maven", repositories, progress)
+    with progress.whole(DOWNLOAD_BYTES, _downloaded_bytes(cache_dir / "maven")):
+        kafka_jars, archive = _fetch(cache_dir / "maven", repositories, progress)
+    progress.say("unpacking")
     registry_home = cache_dir / REGISTRY_DIRECTORY
     _unpack(archive, registry_home)
     artifacts = Artifacts(tuple(kafka_jars), registry_home, cache_dir)
@@ -122,6 +127,11 @@ def _fetch(
     except (RuntimeError, ValueError) as error:  # jgo's words for a POM it cannot make sense of
         raise DownloadError(f"cannot resolve Kafka's jars: {error}") from error
     return jars, archive
+
+
+def _downloaded_bytes(local_repository: Path) -> int:
+    """What an interrupted try has left."""
+    return sum(path.stat().st_size for path in local_repository.rglob("*") if path.is_file())
 
 
 def _unpack(archive: Path, home: Path) -> None:

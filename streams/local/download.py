@@ -114,12 +114,10 @@ class VerifyingResolver(PythonResolver):
             self._store(response, part, have_bytes if resumed else 0)
 
     def _store(self, response: requests.Response, part: Path, have_bytes: int) -> None:
-        total_bytes = have_bytes + int(response.headers.get("Content-Length", 0))
-        shown = self._progress.file(part.name.removesuffix(".part"), total_bytes, have_bytes)
-        with shown as advance, part.open("ab" if have_bytes else "wb") as f:
+        with part.open("ab" if have_bytes else "wb") as f:
             for chunk in response.iter_content(CHUNK_BYTES):
                 f.write(chunk)
-                advance(len(chunk))
+                self._progress.advance(len(chunk))
             f.flush()
             os.fsync(f.fileno())  # a power cut after the rename must not leave a short file under the final name
 

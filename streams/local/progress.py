@@ -1,76 +1,89 @@
-"""How a download is shown on standard error: bars on a terminal, plain lines anywhere else."""
+"""How the whole download is shown on standard error: one bar on a terminal, a line per tenth anywhere else."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-Advance = Callable[[int], None]
-"""Called with the number of bytes that just arrived."""
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 MIB = 1024 * 1024
-SMALL_BYTES = 1 * MIB
-LARGE_BYTES = 20 * MIB
-"""Where there is no bar, small files are passed over in silence and large ones get a line per quarter."""
+TENTH = 10  # percent
 
 
 class DownloadProgress(Protocol):
     def say(self, text: str) -> None:
         """Show one line."""
 
-    def file(self, name: str, total_bytes: int, done_bytes: int) -> AbstractContextManager[Advance]:
-        """Show one file on its way; `done_bytes` are there from an earlier, interrupted try."""
+    def whole(self, total_bytes: int, done_bytes: int) -> AbstractContextManager[None]:
+        """Show one download of many files; `done_bytes` are there from an earlier, interrupted try."""
+
+    def advance(self, count_bytes: int) -> None:
+        """So many bytes have arrived."""
 
 
 class LineProgress:
-    """Lines for a log file: the files that take time, and how far the large ones are."""
+    """Lines for a log file."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
+        self._total_bytes = 0
+        self._done_bytes = 0
+        self._shown_percent = 0
 
     def say(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
 
     @contextmanager
-    def file(self, name: str, total_bytes: int, done_bytes: int) -> Iterator[Advance]:
-        if total_bytes >= SMALL_BYTES:
-            self.say(f"downloading {name} ({total_bytes / MIB:.0f} MiB)" + (", resumed" if done_bytes else ""))
-        done, quarter = done_bytes, 4 * done_bytes // max(total_bytes, 1)
+    def whole(self, total_bytes: int, done_bytes: int) -> Iterator[None]:
+        self._total_bytes, self._done_bytes = total_bytes, done_bytes
+        self._shown_percent = self._reached()
+        yield
+        self._total_bytes = 0
 
-        def advance(count_bytes: int) -> None:
-            nonlocal done, quarter
-            done += count_bytes
-            reached = 4 * done // max(total_bytes, 1)
-            if total_bytes >= LARGE_BYTES and reached > quarter:
-                quarter = reached
-                self.say(f"downloading {name}: {25 * reached} %")
+    def advance(self, count_bytes: int) -> None:
+        self._done_bytes += count_bytes
+        if self._total_bytes and (reached := self._reached()) > self._shown_percent:
+            self._shown_percent = reached
+            self.say(f"downloading: {reached} % of {self._total_bytes / MIB:.0f} MiB")
 
-        yield advance
+    def _reached(self) -> int:
+        """The last full tenth, in percent; 100 at most, as a file that arrives damaged is fetched again."""
+        return min(100 * self._done_bytes // max(self._total_bytes, 1) // TENTH * TENTH, 100)
 
 
 class BarProgress:
-    """A bar that moves per file; small files vanish when done."""
+    """One bar with size, speed and time left."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, console: Console | None = None) -> None:
+        columns = (
+            TextColumn("downloading"),
+            BarColumn(),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._console = console if console is not None else Console(stderr=True)
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task("download", total=None)
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     @contextmanager
-    def file(self, name: str, total_bytes: int, done_bytes: int) -> Iterator[Advance]:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=self._console, transient=True) as bars:
-            task = bars.add_task(name, total=total_bytes or None, completed=done_bytes)
-            yield lambda count_bytes: bars.advance(task, count_bytes)
+    def whole(self, total_bytes: int, done_bytes: int) -> Iterator[None]:
+        self._bar.update(self._task, total=total_bytes, completed=done_bytes)
+        with self._bar:
+            yield
+
+    def advance(self, count_bytes: int) -> None:
+        self._bar.advance(self._task, count_bytes)
 
 
 def progress_for(stream: TextIO) -> DownloadProgress:
-    """Bars when `stream` is a terminal, else lines that a log file can hold."""
+    """A bar when `stream` is a terminal, else lines that a log file can hold."""
     return BarProgress() if stream.isatty() else LineProgress(stream)
