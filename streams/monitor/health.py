@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from streams.monitor import instants
 from streams.monitor.lag.readings import RECENT_S
@@ -142,7 +142,7 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
         what = f"{name} has no live member"
         yield Problem("broken", what, f"group state {group.state}", "/#lag", lasting_s=NO_MEMBER_AFTER_S)
     for state in WORST_FIRST[:-1]:
-        rows = [row for row in group.partitions if row.verdict == state and _is_telling(row)]
+        rows = [row for row in group.partitions if row.verdict == state and (row.has_records or state != "unknown")]
         if rows:
             severity, text = EVIDENCE[state]
             if is_worker and any(_is_late_and_still(row) for row in rows):
@@ -152,11 +152,6 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
     if rewound:
         text = f"{sum(row.rewound_by for row in rewound)} records are read again: {_where(rewound)}"
         yield Problem("degraded", f"{name}: rewound", text, "/#lag")
-
-
-def _is_telling(row: PartitionLag) -> bool:
-    """An empty partition that nobody ever committed is nothing to worry about."""
-    return row.verdict != "unknown" or row.begin_offset < row.end_offset
 
 
 def _is_late_and_still(row: PartitionLag) -> bool:
@@ -178,3 +173,21 @@ def _losses(snapshot: LagSnapshot) -> Iterator[Problem]:
             count = snapshot.records_lost[group, topic]
             evidence = f"retention took {count} before they were read, last {instants.text(at_ms)}"
             yield Problem("broken", f"{group} lost records of {topic}", evidence, "/#lag", at_ms)
+
+
+def health_view(health: Health) -> dict[str, Any]:
+    """{"state", "as_of", "problems": [{"what", "since", "evidence", "link"}]}, worst first."""
+    return {
+        "state": health.state,
+        "as_of": instants.text(health.as_of_ms),
+        "headline": health.headline,
+        "problems": [
+            {
+                "what": problem.what,
+                "since": instants.text(problem.since_ms or health.as_of_ms),
+                "evidence": problem.evidence,
+                "link": problem.link,
+            }
+            for problem in health.problems
+        ],
+    }

@@ -6,9 +6,7 @@ Names: kafka_exporter's spelling for everything Kafka-wide, research/monitoring.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from threading import Lock
 from typing import Protocol
 
@@ -24,18 +22,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streams.monitor.errors import NotReadyError
-from streams.monitor.labels import short
+from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
-from streams.monitor.lag.tracker import GroupLag, LagSnapshot
-from streams.monitor.lag.verdicts import VERDICTS
+from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.outcomes.metrics import OutcomeFamilies
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.store import OutcomeStore
-
-BY_PARTITION = ["consumergroup", "topic", "partition"]
-BY_TOPIC = ["consumergroup", "topic"]
-MAX_PARTITIONS = 5_000
-"""Kafka-wide series are for a cluster's own groups; a company's thousands of partitions are kafka_exporter's."""
 
 
 class PollerView(Protocol):
@@ -97,7 +89,7 @@ class MonitorMetrics(Collector):
         poller, reader = self._sources
         yield from self._lag(poller)
         yield _undecodable(reader.undecodable)
-        as_of = _gauge("monitor_outcomes_as_of_timestamp_seconds", "When the outcome topics were last heard of.", [])
+        as_of = GaugeMetricFamily("monitor_outcomes_as_of_timestamp_seconds", "When the outcome topics were last read.")
         if reader.as_of_ms is not None:
             as_of.add_metric([], reader.as_of_ms / 1000)
         yield as_of
@@ -109,7 +101,7 @@ class MonitorMetrics(Collector):
             yield from self._outcomes.families(store)
 
     def _lag(self, poller: PollerView) -> Iterator[Metric]:
-        success = _gauge("kafka_lag_last_success_timestamp_seconds", "When the last lag poll succeeded.", [])
+        success = GaugeMetricFamily("kafka_lag_last_success_timestamp_seconds", "When the last lag poll succeeded.")
         try:
             snapshot = poller.snapshot
         except NotReadyError:
@@ -122,72 +114,6 @@ class MonitorMetrics(Collector):
 
     def _is_fresh(self, as_of_ms: int | None, stale_after_s: float) -> bool:
         return as_of_ms is not None and self._now_s() - as_of_ms / 1000 <= stale_after_s
-
-
-def lag_families(snapshot: LagSnapshot) -> Iterator[Metric]:
-    """Everything that one poll found, by partition for the first MAX_PARTITIONS of them."""
-    yield from _partition_families(snapshot.groups)
-    yield from _group_families(snapshot.groups)
-    yield from _topic_families(snapshot)
-    lost = CounterMetricFamily(
-        "kafka_consumergroup_records_lost", "Records that retention took before the group read them.", labels=BY_TOPIC
-    )
-    for (group, topic), count in snapshot.records_lost.items():
-        lost.add_metric([short(group), topic], count)
-    yield lost
-    rows = sum(len(group.partitions) for group in snapshot.groups)
-    dropped = _gauge("kafka_lag_partitions_left_out", "Partitions of groups without series of their own.", [])
-    dropped.add_metric([], max(0, rows - MAX_PARTITIONS))
-    yield dropped
-
-
-def _partition_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
-    lag = _gauge("kafka_consumergroup_lag", "Records still to read.", BY_PARTITION)
-    seconds = _gauge("kafka_consumergroup_lag_seconds", "Age of the next unread record.", BY_PARTITION)
-    offset = _gauge("kafka_consumergroup_current_offset", "Committed offset: the next to read.", BY_PARTITION)
-    state = _gauge("kafka_consumergroup_partition_state", "1 for the verdict, 0 else.", [*BY_PARTITION, "state"])
-    rows = ((short(group.consumergroup), row) for group in groups for row in group.partitions)
-    for name, row in islice(rows, MAX_PARTITIONS):
-        labels = [name, row.topic, str(row.partition)]
-        for family, value in ((lag, row.lag), (seconds, row.lag_seconds), (offset, row.current_offset)):
-            if value is not None:
-                family.add_metric(labels, value)
-        for word in VERDICTS:
-            state.add_metric([*labels, word], float(word == row.verdict))
-    yield from (lag, seconds, offset, state)
-
-
-def _group_families(groups: Iterable[GroupLag]) -> Iterator[Metric]:
-    members = _gauge("kafka_consumergroup_members", "Live members.", ["consumergroup"])
-    total = _gauge("kafka_consumergroup_lag_sum", "Records still to read, all partitions.", BY_TOPIC)
-    drain = _gauge("kafka_consumergroup_drain_seconds", "Until nothing is left; +Inf when not draining.", BY_TOPIC)
-    for group in groups:
-        name = short(group.consumergroup)
-        members.add_metric([name], group.members)
-        sums: dict[str, int] = defaultdict(int)
-        for row in group.partitions:
-            if row.lag is not None:
-                sums[row.topic] += row.lag
-        for topic, records in sums.items():
-            total.add_metric([name, topic], records)
-        for topic, seconds in group.drain_seconds.items():
-            drain.add_metric([name, topic], seconds)
-    yield from (members, total, drain)
-
-
-def _topic_families(snapshot: LagSnapshot) -> Iterator[Metric]:
-    for name, offsets, text in (
-        ("kafka_topic_partition_current_offset", snapshot.end, "High water mark."),
-        ("kafka_topic_partition_oldest_offset", snapshot.begin, "Low water mark."),
-    ):
-        family = _gauge(name, text, ["topic", "partition"])
-        for partition, offset in islice(sorted(offsets.items()), MAX_PARTITIONS):
-            family.add_metric([partition.topic, str(partition.partition)], offset)
-        yield family
-
-
-def _gauge(name: str, text: str, labels: list[str]) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, labels=labels)
 
 
 def _undecodable(count: int) -> Metric:

@@ -11,15 +11,15 @@ import structlog
 
 from streams.monitor import instants
 from streams.monitor.events import EventHub
-from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source
+from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source, health_view
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
+from streams.monitor.lag.views import lag_view
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.views import health_view, lag_view
 
 BEAT_S = 2.0
 ANSWERS_AT_ONCE = 2

@@ -16,7 +16,7 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import WORST_FIRST
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.store import Dimension
-from streams.monitor.views import phase
+from streams.monitor.outcomes.views import phase
 from streams.rules.kpis import Kpi, kpis
 
 MAX_ROWS = 100

@@ -16,13 +16,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from streams.monitor.events import EventHub
+from streams.monitor.health import health_view
+from streams.monitor.lag.views import lag_view
 from streams.monitor.monitor import Monitor
-from streams.monitor.outcomes.parts import Cursor
-from streams.monitor.outcomes.questions import read_question, refuse_unknown
+from streams.monitor.outcomes.paging import Cursor
+from streams.monitor.outcomes.parameters import refuse_unknown, window_request
 from streams.monitor.outcomes.store import Dimension
+from streams.monitor.outcomes.views import dimension_view, value_view
 from streams.monitor.page import render_page
 from streams.monitor.problems import problem
-from streams.monitor.views import dimension_view, health_view, lag_view, value_view
 
 SSE_PING_S = 15
 SSE_SEND_TIMEOUT_S = 10
@@ -116,8 +118,8 @@ async def _outcomes(request: Request, dimension: Dimension, value: str | None = 
     pane_s = monitor.settings.window_s
 
     def made() -> tuple[bytes, Cursor | None]:
-        question = read_question(request.query_params.multi_items(), store, dimension, value, pane_s, now_ms)
-        asked = replace(question, as_of_ms=as_of_ms or now_ms)
+        asked = window_request(request.query_params.multi_items(), store, dimension, value, pane_s, now_ms)
+        asked = replace(asked, as_of_ms=as_of_ms or now_ms)
         body, more = dimension_view(store, asked) if value is None else value_view(store, value, asked)
         if more is not None:
             body["next"] = _next(request, more)

@@ -20,8 +20,8 @@ from gateway.__main__ import app as gateway_cli
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas.runtime.settings import Settings
 from streams.__main__ import app as streams_cli
+from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.tracker import LagSnapshot
-from streams.monitor.metrics import lag_families
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
 

@@ -25,8 +25,8 @@ from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import IN_FILES, NAMES
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
 from streams.monitor.app import create_app
+from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.metrics import lag_families
 from streams.monitor.settings import MonitorSettings
 from streams.rules.outcomes import OutcomeCounts
 

@@ -17,8 +17,8 @@ from streams.monitor import instants
 from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, LagVerdict
+from streams.monitor.lag.views import lag_view
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.views import lag_view
 
 STYLES: dict[LagVerdict, str] = {
     "ok": "green",

@@ -36,6 +36,11 @@ class PartitionLag:
     rewound_by: int = 0
     unmoved_s: float = 0.0
 
+    @property
+    def has_records(self) -> bool:
+        """The partition holds any. Of an empty one that nobody ever committed there is nothing to know."""
+        return self.begin_offset < self.end_offset
+
 
 @dataclass(frozen=True)
 class GroupLag:

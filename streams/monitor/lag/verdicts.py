@@ -1,15 +1,8 @@
-"""Pure: a partition's offset history -> one word. No thresholds on record counts, so it means the same everywhere.
+"""Pure: the history of a group's offset in a partition -> one word.
 
-    unknown   nobody committed, or too little was seen yet to tell
-    ok        nothing to read, or reading keeps up
-    behind    the next unread record is older than it may be, or the backlog takes too long, shrinking or not
-    warn      the backlog grows, and working it off would take longer than `allowed_drain_s`
-    rewind    the offset went back and has not been regained: records will be seen again
-    beyond    the committed offset lies beyond the end: nothing is read until the end has passed it
-    stall     a live member owns it, there is a backlog, and the offset does not move
-    stop      there is a backlog and no live member owns the partition
-
-Source: research/monitoring.md 1.2, which starts from Burrow's rules and closes their known holes.
+No rule depends on a number of records alone, so a word means the same for every topic. The rules start from Burrow's
+(linkedin/Burrow, "Consumer Lag Evaluation Rules") and add the ages of records, rewinds, and groups that commit seldom.
+streams/monitor/README.md has them as a table.
 """
 
 from __future__ import annotations
@@ -26,6 +19,21 @@ LagVerdict = Literal["ok", "behind", "warn", "stop", "stall", "rewind", "beyond"
 VERDICTS: tuple[LagVerdict, ...] = get_args(LagVerdict)
 WORST_FIRST: tuple[LagVerdict, ...] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
 
+LAG_SLO_S = 10.0
+ALLOWED_DRAIN_S = 60.0
+
+MEANINGS: dict[LagVerdict, str] = {
+    "ok": "nothing to read, or reading keeps up",
+    "behind": f"the next record is over {LAG_SLO_S:.0f} s old, or the backlog takes over {ALLOWED_DRAIN_S:.0f} s",
+    "warn": f"the backlog grows, and reading it would take over {ALLOWED_DRAIN_S:.0f} s",
+    "rewind": "the offset went back: records are read again",
+    "beyond": "committed beyond the end: nothing is read until the end has passed it",
+    "stall": "records wait, a member has the partition, and its offset does not move",
+    "stop": "records wait, and no member has the partition: nobody reads",
+    "unknown": "never committed, or not watched for long enough",
+}
+"""Said by the command's help, by its last lines, by the health's evidence and by the README."""
+
 STOP_AFTER_S = 5.0
 """A restart leaves a group without members for seconds; that is no stop yet."""
 
@@ -36,8 +44,6 @@ STALL_SPACINGS = 3
 BEHIND_SPACINGS = 2
 """How many of its own commit intervals a group may take: some commit once a minute and are well."""
 
-LAG_SLO_S = 10.0
-ALLOWED_DRAIN_S = 60.0
 MIN_SAMPLES_FOR_TREND = 5
 MAX_SAMPLES_FOR_SLOPE = 16
 KEPT_SPACINGS = 8
@@ -120,7 +126,7 @@ def memory_of(history: Sequence[Sample]) -> Memory:
 def verdict(
     history: Sequence[Sample], memory: Memory | None = None, allowed_drain_s: float = ALLOWED_DRAIN_S
 ) -> LagVerdict:
-    """The state that these samples, oldest first, add up to."""
+    """The verdict on these samples, oldest first."""
     if not history:
         return "unknown"
     last, memory = history[-1], memory or memory_of(history)
@@ -137,11 +143,6 @@ def verdict(
     if unmoved_s(history) >= max(STALL_AFTER_S, STALL_SPACINGS * memory.spacing_s):
         return "stall"
     return _trend(history, memory, allowed_drain_s)
-
-
-def rewound_by(history: Sequence[Sample]) -> int:
-    """How many records will be seen again, by this history alone."""
-    return memory_of(history).rewound_by
 
 
 def drain_s(history: Sequence[Sample]) -> float:

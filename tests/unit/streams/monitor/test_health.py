@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from streams.monitor.health import Health, HealthTracker, Source
+from streams.monitor.health import Health, HealthTracker, Source, health_view
 from streams.monitor.lag.readings import Unseen
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS, LagVerdict
-from streams.monitor.views import health_view
 
 NOW = 1_732_700_000_000
 WORKER = "airudder-streams"

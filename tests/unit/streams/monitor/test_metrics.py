@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.monitor import metrics as metrics_of
 from streams.monitor.errors import NotReadyError
+from streams.monitor.lag import metrics as lag_metrics
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import MonitorMetrics
@@ -139,7 +139,7 @@ def test_the_monitor_tells_its_own_cost_and_doubles_no_counter() -> None:
 
 
 def test_more_partitions_than_the_cap_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_of, "MAX_PARTITIONS", 50)
+    monkeypatch.setattr(lag_metrics, "MAX_PARTITIONS", 50)
     rows = tuple(replace(row(), partition=i) for i in range(57))
     group = GroupLag("g", "Stable", 1, rows, {})
     found = scraped(Poller(LagSnapshot(NOON_MS, (group,), {}, {}, {})))

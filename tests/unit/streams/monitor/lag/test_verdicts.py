@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, rewound_by, verdict
+from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, memory_of, verdict
 
 POLL_MS = 2000
 
@@ -133,7 +133,7 @@ def test_three_records_a_day_raise_no_false_alarm() -> None:
 
 
 def test_a_rewind_says_how_many_records_come_again() -> None:
-    assert rewound_by(history(lambda i: 50 if i < 5 else 20, lambda i: 60, 10)) == 30
+    assert memory_of(history(lambda i: 50 if i < 5 else 20, lambda i: 60, 10)).rewound_by == 30
 
 
 def test_the_drain_time_is_the_backlog_over_the_net_rate() -> None:

@@ -1,16 +1,16 @@
-"""Pure: the query string of a request for windows -> what it asks for. What cannot be meant is a BadRequestError."""
+"""Pure: the parameters of a request for windows: from, to, window, tz, limit and after."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
-from streams.monitor.outcomes.parts import Cursor
+from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.periods import LocalDays, floor, window_seconds, zone_of
 from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
 from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
-from streams.monitor.views import Asked
 
 NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})
 ALL = "all"
@@ -19,6 +19,18 @@ MAX_LIMIT = 100_000
 MAX_LIMIT_DIGITS = 6
 
 Parameters = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class WindowRequest:
+    """A request for windows. as_of_ms: the age of what is known; now_ms: when it was made. Both epoch ms."""
+
+    dimension: Dimension
+    window_s: int
+    query: WindowQuery
+    as_of_ms: int
+    now_ms: int
+    after: Cursor | None = None
 
 
 def refuse_unknown(parameters: Parameters, known: Set[str]) -> None:
@@ -32,11 +44,13 @@ def refuse_unknown(parameters: Parameters, known: Set[str]) -> None:
             raise BadRequestError(f"{name} comes twice")
 
 
-def read_question(
+def window_request(
     parameters: Parameters, store: OutcomeStore, dimension: Dimension, value: str | None, pane_s: int, now_ms: int
-) -> Asked:
-    """from, to, window, tz, limit and after. Without `from` it is the last day: up to `to`, to now, or to where
-    what there is ends. Raises: BadRequestError.
+) -> WindowRequest:
+    """The request that these parameters make.
+
+    Without `from` it covers the last day: up to `to`, to now, or to the end of the newest window.
+    Raises: BadRequestError.
     """
     refuse_unknown(parameters, NAMES)
     given = dict(parameters)
@@ -50,10 +64,10 @@ def read_question(
         end_ms = now_ms + pane_ms if to_ms is None else to_ms
         whole = floor(from_ms, pane_ms), max(from_ms, -floor(-end_ms, pane_ms))
         query = WindowQuery(None, *whole, limit, after=None)
-        return Asked(dimension, (whole[1] - whole[0]) // 1000, query, now_ms, now_ms, after)
+        return WindowRequest(dimension, (whole[1] - whole[0]) // 1000, query, now_ms, now_ms, after)
     window_s = window_seconds(given["window"], pane_s) if "window" in given else pane_s
     days = LocalDays.of(window_s, pane_s, zone_of(given["tz"])) if "tz" in given else None
-    return Asked(dimension, window_s, WindowQuery(window_s, from_ms, to_ms, limit, days), now_ms, now_ms, after)
+    return WindowRequest(dimension, window_s, WindowQuery(window_s, from_ms, to_ms, limit, days), now_ms, now_ms, after)
 
 
 def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:

@@ -9,11 +9,11 @@ import pytest
 from schemas.records import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
-from streams.monitor.outcomes import parts
-from streams.monitor.outcomes.parts import Cursor
-from streams.monitor.outcomes.questions import read_question, refuse_unknown
+from streams.monitor.outcomes import paging
+from streams.monitor.outcomes.paging import Cursor
+from streams.monitor.outcomes.parameters import refuse_unknown, window_request
 from streams.monitor.outcomes.store import OutcomeStore
-from streams.monitor.views import dimension_view, value_view
+from streams.monitor.outcomes.views import dimension_view, value_view
 from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, pane
 
 HOUR_MS = 3_600_000
@@ -29,7 +29,7 @@ def stored(*records: WindowedOutcomes) -> OutcomeStore:
 
 
 def asked(store: OutcomeStore, *parameters: tuple[str, str], value: str | None = "wf-1", now: int = NOON_MS) -> Any:
-    question = read_question(parameters, store, "workflow", value, 300, now)
+    question = window_request(parameters, store, "workflow", value, 300, now)
     return (dimension_view(store, question) if value is None else value_view(store, value, question))[0]
 
 
@@ -154,14 +154,14 @@ def test_an_hour_in_which_a_line_died_is_final_when_time_went_past_it_for_others
 def test_a_large_answer_comes_in_bounded_parts_that_add_up(
     monkeypatch: pytest.MonkeyPatch, windows: int, panes: int
 ) -> None:
-    monkeypatch.setattr(parts, "MAX_WINDOWS", windows)
-    monkeypatch.setattr(parts, "MAX_PANES", panes)
+    monkeypatch.setattr(paging, "MAX_WINDOWS", windows)
+    monkeypatch.setattr(paging, "MAX_PANES", panes)
     store = stored(*(pane(NOON_MS - i * PANE_MS, value=v) for v in ("a", "b|c", "d\n") for i in range(10)))
     seen: list[tuple[str, str]] = []
     more: Cursor | None = None
     for _ in range(20):
         after = [("after", str(more))] if more else []
-        question = read_question(after, store, "workflow", None, 300, NOON_MS)
+        question = window_request(after, store, "workflow", None, 300, NOON_MS)
         body, more = dimension_view(store, question)
         part = [(v["value"], w["window_start_at"]) for v in body["values"] for w in v["windows"]]
         assert 0 < len(part) <= 7
@@ -174,7 +174,7 @@ def test_a_large_answer_comes_in_bounded_parts_that_add_up(
 
 
 def test_one_window_is_given_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MAX_PANES", 2)
+    monkeypatch.setattr(paging, "MAX_PANES", 2)
     store = stored(*(pane(NOON_MS - i * PANE_MS, calls=1) for i in range(5)))
 
     assert [n for _, n in calls(store, ("window", "all"))] == [5]

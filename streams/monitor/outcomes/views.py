@@ -1,0 +1,66 @@
+"""Pure: the answers of /api/outcomes. Instants read `2024-03-11T13:25:00Z`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.records import WindowedOutcomes
+from streams.monitor import instants
+from streams.monitor.outcomes.paging import Cursor, part_of
+from streams.monitor.outcomes.parameters import WindowRequest
+from streams.monitor.outcomes.store import OutcomeStore
+from streams.rules.kpis import kpis, question_kpis
+
+_NOT_COUNTS = ("dimension", "value", "window_start_at", "window_end_at", "is_final", "revision")
+
+
+def value_view(store: OutcomeStore, value: str, asked: WindowRequest) -> tuple[dict[str, Any], Cursor | None]:
+    """{"dimension", "value", "window_s", "as_of", "windows": [...]}, and where more follow. Raises NotFoundError."""
+    store.check(asked.dimension, value)
+    part = part_of(store, asked.dimension, [value], asked.query, asked.after)
+    windows = part.values[0][1] if part.values else []
+    return {
+        "dimension": asked.dimension,
+        "value": value,
+        "window_s": asked.window_s,
+        "as_of": instants.text(asked.as_of_ms),
+        "windows": [window_view(window, asked.now_ms) for window in windows],
+    }, part.next
+
+
+def dimension_view(store: OutcomeStore, asked: WindowRequest) -> tuple[dict[str, Any], Cursor | None]:
+    """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without such windows are not."""
+    part = part_of(store, asked.dimension, store.values(asked.dimension), asked.query, asked.after)
+    return {
+        "dimension": asked.dimension,
+        "window_s": asked.window_s,
+        "as_of": instants.text(asked.as_of_ms),
+        "values": [
+            {"value": value, "windows": [window_view(window, asked.now_ms) for window in windows]}
+            for value, windows in part.values
+        ],
+    }, part.next
+
+
+def phase(window: WindowedOutcomes, now_ms: int) -> str:
+    """`counting` while the window lasts, `settling` while late calls may come, then `final`."""
+    if window.is_final:
+        return "final"
+    return "counting" if now_ms < window.window_end_at else "settling"
+
+
+def window_view(window: WindowedOutcomes, now_ms: int) -> dict[str, Any]:
+    """One window: its bounds, every count, `kpis` (null below 30 samples) and `kpi_samples`; per question likewise."""
+    values, samples = kpis(window)
+    counts = {name: count for name, count in window.to_datum().items() if name not in _NOT_COUNTS}
+    return {
+        "window_start_at": instants.text(window.window_start_at),
+        "window_end_at": instants.text(window.window_end_at),
+        "is_final": window.is_final,
+        "phase": phase(window, now_ms),
+        "revision": window.revision,
+        **counts,
+        "kpis": values,
+        "kpi_samples": samples,
+        "question_kpis": question_kpis(window),
+    }
