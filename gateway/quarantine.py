@@ -13,7 +13,7 @@ from gateway.publishing.publisher import Publisher
 from gateway.requests import RawRequest
 from gateway.webhooks.kinds import SOURCE
 from schemas.headers import headers_for
-from schemas.records import QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
 
 DAY_MS = 24 * 3600 * 1000

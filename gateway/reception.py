@@ -24,7 +24,7 @@ from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import Unknowns
 from schemas.headers import TraceContext
-from schemas.records import Record
+from schemas.records.record import Record
 
 NO_SCHEME = "none"
 

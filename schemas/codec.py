@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 import fastavro
 from fastavro.types import Schema
 
-from schemas import compiled
+from schemas.compiled.reader import Reader, compile_reader
+from schemas.compiled.source import UnsupportedSchemaError
+from schemas.compiled.writer import Writer, compile_writer
 from schemas.errors import DecodeError
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.writers import check_bounded
 
 R = TypeVar("R", bound=Record)
@@ -84,18 +86,18 @@ def _prefix(schema_id: int) -> bytes:
 
 
 @cache
-def _writer(record: str) -> compiled.Writer | None:
+def _writer(record: str) -> Writer | None:
     try:
-        return compiled.compile_writer(parsed_schema(record))
-    except compiled.UnsupportedSchemaError:
+        return compile_writer(parsed_schema(record))
+    except UnsupportedSchemaError:
         return None
 
 
 @cache
-def _reader(record: str) -> compiled.Reader | None:
+def _reader(record: str) -> Reader | None:
     try:
-        return compiled.compile_reader(parsed_schema(record))
-    except compiled.UnsupportedSchemaError:
+        return compile_reader(parsed_schema(record))
+    except UnsupportedSchemaError:
         return None
 
 

@@ -29,7 +29,7 @@ from schemas.errors import (
     RegistryUnavailableError,
     UnknownSchemaError,
 )
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.registry_faults import answer_in_words, silence_in_words
 from schemas.topics import Topic
 from schemas.writers import UnboundedSchemaError

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from schemas.records import DEAD_LETTER_REASONS
+from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime.choices import one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError

@@ -23,7 +23,7 @@ from gateway.metrics import SOURCE
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.webhooks.kinds import CALL_COMPLETION, Kind
-from schemas.records import Record
+from schemas.records.record import Record
 
 WEBHOOK_PATH = CALL_COMPLETION.path
 

@@ -28,7 +28,7 @@ from gateway.settings import GatewaySettings
 from schemas.connection_faults import in_words, is_refusal, missing_right, principal
 from schemas.headers import Headers
 from schemas.kafka_probe import explain
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
 LINGER_MS = 2

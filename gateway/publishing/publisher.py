@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.publishing.spool import SpoolState
 from schemas.headers import Headers
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.topics import Topic
 
 

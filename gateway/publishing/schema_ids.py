@@ -9,7 +9,7 @@ import structlog
 from gateway.errors import PublishError
 from schemas.connection import RegistryConnection
 from schemas.errors import MissingSchemaError, RegistryUnavailableError, SchemaError
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.registry import Registry
 from schemas.topics import Topic
 

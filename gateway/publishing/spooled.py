@@ -18,9 +18,10 @@ from fastavro.types import Schema
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError
 from gateway.publishing.publisher import KafkaState, Position, Publisher
 from gateway.publishing.spool import Content, Entry, Spool, SpoolState, size_of
-from schemas import codec, records
+from schemas import codec
 from schemas.headers import Headers
-from schemas.records import Record
+from schemas.records.record import Record
+from schemas.records.types import TYPES
 from schemas.runtime.logs import Told
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
@@ -164,7 +165,7 @@ def _content(topic: Topic, key: str, record: Record, headers: Headers) -> Conten
 def _record(content: Content) -> tuple[Topic, Record]:
     """The record, read with the schema it was written with, also when that is an older one. Raises whatever fails."""
     topic = BY_NAME[content.topic]
-    kind: type[Record] = getattr(records, topic.record)
+    kind = TYPES[topic.record]
     return topic, codec.decode(content.value, _parsed(content.schema), kind)
 
 

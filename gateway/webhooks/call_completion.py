@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway.webhooks.mapping import Envelope, RecordMapping
 from gateway.webhooks.models import ABSENT, Identifier, Integer
 from gateway.webhooks.unknowns import Words
-from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
+from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 
 KIND = "call-completion"
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.webhooks.mapping import RecordMapping
 from gateway.webhooks.models import ABSENT, Identifier, Integer
-from schemas.records import ChatbotMessage, ChatbotMessageContent, ChatbotSessionEnd
+from schemas.records.webhooks import ChatbotMessage, ChatbotMessageContent, ChatbotSessionEnd
 
 KIND = "chatbot-session-end"
 

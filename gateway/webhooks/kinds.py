@@ -12,7 +12,8 @@ from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope, RecordMapping
 from gateway.webhooks.unknowns import Words
 from schemas.headers import Headers, TraceContext, headers_for
-from schemas.records import Callback, Record
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.topics import (
     CALLBACKS,
     CHATBOT_SESSIONS,

@@ -19,7 +19,7 @@ from msgspec.structs import FieldInfo, fields
 from gateway.errors import Fault, InvalidCallbackError
 from gateway.webhooks.json_text import json_type
 from gateway.webhooks.models import INT64, Identifier, Integer
-from schemas.records import Record
+from schemas.records.record import Record
 
 MISSING: Final = "missing"
 MAX_FAULTS: Final = 100

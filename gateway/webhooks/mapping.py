@@ -16,7 +16,7 @@ from msgspec.structs import FieldInfo, asdict, fields
 
 from gateway.webhooks.json_text import BYTE_ORDER_MARK, json_value, require_json
 from gateway.webhooks.lenient import Deviations, Essential, LenientReader, Parts
-from schemas.records import Record
+from schemas.records.record import Record
 
 Convert = Callable[[Any], Any]  # the objects of a field as the model has them -> records
 R = TypeVar("R", bound=Record)

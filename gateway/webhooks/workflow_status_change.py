@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.webhooks.mapping import RecordMapping
 from gateway.webhooks.models import ABSENT, Identifier
-from schemas.records import WorkflowAction, WorkflowStatusChange
+from schemas.records.webhooks import WorkflowAction, WorkflowStatusChange
 
 KIND = "workflow-status-change"
 

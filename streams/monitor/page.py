@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import NotReadyError
 from streams.monitor.health import Health, HealthState

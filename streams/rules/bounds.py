@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec import structs
 
-from schemas.records import Callback, CallDetail, CallOutcome, OutcomeChange, QuestionState
+from schemas.records.outcomes import CallOutcome, OutcomeChange, QuestionState
+from schemas.records.webhooks import Callback, CallDetail
 from streams.errors import InvalidCallbackError, InvalidChangeError, TooLargeError
 
 MAX_ID_CHARS: Final = 1000  # workflow_id, sip_line, call_id; real ones have 20 to 40

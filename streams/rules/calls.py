@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from schemas.records import CallOutcome
+from schemas.records.outcomes import CallOutcome
 
 # Far more corrections than one call sees between two commits; older decisions cannot be asked for again.
 MAX_DECISIONS: Final = 32

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from schemas.records import CallOutcome, OutcomeChange
+from schemas.records.outcomes import CallOutcome, OutcomeChange
 from streams.rules.calls import Position
 
 MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash

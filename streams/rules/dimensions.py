@@ -6,7 +6,8 @@ A third dimension is one more row here, its topics and table in `schemas/topics.
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.records import Call, CallOutcome
+from schemas.records.calls import Call
+from schemas.records.outcomes import CallOutcome
 from schemas.topics import (
     OUTCOMES_BY_SIP_LINE,
     OUTCOMES_BY_WORKFLOW,

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import msgpack, structs
 
-from schemas.records import Answer, Call, CallAttempt, Callback, CallDetail, CallOutcome, QuestionState, RedialCall
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.outcomes import CallOutcome, QuestionState
+from schemas.records.webhooks import Callback, CallDetail, RedialCall
 from streams.errors import InvalidCallbackError
 from streams.rules.ids import id_of
 from streams.rules.outcomes import (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from schemas.records import QuestionOutcomes, WindowedOutcomes
+from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
 
 MIN_SAMPLES = 30
 """Below it a ratio says more about chance than about the line, so there is no value, only the sample size."""

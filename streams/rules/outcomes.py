@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from schemas.records import CallOutcome, LineWorkflowOutcomes, QuestionOutcomes
+from schemas.records.outcomes import CallOutcome, LineWorkflowOutcomes, QuestionOutcomes
 from streams.rules.bounds import MAX_SUMMED, MAX_WORDS, OTHER, cut
 
 ANSWERED: Final = "answered"

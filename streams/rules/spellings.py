@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from msgspec import structs
 
-from schemas.records import Callback, CallDetail, QuestionAnswer, Record, RedialCall
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 
 _NUMBER: Final = re.compile(r'"?\s*([+-]?[0-9]+)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*"?')
 _INTEGER: Final = re.compile(r"-?[0-9]+")

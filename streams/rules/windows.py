@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
+from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import NOWHERE, Position
 from streams.rules.clocks import FAR_MS, Clock, KeyState, delay_of
 from streams.rules.dimensions import Dimension

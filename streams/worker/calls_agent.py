@@ -11,7 +11,10 @@ from msgspec import msgpack, structs
 
 from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, trace_of
 from schemas.placement import partition_of
-from schemas.records import Answer, Call, CallAttempt, Callback, CallOutcome, OutcomeChange, Record
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.outcomes import CallOutcome, OutcomeChange
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,

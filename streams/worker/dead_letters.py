@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from schemas.headers import Headers, headers_for, trace_of
-from schemas.records import DeadLetter, KeptHeader
+from schemas.records.kept import DeadLetter, KeptHeader
 from streams.rules.ids import SOURCE, id_of
 
 KEPT_BYTES: Final = 64 * 1024  # of each part of a record that does not fit whole

@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.headers import Headers
 from schemas.placement import partition_of
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS, Topic
 from streams.errors import StateError, StreamsError

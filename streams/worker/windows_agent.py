@@ -10,7 +10,8 @@ from msgspec import msgpack, structs
 
 from schemas.errors import DecodeError
 from schemas.headers import Headers, TraceContext, headers_for, trace_of
-from schemas.records import Call, OutcomeChange, WindowedOutcomes
+from schemas.records.calls import Call
+from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS
 from streams.errors import InvalidChangeError
 from streams.rules.bounds import MAX_ID_CHARS, check_change

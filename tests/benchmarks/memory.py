@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from msgspec import msgpack, structs
 
-from schemas.records import OutcomeChange, QuestionState
+from schemas.records.outcomes import OutcomeChange, QuestionState
 from streams.rules.calls import Position
 from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import Windows, WindowSettings

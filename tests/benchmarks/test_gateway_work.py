@@ -22,7 +22,7 @@ from gateway.publishing.publisher import Position
 from gateway.settings import GatewaySettings
 from schemas import codec
 from schemas.headers import Headers
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.topics import Topic
 from tests.benchmarks.bodies import Requests
 from tests.support.fakes import FakePublisher

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.records import Answer, Call, CallAttempt, Record
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.record import Record
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,

@@ -21,7 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from schemas import codec
 from schemas.headers import TraceContext, headers_for
 from schemas.placement import partition_of
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.registry import Registry
 from schemas.topics import (
     CALLBACKS,

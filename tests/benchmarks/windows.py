@@ -13,7 +13,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
 from schemas import codec
-from schemas.records import OutcomeChange, Record
+from schemas.records.outcomes import OutcomeChange
+from schemas.records.record import Record
 from schemas.topics import CALLBACKS, LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
 from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import WindowSettings

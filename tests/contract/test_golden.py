@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas import records
 from schemas.codec import decode, encode, parse
-from schemas.records import Record
+from schemas.records.record import Record
+from schemas.records.types import TYPES
 from schemas.topics import TOPICS
 from tests.contract.golden.write import FOLDER, SCHEMA_ID, current
 
@@ -22,8 +22,7 @@ GOLDEN = sorted(FOLDER.glob("*.avro"))
 
 
 def type_of(path: Path) -> type[Record]:
-    kind: type[Record] = getattr(records, path.name.split(".")[0])
-    return kind
+    return TYPES[path.name.split(".")[0]]
 
 
 def value_of(path: Path) -> Record:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.webhooks.call_completion import provider_json, read_callback
 from schemas import codec
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from tests.support.samples import EXAMPLE, to_body
 
 SCHEMA_ID = 1

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas.records import DEAD_LETTER_REASONS
+from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
 from streams.rules import bounds
 from streams.rules.outcomes import (

@@ -27,7 +27,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 
 from schemas.errors import SchemaError
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS, SIP_LINE_OUTCOMES, TABLES, WORKFLOW_OUTCOMES, changelog_name
 from streams.tools.dead_letters.replay import Origin, origin_of
 from tests.faults.comparison import Poison, Report, compare

@@ -16,7 +16,8 @@ from gateway.webhooks.call_completion import read_callback
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.headers import TraceContext, headers_for
-from schemas.records import Callback, QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.support.fakes import FakePublisher

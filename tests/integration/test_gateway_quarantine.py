@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaProducer
 from gateway.signatures.verification import Key, sign
 from gateway.webhooks.call_completion import provider_json
 from gateway.webhooks.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
-from schemas.records import Callback, QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from streams.local.kafka import LocalKafka

@@ -17,7 +17,8 @@ import httpx2
 import pytest
 
 from gateway.webhooks.call_completion import provider_json
-from schemas.records import Callback, QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka

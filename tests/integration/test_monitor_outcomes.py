@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka

@@ -30,7 +30,7 @@ from gateway.publishing.publisher import Position
 from gateway.signatures.verification import SAFE_SCHEMES, sign
 from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.topics import Topic
 from tests.support.fakes import FakePublisher
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, settings

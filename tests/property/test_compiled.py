@@ -10,9 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import codec, compiled
+from schemas import codec
 from schemas.codec import PREFIX_BYTES, decode, decode_by_fastavro, encode, encode_by_fastavro, parsed_schema
-from schemas.records import Record
+from schemas.compiled import encoding
+from schemas.compiled.reader import compile_reader
+from schemas.compiled.source import UnsupportedSchemaError
+from schemas.compiled.writer import compile_writer
+from schemas.records.record import Record
 from tests.support.records import EVERY_RECORD
 from tests.unit.schemas.test_codec import ANY_RECORD, NAMES, TYPES
 
@@ -122,26 +126,26 @@ def test_a_schema_that_is_not_understood_is_left_to_fastavro(unknown: Any) -> No
     fields = [{"name": name, "type": unknown} for name in ("question_name", "state")]
     schema = {"type": "record", "name": "airudder.QuestionState", "fields": fields}
 
-    with pytest.raises(compiled.UnsupportedSchemaError):
-        compiled.compile_writer(schema)
-    with pytest.raises(compiled.UnsupportedSchemaError):
-        compiled.compile_reader(schema)
+    with pytest.raises(UnsupportedSchemaError):
+        compile_writer(schema)
+    with pytest.raises(UnsupportedSchemaError):
+        compile_reader(schema)
 
 
 def test_a_field_that_the_type_does_not_have_is_left_to_fastavro() -> None:
     schema = {"type": "record", "name": "airudder.QuestionState", "fields": [{"name": "state", "type": "string"}]}
 
-    with pytest.raises(compiled.UnsupportedSchemaError):
-        compiled.compile_reader(schema)
+    with pytest.raises(UnsupportedSchemaError):
+        compile_reader(schema)
 
 
 def test_what_is_remembered_of_strings_and_numbers_is_bounded() -> None:
-    strings = compiled._Strings(b"")
-    for number in range(compiled.CACHED_STRINGS + 10):
+    strings = encoding._Strings(b"")
+    for number in range(encoding.CACHED_STRINGS + 10):
         assert strings[f"{number}"] == bytes([len(f"{number}") * 2]) + f"{number}".encode()
-        assert compiled._LONGS[number << 20] == compiled._varint(number << 20)
+        assert encoding._LONGS[number << 20] == encoding._varint(number << 20)
     assert strings["x" * 1000].endswith(b"x" * 1000)
 
-    assert len(strings) <= compiled.CACHED_STRINGS
-    assert len(compiled._LONGS) <= compiled.CACHED_STRINGS
-    assert max(map(len, strings.values())) <= compiled.CACHED_LENGTH
+    assert len(strings) <= encoding.CACHED_STRINGS
+    assert len(encoding._LONGS) <= encoding.CACHED_STRINGS
+    assert max(map(len, strings.values())) <= encoding.CACHED_LENGTH

@@ -19,7 +19,7 @@ from gateway.webhooks.kinds import CALL_COMPLETION, KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from streams.errors import InvalidCallbackError as UnprocessableError
 from streams.rules.fanout import check, content_digest, fan_out
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS
 from streams.tools.dead_letters.replay import Origin, origin_of
 from tests.faults.comparison import OUTPUTS, Poison, Report, compare

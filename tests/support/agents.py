@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
-from schemas import codec, records
+from schemas import codec
 from schemas.placement import partition_of
-from schemas.records import Record
+from schemas.records.record import Record
+from schemas.records.types import TYPES
 from schemas.registry import Registry
 from schemas.topics import (
     BY_NAME,
@@ -215,7 +216,7 @@ class Agents:
         return [record for _, there in sorted(self.topics[topic.name].items()) for record in there]
 
     def _read(self, topic: Topic, record: Any) -> Read:
-        kind: type[Record] = getattr(records, topic.record)
+        kind = TYPES[topic.record]
         value = None if record.value is None else codec.decode(record.value, codec.parsed_schema(topic.record), kind)
         headers = dict(record.headers)
         return Read(record.topic, record.partition, record.offset, _text(record.key), value, record.value, headers)

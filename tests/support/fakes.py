@@ -9,7 +9,7 @@ from gateway.errors import PublishError, RecordTooLargeError
 from gateway.publishing.publisher import KafkaState, Position
 from gateway.publishing.spool import SpoolState
 from schemas.headers import Headers
-from schemas.records import Record
+from schemas.records.record import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
 

@@ -10,7 +10,8 @@ import json
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from schemas.records import Callback, CallOutcome, OutcomeChange
+from schemas.records.outcomes import CallOutcome, OutcomeChange
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, REKEYED_DETAILS, Topic
 from tests.support.deliveries import delivery, detail, question, redial
 

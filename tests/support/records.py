@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.records import (
-    Answer,
-    Call,
-    CallAttempt,
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.kept import DeadLetter, KeptHeader, QuarantinedRequest
+from schemas.records.outcomes import (
+    CallOutcome,
+    LineWorkflowOutcomes,
+    OutcomeChange,
+    QuestionOutcomes,
+    QuestionState,
+    WindowedOutcomes,
+)
+from schemas.records.record import Record
+from schemas.records.webhooks import (
     Callback,
     CallDetail,
-    CallOutcome,
     ChatbotMessage,
     ChatbotMessageContent,
     ChatbotSessionEnd,
-    DeadLetter,
-    KeptHeader,
-    LineWorkflowOutcomes,
-    OutcomeChange,
-    QuarantinedRequest,
     QuestionAnswer,
-    QuestionOutcomes,
-    QuestionState,
-    Record,
     RedialCall,
-    WindowedOutcomes,
     WorkflowAction,
     WorkflowStatusChange,
 )

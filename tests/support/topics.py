@@ -13,9 +13,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from gateway.webhooks.call_completion import read_callback
-from schemas import records, topics
+from schemas import topics
 from schemas.headers import TraceContext, headers_for
-from schemas.records import Callback, Record
+from schemas.records.types import TYPES
+from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import Topic
 
@@ -55,7 +56,7 @@ class Subscriber:
             await consumer.stop()
 
     async def _decoded(self, topic: Topic, record: Any) -> Read:
-        kind: type[Record] = getattr(records, topic.record)
+        kind = TYPES[topic.record]
         value = None if record.value is None else await self._registry.decode(record.value, kind)
         headers = dict(record.headers)
         return Read(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from gateway.__main__ import app as gateway
 from gateway.recovery import commands as quarantine_commands
 from schemas import codec
-from schemas.records import DEAD_LETTER_REASONS
+from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
 from streams.__main__ import app as streams
 from streams.tools.dead_letters import printing as dead_letter_cli

@@ -10,7 +10,7 @@ from typing import get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.labels import OTHER, Labels
 from streams.monitor.outcomes.periods import floor
 from streams.monitor.outcomes.store import Dimension, OutcomeStore, merge

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes.store import MAX_DIGITS, Dimension, Laid, OutcomeStore, WindowQuery
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from operator import attrgetter
 
-from schemas.records import LineWorkflowOutcomes, QuestionOutcomes, Record, WindowedOutcomes
+from schemas.records.outcomes import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
+from schemas.records.record import Record
 
 DAY_MS = 86_400_000
 FIRST_MS = 1_420_070_400_000  # 2015-01-01: the worker reads no time before it

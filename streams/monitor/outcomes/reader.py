@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from schemas.errors import DecodeError, RegistryUnavailableError
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.errors import BrokerUnavailableError

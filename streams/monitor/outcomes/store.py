@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from schemas.records import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
+from schemas.records.outcomes import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
 from streams.monitor.outcomes.periods import Bounds, LocalDays, floor

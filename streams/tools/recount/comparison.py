@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import to_builtins
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.outcomes import OutcomeCounts
 from streams.rules.times import FUTURE_TOLERANCE_MS

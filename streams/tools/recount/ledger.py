@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field, structs
 
-from schemas.records import Answer, Call, CallAttempt, CallOutcome, QuestionState
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.outcomes import CallOutcome, QuestionState
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import outcome_of
 from streams.rules.ids import id_of

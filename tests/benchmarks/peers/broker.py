@@ -19,7 +19,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from schemas import codec
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics.admin import apply_topics

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas import codec
 from schemas.headers import TraceContext, headers_for, trace_of
-from schemas.records import OutcomeChange, WindowedOutcomes
+from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS
 from streams.rules.calls import Position, source_of
 from streams.rules.dimensions import DIMENSIONS

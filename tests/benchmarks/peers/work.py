@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 from schemas import codec
 from schemas.headers import Headers, headers_for, trace_of
-from schemas.records import Callback, CallOutcome, Record
+from schemas.records.outcomes import CallOutcome
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, Topic
 from streams.rules.fanout import check, fan_out
 

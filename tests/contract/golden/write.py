@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas.codec import encode, schema_text
-from schemas.records import Record
+from schemas.records.record import Record
 from tests.support.records import EVERY_RECORD
 
 FOLDER = Path(__file__).parent

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from schemas import codec
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS
 from tests.conftest import StartKafka
 from tests.faults.gateway import clock

@@ -14,7 +14,7 @@ import httpx2
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import SIP_LINE_OUTCOMES, TOPICS, WORKFLOW_OUTCOMES, Topic
 from streams.local.ports import free_ports

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import SchemaError
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, CALLS, CO_PARTITIONED
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry

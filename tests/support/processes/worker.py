@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import CALLS, TOPICS, Topic
 from streams.local.ports import free_ports

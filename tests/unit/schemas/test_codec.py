@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from schemas.codec import PREFIX_BYTES, decode, encode, parse, parsed_schema, schema_id_of, schema_text
 from schemas.errors import DecodeError, SchemaError, UnknownSchemaError
-from schemas.records import Call, Callback, DeadLetter, Record
+from schemas.records.calls import Call
+from schemas.records.kept import DeadLetter
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.topics import TOPICS
 from tests.support.records import CALL, DEAD_LETTER, EVERY_RECORD
 

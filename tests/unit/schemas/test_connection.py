@@ -19,7 +19,7 @@ from gateway.publishing import kafka as kafka_publisher
 from gateway.publishing.kafka import KafkaPublisher
 from schemas.connection import KafkaConnection, RegistryConnection, without_credentials
 from schemas.errors import RegistryUnavailableError, UnknownSchemaError
-from schemas.records import Call
+from schemas.records.calls import Call
 from schemas.registry import Registry
 from streams.settings import WorkerSettings
 from streams.worker.faust_app import build_faust_app

@@ -19,7 +19,7 @@ from schemas.errors import (
     RegistryUnavailableError,
     UnknownSchemaError,
 )
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.registry import MAX_ANSWER_BYTES, Registry
 from schemas.registry_faults import answer_in_words
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, QUARANTINE, TOPICS

@@ -18,7 +18,8 @@ from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
 from gateway.metrics import OUTCOMES
 from gateway.webhooks.call_completion import provider_json
-from schemas.records import Callback, QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, example, settings, signed, to_body, with_detail

@@ -17,7 +17,9 @@ from gateway.publishing.spool import Entry, Spool
 from gateway.publishing.spooled import SpoolingPublisher
 from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
-from schemas.records import Callback, QuarantinedRequest, Record
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, to_body, with_detail

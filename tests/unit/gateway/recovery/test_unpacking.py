@@ -11,7 +11,7 @@ import pytest
 from gateway.recovery.replaying import Judge
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
-from schemas.records import QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
 from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
 
 BODY = to_body(EXAMPLE)

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import Fault, InvalidCallbackError
 from gateway.webhooks.call_completion import provider_json, read_callback
 from gateway.webhooks.lenient import MAX_FAULTS
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from tests.support.samples import EXAMPLE, example, to_body, with_detail
 
 

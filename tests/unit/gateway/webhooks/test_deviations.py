@@ -14,7 +14,7 @@ from gateway.webhooks.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
 from gateway.webhooks.lenient import MISSING, Deviations
 from gateway.webhooks.mapping import Envelope
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
 from tests.unit.gateway.http.test_app import open_door

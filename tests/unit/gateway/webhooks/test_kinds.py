@@ -18,7 +18,7 @@ from gateway.errors import ClientGoneError
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec, topics
-from schemas.records import QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, signed, to_body
 from tests.unit.gateway.http.test_app import assert_problem, open_door

@@ -13,7 +13,7 @@ from gateway.errors import InvalidCallbackError
 from gateway.webhooks.kinds import CALL_COMPLETION
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
-from schemas.records import Callback
+from schemas.records.webhooks import Callback
 from schemas.topics import MAX_RECORD_BYTES
 
 ENVELOPE = Envelope("e" * 64, 7, "hmac-sha256", "k1")

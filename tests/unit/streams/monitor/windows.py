@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.records import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
+from schemas.records.outcomes import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
 
 PANE_MS = 300_000
 NOON_MS = 1_710_163_500_000  # 2024-03-11T13:25:00Z

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import msgpack
 
-from schemas.records import CallOutcome
+from schemas.records.outcomes import CallOutcome
 from streams.rules.calls import (
     MAX_DECISIONS,
     MAX_DELIVERIES,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import OutcomeChange
+from schemas.records.outcomes import OutcomeChange
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
 from streams.rules.dimensions import WORKFLOW

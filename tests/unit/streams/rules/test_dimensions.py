@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.records import Call, CallOutcome
+from schemas.records.calls import Call
+from schemas.records.outcomes import CallOutcome
 from schemas.topics import CO_PARTITIONED, TABLES, TOPICS
 from streams.rules.dimensions import DIMENSIONS, Dimension
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.webhooks.call_completion import read_callback
 from schemas.codec import encode
-from schemas.records import Callback, CallDetail, QuestionAnswer, RedialCall
+from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from streams.errors import InvalidCallbackError
 from streams.rules import fanout
 from streams.rules.fanout import FanOut, check, content_digest, fan_out, readable

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import CallOutcome, QuestionState, WindowedOutcomes
+from schemas.records.outcomes import CallOutcome, QuestionState, WindowedOutcomes
 from streams.rules.bounds import MAX_SUMMED
 from streams.rules.outcomes import (
     BUCKETS_S,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from schemas.records import Callback, CallDetail
+from schemas.records.webhooks import Callback, CallDetail
 from streams.rules.fanout import FanOut, check, fan_out
 from streams.rules.spellings import as_documented, whole
 from tests.support.samples import EXAMPLE, with_detail

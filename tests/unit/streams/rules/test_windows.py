@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import msgpack
 
-from schemas.records import CallOutcome, OutcomeChange, WindowedOutcomes
+from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, MAX_LATE, KeyState
 from streams.rules.dimensions import SIP_LINE, WORKFLOW, Dimension

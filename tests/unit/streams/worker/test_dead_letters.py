@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.codec import decode, encode, parsed_schema
 from schemas.headers import Headers
-from schemas.records import DeadLetter
+from schemas.records.kept import DeadLetter
 from schemas.topics import CALLBACKS
 from streams.worker.dead_letters import KEPT_BYTES, cut_letter, dead_letter, dead_letter_headers
 

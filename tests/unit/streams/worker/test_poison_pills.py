@@ -10,7 +10,8 @@ from msgspec import structs
 
 from schemas.codec import encode
 from schemas.placement import partition_of
-from schemas.records import Callback, QuestionState
+from schemas.records.outcomes import QuestionState
+from schemas.records.webhooks import Callback
 from schemas.topics import (
     CALLBACKS,
     CALLS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import faust
 import pytest
 
-from schemas.records import OutcomeChange
+from schemas.records.outcomes import OutcomeChange
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.rules.windows import WindowSettings
 from tests.benchmarks.windows import WindowsBench

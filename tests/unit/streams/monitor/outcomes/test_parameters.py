@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes import paging

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError
 from streams.monitor.labels import OTHER, Labels, short
 from streams.monitor.outcomes.plausible import fault_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.outcomes.periods import window_seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from schemas.records import DeadLetter, KeptHeader
+from schemas.records.kept import DeadLetter, KeptHeader
 from schemas.topics import CALLBACKS, OUTCOMES_BY_WORKFLOW
 from streams.tools.dead_letters.printing import letters_table
 from streams.tools.dead_letters.replay import (

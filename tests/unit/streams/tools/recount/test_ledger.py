@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from schemas.records import Callback, CallOutcome, OutcomeChange, WindowedOutcomes
+from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
+from schemas.records.webhooks import Callback
 from streams.rules.calls import Position
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import FanOut, fan_out
