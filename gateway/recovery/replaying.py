@@ -25,7 +25,8 @@ from gateway.signatures.verification import Verified, Verifier
 from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
 from schemas.errors import DecodeError
 from schemas.reader import StoredRecord
-from schemas.records import QuarantinedRequest, Record
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.record import Record
 from schemas.registry import Registry
 from schemas.topics import QUARANTINE, Topic
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.records import WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.outcomes.paging import Cursor, part_of
 from streams.monitor.outcomes.parameters import WindowRequest

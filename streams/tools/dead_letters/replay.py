@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from schemas.errors import DecodeError
 from schemas.headers import Headers, rfc3339
 from schemas.reader import Offsets, TopicReader
-from schemas.records import DeadLetter
+from schemas.records.kept import DeadLetter
 from schemas.registry import Registry
 from schemas.topics import BY_NAME, DEAD_LETTERS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, Topic
 

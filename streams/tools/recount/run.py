@@ -19,7 +19,10 @@ from rich.text import Text
 from schemas.errors import DecodeError
 from schemas.headers import is_synthetic, rfc3339
 from schemas.reader import Offsets, TopicReader, distance, only
-from schemas.records import Answer, Call, CallAttempt, Callback, OutcomeChange, Record, WindowedOutcomes
+from schemas.records.calls import Answer, Call, CallAttempt
+from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
+from schemas.records.record import Record
+from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import (
     ANSWERS,
