@@ -26,8 +26,8 @@ from typing import Literal
 import msgspec
 
 from tests.benchmarks import gateway_plot, machine
-from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Measured, Server, run_load, running_servers
+from tests.support.load.bodies import Shape
 from tests.support.load.spec import Latency, Spec
 
 SYSTEMS = ("bare", "lean", OURS, "naive", "naive-avro")

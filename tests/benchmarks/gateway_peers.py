@@ -38,7 +38,7 @@ from gateway.webhooks.kinds import CALL_COMPLETION
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.headers import TraceContext
-from tests.benchmarks.bodies import HEADER
+from tests.support.load.bodies import HEADER
 from tests.support.samples import KEY, WEBHOOK
 
 _SIGN_HEADER = HEADER.lower().encode()

@@ -19,7 +19,6 @@ from pathlib import Path
 import msgspec
 
 from tests.benchmarks import machine
-from tests.benchmarks.bodies import Requests
 from tests.benchmarks.gateway_servers import generated
 from tests.benchmarks.whole_system import (
     CONNECTIONS,
@@ -30,6 +29,7 @@ from tests.benchmarks.whole_system import (
     saturation,
     whole_system,
 )
+from tests.support.load.bodies import Requests
 from tests.support.load.spec import Latency, Spec, latency_of
 from tests.support.waiting import wait_until
 

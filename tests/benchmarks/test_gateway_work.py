@@ -24,8 +24,8 @@ from schemas import codec
 from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.topics import Topic
-from tests.benchmarks.bodies import Requests
 from tests.support.fakes import FakePublisher
+from tests.support.load.bodies import Requests
 from tests.support.samples import KEY, WEBHOOK
 
 CALLS = 274  # of Python and C functions, from the ASGI server to the answer and back: 266 when this was written

@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.topics import CALLS
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
-from tests.benchmarks.bodies import Shape
 from tests.benchmarks.gateway_servers import OURS, Server, generated
+from tests.support.load.bodies import Shape
 from tests.support.load.spec import Spec
 from tests.support.processes.gateway import running_gateway
 from tests.support.processes.monitor import MonitorProcess, running_monitor

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.faults.comparison import Report
-from tests.faults.load import Load
+from tests.support.comparison import Report
 from tests.support.processes.system import FaultySystem, faulty_system
 from tests.support.processes.worker import WorkerProcess
+from tests.support.traffic import Load
 from tests.support.waiting import wait_until
 
 SESSION_S = 15.0

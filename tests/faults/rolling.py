@@ -23,10 +23,10 @@ from typing import Any
 
 from schemas.topics import CALLS
 from tests.faults.chaos import LONG_GRACE
-from tests.faults.comparison import Report
-from tests.faults.load import Load
+from tests.support.comparison import Report
 from tests.support.processes.system import FaultySystem, faulty_system
 from tests.support.processes.worker import WorkerProcess
+from tests.support.traffic import Load
 from tests.support.waiting import wait_until
 
 PARTITIONS = 6

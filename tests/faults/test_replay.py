@@ -11,10 +11,10 @@ import pytest
 
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.faults.chaos import LONG_GRACE
-from tests.faults.comparison import Outputs
-from tests.faults.load import DAY, MINUTE, Broken, Json, Load
+from tests.support.comparison import Outputs
 from tests.support.oracle import Cells, flattened
 from tests.support.processes.system import FaultySystem, faulty_system
+from tests.support.traffic import DAY, MINUTE, Broken, Json, Load
 from tests.support.waiting import wait_until
 
 CHUNK = 50

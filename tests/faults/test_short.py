@@ -8,8 +8,8 @@ import pytest
 
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.faults.chaos import Chaos, run_chaos
-from tests.faults.load import Load
 from tests.support.processes.system import faulty_system
+from tests.support.traffic import Load
 from tests.support.waiting import wait_until
 
 CLOSED_S = 180

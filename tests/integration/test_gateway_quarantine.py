@@ -21,8 +21,14 @@ from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from streams.local.kafka import LocalKafka
-from tests.integration.test_gateway_serving import run_cli
-from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.processes.gateway import (
+    Client,
+    create_topics,
+    end_offsets,
+    records_since,
+    run_gateway_command,
+    running_gateway,
+)
 from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
 
 RIGHT = Key("right", b"the-providers-own-s3cret")
@@ -53,7 +59,7 @@ def body_of(call_id: str) -> bytes:
 
 async def quarantine(broker: str, registry_url: str, *arguments: str, **environ: str) -> tuple[int, str, str]:
     where = {"KAFKA_BOOTSTRAP_SERVERS": broker, "SCHEMA_REGISTRY_URL": registry_url}
-    return await run_cli("quarantine", *arguments, **{**where, **RIGHT_KEYS, **environ})
+    return await run_gateway_command("quarantine", *arguments, **{**where, **RIGHT_KEYS, **environ})
 
 
 async def test_one_command_recovers_every_genuine_callback_of_an_incident_and_none_twice(

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,8 +27,8 @@ from tests.support.processes.gateway import (
     GatewayProcess,
     create_topics,
     end_offsets,
-    environment,
     records_since,
+    run_gateway_command,
     running_gateway,
 )
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
@@ -263,21 +262,6 @@ async def test_the_log_has_one_line_per_callback_and_no_secret_number_or_body(
         json.loads(line)
 
 
-async def run_cli(*arguments: str, **environ: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `python -m gateway ...`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        *arguments,
-        env=environment(environ),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    stdout, stderr = await process.communicate()
-    return process.returncode or 0, stdout.decode(), stderr.decode()
-
-
 def sender_environment(client: Client, **changes: str) -> dict[str, Any]:
     port = client.gateway.url.rsplit(":", 1)[1]
     return {"GATEWAY_PORT": port, "AIRUDDER_SIGNING_KEYS": f"{KEY.id}:{KEY.secret.decode()}", **changes}
@@ -288,8 +272,8 @@ async def test_send_posts_a_file_unchanged_or_a_sample_of_its_own(client: Client
     file = tmp_path / "callback.json"
     file.write_bytes(body_of("sent from a file") + b"\n\n")
 
-    from_file = await run_cli("send", str(file), **sender_environment(client))
-    sample = await run_cli("send", **sender_environment(client))
+    from_file = await run_gateway_command("send", str(file), **sender_environment(client))
+    sample = await run_gateway_command("send", **sender_environment(client))
 
     found = await records_since(broker, start)
     assert from_file == (0, "200 {}\n", "")
@@ -300,7 +284,7 @@ async def test_send_posts_a_file_unchanged_or_a_sample_of_its_own(client: Client
 async def test_send_says_what_was_refused_and_exits_1(client: Client) -> None:
     wrong_key = sender_environment(client, AIRUDDER_SIGNING_KEYS="k1:wrong")
 
-    code, output, _ = await run_cli("send", **wrong_key)
+    code, output, _ = await run_gateway_command("send", **wrong_key)
 
     assert code == 1
     assert output.startswith("401 ")
@@ -309,7 +293,7 @@ async def test_send_says_what_was_refused_and_exits_1(client: Client) -> None:
 async def test_simulated_calls_are_accepted_and_each_is_in_the_topic(client: Client, broker: str) -> None:
     start = await end_offsets(broker, CALLBACKS)
 
-    code, output, _ = await run_cli(
+    code, output, _ = await run_gateway_command(
         "simulate", "--rate", "100", "--count", "40", "--seed", "7", **sender_environment(client)
     )
 

@@ -19,6 +19,7 @@ from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.integration.gateway_load import Load
+from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
 from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
@@ -29,7 +30,6 @@ from tests.support.processes.gateway import (
 )
 from tests.support.samples import EXAMPLE, KEY, signed, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.unit.gateway.test_metrics import DRIVEN, MORE_OR_LESS
 
 WORKERS = 2
 HELD_S = 1.5  # without an answer: longer than a busy worker takes, so it waits for one that does not go on

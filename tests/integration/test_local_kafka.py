@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import socket
-import uuid
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaConsumer
 
 from streams.local.errors import DiskError, NotReadyError
 from streams.local.kafka import LocalKafka
 from tests.conftest import StartKafka
-
-
-async def create_topic(bootstrap_servers: str) -> str:
-    topic = f"local-{uuid.uuid4().hex}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
-    finally:
-        await admin.close()
-    return topic
-
-
-async def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer:
-        await producer.send_and_wait(topic, value)
-
-
-async def consume(bootstrap_servers: str, topic: str, count: int) -> list[bytes]:
-    group = f"group-{uuid.uuid4().hex}"
-    async with AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap_servers, group_id=group, auto_offset_reset="earliest"
-    ) as consumer:
-        return [(await consumer.getone()).value for _ in range(count)]
+from tests.support.clients import consume, create_topic, produce
 
 
 async def test_a_client_produces_and_consumes_by_group(kafka_bootstrap: str) -> None:

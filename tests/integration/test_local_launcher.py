@@ -16,8 +16,7 @@ import psutil
 import pytest
 
 from streams.local.probes import broker_is_ready
-from tests.integration.test_local_kafka import consume, create_topic, produce
-from tests.integration.test_local_registry import SCHEMA, register
+from tests.support.clients import SCHEMA, consume, create_topic, produce, register
 from tests.support.waiting import wait_until, wait_until_true
 
 STUB_UP = Path(__file__).with_name("local_stub_up.py")

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 
 from tests.conftest import StartRegistry
+from tests.support.clients import SCHEMA, call, register
 
-SCHEMA = {"type": "record", "name": "Call", "namespace": "airudder", "fields": [{"name": "id", "type": "string"}]}
 OTHER = {**SCHEMA, "name": "Answer"}
-
-
-def call(url: str, body: object = None) -> object:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/vnd.schemaregistry.v1+json"})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
-        return json.load(response)
-
-
-def register(url: str, subject: str, schema: object) -> int:
-    answer = call(f"{url}/subjects/{subject}/versions", {"schema": json.dumps(schema)})
-    assert isinstance(answer, dict)
-    return int(answer["id"])
 
 
 def test_a_schema_is_registered_and_read_back(registry_url: str) -> None:

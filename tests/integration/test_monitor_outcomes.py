@@ -16,6 +16,7 @@ from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.local.kafka import LocalKafka
+from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 from tests.support.processes.monitor import (
     MonitorProcess,
     create_topics,
@@ -25,7 +26,6 @@ from tests.support.processes.monitor import (
     send_outcomes,
 )
 from tests.support.waiting import wait_until
-from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
 
 READY_S = 30
 SEEN_S = 15

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS
 from streams.local.kafka import LocalKafka
+from tests.support.panes import PANE_MS, pane
 from tests.support.processes.monitor import (
     MonitorProcess,
     create_topics,
@@ -20,7 +21,6 @@ from tests.support.processes.monitor import (
     send_outcomes,
 )
 from tests.support.waiting import wait_until
-from tests.unit.streams.monitor.windows import PANE_MS, pane
 
 GROUP = "airudder-streams"
 NOWHERE = "127.0.0.1:1"

@@ -14,6 +14,7 @@ from gateway.publishing.kafka import KafkaPublisher
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
+from schemas.headers import TraceContext, headers_for
 from schemas.reader import TopicReader
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
@@ -26,8 +27,8 @@ from streams.topics.admin import apply_topics, check_topics
 from streams.worker import main as worker_main
 from streams.worker.ops import WorkerState
 from tests.support.processes.secured_kafka import PASSWORD, Rule, SecuredKafka
+from tests.support.records import EVENT_ID, RECEIVED_AT, callback
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.unit.gateway.publishing.test_spooled import callback, headers
 
 USERS = ("operator", "worker", "monitor", "gateway")
 APP = "airudder-streams"
@@ -160,6 +161,7 @@ async def test_who_may_not_create_topics_is_told_which_right_is_missing(kafka: S
     assert "User:operator" in said
 
 
+HEADERS = headers_for("Callback", EVENT_ID, "/airudder/gateway", RECEIVED_AT, TraceContext(EVENT_ID[:32]))
 GATEWAYS = tuple(Rule("gateway", "DESCRIBE", "TOPIC", topic.name) for topic in GATEWAY_TOPICS)
 
 
@@ -188,7 +190,7 @@ async def test_a_gateway_is_not_ready_and_names_the_right_that_is_missing(
         kafka.allow(*GATEWAYS)
         await wait_until(lambda: not publisher.faults(), PATIENCE_S, "the gateway to see its topics")
         with pytest.raises(PublishError, match=f"User:gateway has not the right Write on topic {CALLBACKS.name}"):
-            await publisher.publish(CALLBACKS, "key", callback("a"), headers("a"))
+            await publisher.publish(CALLBACKS, "key", callback(), HEADERS)
         refused = ("right Write", f"topic {CALLBACKS.name}", "User:gateway")
         await wait_until(lambda: is_told(*refused), PATIENCE_S, "the gateway to be not ready for it")
     finally:

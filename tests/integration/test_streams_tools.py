@@ -30,17 +30,14 @@ from schemas.topics import (
 )
 from streams.settings import KafkaSettings
 from tests.conftest import StartKafka, StartRegistry
-from tests.faults.load import Broken, Load
 from tests.support.deliveries import delivery, detail, redial
 from tests.support.processes.worker import WorkerSystem
+from tests.support.times import now_ms
 from tests.support.topics import callback_of
+from tests.support.traffic import Broken, Load
 from tests.support.waiting import wait_until
 
 GRACE_OF_A_WEEK = {"STREAMS_GRACE_S": str(7 * 24 * 3600)}
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Ran(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -24,16 +23,8 @@ from tests.conftest import StartKafka
 from tests.support.deliveries import delivery, detail, redial
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.samples import EXAMPLE
+from tests.support.times import ended, now_ms
 from tests.support.waiting import wait_until
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def ended(at_ms: int) -> str:
-    """The provider's text of an instant."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at_ms / 1000))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from tests.conftest import StartKafka
 from tests.integration.hurried_worker import HANG_KEY
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.times import now_ms
 from tests.support.topics import callback_of
 from tests.support.waiting import wait_until
 
@@ -27,10 +28,6 @@ STOPPED_S = STOP_TIMEOUT_S + 15
 """From SIGTERM to the end of the process, on a busy machine."""
 EXIT_S = 30
 """From the bound to the end of the process: the watchdog's next look, the dump, the exit, on a busy machine."""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture

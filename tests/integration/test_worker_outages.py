@@ -34,6 +34,7 @@ from streams.topics.admin import apply_topics, check_topics
 from tests.conftest import StartKafka, StartRegistry
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.times import now_ms
 from tests.support.topics import callback_of
 from tests.support.waiting import wait_until
 
@@ -41,10 +42,6 @@ HURRIED = ("-m", "tests.integration.hurried_worker")
 EXIT_S = 90
 AWAY_S = 15
 """For as long as nothing may happen to what waits. The registry may be away for any time: nothing counts it."""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture

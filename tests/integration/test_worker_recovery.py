@@ -22,16 +22,13 @@ from tests.conftest import StartKafka
 from tests.support.changelogs import Changelogs
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerSystem
+from tests.support.times import now_ms
 from tests.support.waiting import wait_until
 
 CALLS_SENT = 60
 CLOSED_S = 90
 OTHERS = "other-"
 DISKS = pytest.mark.parametrize("disk", ["w1", "an empty one"])
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def calls(first: int, last: int, **fields: Any) -> list[dict[str, Any]]:

@@ -33,9 +33,9 @@ from schemas.topics import (
 from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.worker.horizon import HorizonPoller
-from tests.integration.test_worker import ended, now_ms
 from tests.support.deliveries import delivery, detail
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.times import ended, now_ms
 from tests.support.topics import callback_of
 from tests.support.waiting import PATIENCE_S, wait_until
 

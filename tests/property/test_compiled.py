@@ -18,7 +18,7 @@ from schemas.compiled.source import UnsupportedSchemaError
 from schemas.compiled.writer import compile_writer
 from schemas.records.record import Record
 from tests.support.records import EVERY_RECORD
-from tests.unit.schemas.test_codec import ANY_RECORD, NAMES, TYPES
+from tests.support.strategies import ANY_RECORD, NAMES, TYPES
 
 EXAMPLES = dict(zip(TYPES, EVERY_RECORD, strict=True))
 ODD: tuple[Any, ...] = (

@@ -27,7 +27,7 @@ import msgspec
 import psutil
 import uvloop
 
-from tests.benchmarks.bodies import Requests
+from tests.support.load.bodies import Requests
 from tests.support.load.connection import Connection, Sender
 from tests.support.load.spec import Latency, Result, Spec, latency_of, quantile
 

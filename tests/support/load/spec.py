@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.benchmarks.bodies import Shape
+from tests.support.load.bodies import Shape
 
 
 class Spec(msgspec.Struct, forbid_unknown_fields=True):

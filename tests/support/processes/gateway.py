@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -164,3 +165,18 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without settings of ours, and `changes`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN_PREFIXES)}
     return {**inherited, **changes}
+
+
+async def run_gateway_command(*arguments: str, **environ: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `python -m gateway ...`."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        *arguments,
+        env=environment(environ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    stdout, stderr = await process.communicate()
+    return process.returncode or 0, stdout.decode(), stderr.decode()

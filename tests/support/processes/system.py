@@ -19,11 +19,11 @@ from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, CALLS, CO_PARTITIONED
 from streams.local.kafka import LocalKafka
 from streams.local.registry import LocalRegistry
-from tests.faults.comparison import OUTPUTS, Outputs, Poison, Report, compare
-from tests.faults.load import Broken, Json
+from tests.support.comparison import OUTPUTS, Outputs, Poison, Report, compare
 from tests.support.oracle import PROBE, Arrival, event_id_of
 from tests.support.processes.worker import WorkerSystem
 from tests.support.topics import CallbackWriter, callback_of
+from tests.support.traffic import Broken, Json
 from tests.support.waiting import wait_until
 
 GROUP = "airudder-streams"

@@ -15,9 +15,16 @@ from gateway.http.arrivals import Arrivals
 from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
 from gateway.limits import Admission, InFlight, read_body
 from tests.support.samples import EXAMPLE, WEBHOOK, to_body, with_detail
+from tests.support.served_door import (
+    Connection,
+    ServedDoor,
+    connections,
+    head,
+    refused,
+    serve_door,
+    statuses,
+)
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.unit.gateway.http.test_shedding import Connection, Door, open_door
-from tests.unit.gateway.http.test_strict import connections, head, refused, statuses
 
 BODY = to_body(EXAMPLE)
 
@@ -167,7 +174,7 @@ async def test_time_is_up_for_a_body_as_ever() -> None:
 
 
 @asynccontextmanager
-async def held(door: Door, count: int, sent: bytes) -> AsyncIterator[list[Connection]]:
+async def held(door: ServedDoor, count: int, sent: bytes) -> AsyncIterator[list[Connection]]:
     """So many connections, each with the beginning of something."""
     async with AsyncExitStack() as stack:
         made = []
@@ -190,7 +197,7 @@ IDLE_SENDERS = {
 
 @pytest.mark.parametrize("sent", IDLE_SENDERS.values(), ids=IDLE_SENDERS.keys())
 async def test_beside_many_connections_that_wait_a_callback_is_accepted(sent: bytes) -> None:
-    async with open_door(max_connections=20) as door, held(door, 40, sent), door.connection() as connection:
+    async with serve_door(max_connections=20) as door, held(door, 40, sent), door.connection() as connection:
         await wait_until(lambda: len(connections(door)) <= 20, PATIENCE_S, "the limit kept")
         connection.write()
 
@@ -198,7 +205,7 @@ async def test_beside_many_connections_that_wait_a_callback_is_accepted(sent: by
 
 
 async def test_who_was_accepted_stays_longer_than_who_shows_nothing() -> None:
-    async with open_door(max_connections=10) as door, door.connection() as genuine:
+    async with serve_door(max_connections=10) as door, door.connection() as genuine:
         genuine.write()
         assert await statuses(genuine, 1) == [200]
         async with held(door, 30, b""):
@@ -209,7 +216,7 @@ async def test_who_was_accepted_stays_longer_than_who_shows_nothing() -> None:
 
 
 async def test_while_all_are_at_work_another_connection_is_told_to_come_again() -> None:
-    async with open_door(max_connections=2) as door, door.connection() as one, door.connection() as two:
+    async with serve_door(max_connections=2) as door, door.connection() as one, door.connection() as two:
         door.publisher.hold = asyncio.Event()
         one.write()
         two.write(to_body(with_detail(call_id="two")))
@@ -224,7 +231,7 @@ async def test_while_all_are_at_work_another_connection_is_told_to_come_again() 
 
 
 async def test_half_a_head_is_told_before_it_makes_room() -> None:
-    async with open_door(max_connections=1) as door, door.connection() as first:
+    async with serve_door(max_connections=1) as door, door.connection() as first:
         first.writer.write(b"POST / HTTP/1.1\r\n")
         await wait_until(lambda: any(one._is_in_head for one in connections(door)), PATIENCE_S, "half a head")
         async with door.connection() as second:
@@ -234,7 +241,7 @@ async def test_half_a_head_is_told_before_it_makes_room() -> None:
 
 
 async def test_after_a_refusal_a_connection_may_idle_as_long_as_headers_may_take_and_not_longer() -> None:
-    async with open_door() as door, door.connection() as bad, door.connection() as good:
+    async with serve_door() as door, door.connection() as bad, door.connection() as good:
         good.write()
         bad.writer.write(head(path="/x") + BODY)
         assert [await statuses(bad, 1), await statuses(good, 1)] == [[404], [200]]
@@ -243,7 +250,7 @@ async def test_after_a_refusal_a_connection_may_idle_as_long_as_headers_may_take
 
 
 async def test_who_does_not_read_its_answers_makes_room() -> None:
-    async with open_door(max_connections=2) as door, held(door, 2, b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n") as deaf:
+    async with serve_door(max_connections=2) as door, held(door, 2, b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n") as deaf:
         for connection in deaf:
             assert await statuses(connection, 1) == [404]
         for one in connections(door):

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import structlog
@@ -16,102 +12,23 @@ from gateway.errors import PublishError
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
 from gateway.http.protocol import patient_protocol
-from gateway.http.refusals import HttpRefusals
-from gateway.http.shedding import Shedding
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
 from gateway.serving.server import _server
 from gateway.webhooks.kinds import TOPICS
-from schemas.runtime.listening import listen
 from tests.support.fakes import FakePublisher
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.samples import EXAMPLE, WEBHOOK, settings, to_body, with_detail
+from tests.support.served_door import (
+    HEADERS_TIMEOUT_S,
+    away,
+    serve_door,
+)
 from tests.support.waiting import PATIENCE_S, wait_until
 
-HEADERS_TIMEOUT_S = 0.4
-ANSWER_S = PATIENCE_S
 BODY = to_body(EXAMPLE)
 
 
-class Answer(NamedTuple):
-    """One response as it came over the wire."""
-
-    status: int
-    headers: dict[str, str]
-    document: Any
-
-
-class Connection:
-    """A raw connection to the webhook."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self.writer = writer
-
-    def write(self, body: bytes = BODY, sent: bytes | None = None, path: str = WEBHOOK, *more: str) -> None:
-        """A signed request; of its body only `sent` when that is given."""
-        lines = [f"POST {path} HTTP/1.1", "host: gateway", f"content-length: {len(body)}", *more]
-        lines += [f"{name}: {value}" for name, value in signed(body).items()]
-        self.writer.write("\r\n".join([*lines, "\r\n"]).encode() + (body if sent is None else sent))
-
-    async def answer(self) -> Answer:
-        async with asyncio.timeout(ANSWER_S):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
-            document = json.loads(await self._reader.readexactly(int(headers["content-length"])))
-        return Answer(int(head[0].split()[1]), headers, document)
-
-    async def rest(self) -> bytes:
-        """What comes until the gateway closes. It closes by a reset when bytes of ours are still on their way."""
-        received = b""
-        async with asyncio.timeout(ANSWER_S):
-            with contextlib.suppress(ConnectionResetError):
-                while part := await self._reader.read(65_536):
-                    received += part
-        return received
-
-
-class Door:
-    """A gateway in memory behind its real HTTP server."""
-
-    def __init__(self, headers_timeout_s: float = HEADERS_TIMEOUT_S, **changes: Any) -> None:
-        self.publisher = FakePublisher()
-        self.gateway = Gateway(settings(**changes), self.publisher)
-        self.socket = listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_PORT")
-        note = HttpRefusals(self.gateway.metrics.refused, "webhook").note
-        refuse, most = Shedding(self.gateway).refusal, self.gateway.settings.max_connections
-        self.server = _server(create_app(self.gateway), 1, patient_protocol(headers_timeout_s, refuse, note, most))
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        reader, writer = await asyncio.open_connection(*self.socket.getsockname())
-        try:
-            yield Connection(reader, writer)
-        finally:
-            writer.close()
-
-    def outcome(self, outcome: str) -> float:
-        labels = {"source": "airudder", "outcome": outcome}
-        return self.gateway.metrics.registry.get_sample_value("webhook_requests_total", labels) or 0
-
-
-@asynccontextmanager
-async def open_door(**changes: Any) -> AsyncIterator[Door]:
-    door = Door(**changes)
-    serving = asyncio.create_task(door.server.serve(sockets=[door.socket]))
-    try:
-        await wait_until(lambda: door.server.started, PATIENCE_S, "the server to have started")
-        yield door
-    finally:
-        door.server.should_exit = True
-        await serving
-
-
-def away(door: Door) -> None:
-    door.publisher.fault = "Kafka: away"
-    door.publisher.is_shedding = True
-
-
 async def test_what_would_be_published_in_vain_is_503_before_its_body_is_here_and_the_connection_goes_on() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.write(sent=BODY[:10])
         refused = await connection.answer()
@@ -132,7 +49,7 @@ async def test_what_would_be_published_in_vain_is_503_before_its_body_is_here_an
 
 
 async def test_over_the_limit_in_flight_it_is_429_before_its_body_is_here() -> None:
-    async with open_door(max_in_flight_requests=1) as door, door.connection() as first, door.connection() as second:
+    async with serve_door(max_in_flight_requests=1) as door, door.connection() as first, door.connection() as second:
         door.publisher.hold = asyncio.Event()
         first.write()
         await wait_until(lambda: door.publisher.waiting, PATIENCE_S, "the first request in flight")
@@ -150,7 +67,7 @@ async def test_over_the_limit_in_flight_it_is_429_before_its_body_is_here() -> N
     "more", [("expect: 100-continue",), ("connection: close",)], ids=["100-continue", "connection: close"]
 )
 async def test_after_a_refusal_the_connection_closes_where_it_cannot_go_on(more: tuple[str]) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.write(BODY, b"", WEBHOOK, *more)
 
@@ -159,7 +76,7 @@ async def test_after_a_refusal_the_connection_closes_where_it_cannot_go_on(more:
 
 
 async def test_the_body_of_a_refused_request_is_not_waited_for_longer_than_headers_are() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.write(sent=BODY[:10])
         await connection.answer()
@@ -169,7 +86,7 @@ async def test_the_body_of_a_refused_request_is_not_waited_for_longer_than_heade
 
 
 async def test_a_refused_chunked_body_is_dropped_and_the_next_request_answered() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         head = f"POST {WEBHOOK} HTTP/1.1\r\nhost: gateway\r\ntransfer-encoding: chunked\r\n\r\n"
         connection.writer.write(head.encode() + b"2\r\nab\r\n")
@@ -182,7 +99,7 @@ async def test_a_refused_chunked_body_is_dropped_and_the_next_request_answered()
 
 
 async def test_a_pipelined_request_is_not_answered_before_the_one_ahead_of_it() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.write()
         await wait_until(lambda: door.publisher.waiting, PATIENCE_S, "the first request in flight")
@@ -196,7 +113,7 @@ async def test_a_pipelined_request_is_not_answered_before_the_one_ahead_of_it() 
 
 
 async def test_other_paths_and_methods_are_told_what_they_are_as_ever() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.write(path="/elsewhere")
 
@@ -204,7 +121,7 @@ async def test_other_paths_and_methods_are_told_what_they_are_as_ever() -> None:
 
 
 async def test_a_fault_of_its_own_lets_the_request_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         monkeypatch.setattr(door.publisher, "admit", None)
         connection.write()
 
@@ -213,7 +130,7 @@ async def test_a_fault_of_its_own_lets_the_request_through(monkeypatch: pytest.M
 
 async def test_refusals_are_told_to_the_log_once_a_second_and_not_one_by_one() -> None:
     with structlog.testing.capture_logs() as logs:
-        async with open_door() as door, door.connection() as connection:
+        async with serve_door() as door, door.connection() as connection:
             away(door)
             for _ in range(20):
                 connection.write()

@@ -6,7 +6,6 @@ import asyncio
 import resource
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -18,53 +17,35 @@ from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.served_door import (
+    CHUNKED,
+    HEADERS_TIMEOUT_S,
+    Connection,
+    away,
+    connections,
+    ended,
+    head,
+    refused,
+    serve_door,
+    statuses,
+)
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.unit.gateway.http.test_shedding import HEADERS_TIMEOUT_S, Connection, Door, away, open_door
 
 BODY = to_body(EXAMPLE)
 OTHER = to_body(with_detail(call_id="other"))
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA")
 WEBSOCKET = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 OFFERS = pytest.mark.parametrize("offer", [H2C, WEBSOCKET, ("connection: upgrade", "upgrade: TLS/1.0, made-up/7")])
-CHUNKED = "transfer-encoding: chunked"
-
-
-def head(
-    *lines: str, body: bytes = BODY, path: str = WEBHOOK, method: str = "POST", host: str = "host: gateway"
-) -> bytes:
-    """A signed request's head; with a Content-Length unless it is chunked."""
-    sign = [f"{name}: {value}" for name, value in signed(body).items()]
-    length = [] if CHUNKED in lines else [f"content-length: {len(body)}"]
-    return "\r\n".join(
-        [f"{method} {path} HTTP/1.1", *([host] if host else []), *length, *sign, *lines, "\r\n"]
-    ).encode()
 
 
 def chunked(body: bytes, extension: bytes = b"", trailers: bytes = b"") -> bytes:
     return b"%x%s\r\n%s\r\n0\r\n%s\r\n" % (len(body), extension, body, trailers)
 
 
-async def statuses(connection: Connection, count: int) -> list[int]:
-    return [(await connection.answer()).status for _ in range(count)]
-
-
-async def ended(connection: Connection) -> bool:
-    """True when nothing more comes and the gateway has closed."""
-    return await connection.rest() == b""
-
-
-def connections(door: Door) -> list[Any]:
-    return list(door.server.server_state.connections)
-
-
-def refused(door: Door, code: str) -> float:
-    return door.gateway.metrics.registry.get_sample_value("gateway_http_refused_total", {"reason": code}) or 0
-
-
 @OFFERS
 @pytest.mark.parametrize("pieces", [1, 2, 3, 700])
 async def test_an_offer_to_upgrade_is_ignored_however_the_request_is_cut(offer: tuple[str], pieces: int) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         whole = head(*offer) + BODY + head(*offer, body=OTHER) + OTHER + head(body=b"{}") + b"{}"
         size = -(-len(whole) // pieces)
         for start in range(0, len(whole), size):
@@ -77,7 +58,7 @@ async def test_an_offer_to_upgrade_is_ignored_however_the_request_is_cut(offer: 
 
 @OFFERS
 async def test_an_offer_to_upgrade_with_a_chunked_body_is_ignored(offer: tuple[str]) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*offer, CHUNKED) + chunked(BODY))
 
         assert await statuses(connection, 1) == [200]
@@ -86,7 +67,7 @@ async def test_an_offer_to_upgrade_with_a_chunked_body_is_ignored(offer: tuple[s
 @OFFERS
 async def test_the_body_of_an_offer_is_never_run_as_a_request(offer: tuple[str]) -> None:
     smuggled = head() + BODY
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*offer, body=smuggled))
         await wait_until(lambda: door.gateway.arrivals, PATIENCE_S, "the body awaited")
         connection.writer.write(smuggled)
@@ -96,7 +77,7 @@ async def test_the_body_of_an_offer_is_never_run_as_a_request(offer: tuple[str])
 
 
 async def test_an_offer_is_kept_with_a_refused_request_as_it_came() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*H2C, body=b"{}") + b"{}")
         await connection.answer()
 
@@ -105,7 +86,7 @@ async def test_an_offer_is_kept_with_a_refused_request_as_it_came() -> None:
 
 
 async def test_offers_without_a_body_are_answered_in_one_piece() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*H2C, path="/", method="GET", body=b"") * MAX_WAITING)
 
         assert await statuses(connection, MAX_WAITING) == [404] * MAX_WAITING
@@ -114,7 +95,7 @@ async def test_offers_without_a_body_are_answered_in_one_piece() -> None:
 @pytest.mark.parametrize("lines", [(), H2C], ids=["plain", "offers"])
 async def test_more_requests_than_may_wait_on_a_connection_end_it_after_the_answers_owed(lines: Sequence[str]) -> None:
     """Requests that are there at once are parsed at once: by the thousand they would keep everybody else waiting."""
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*lines, path="/", method="GET", body=b"") * 1000)
 
         answered = 1 + MAX_WAITING  # one is worked on
@@ -123,7 +104,7 @@ async def test_more_requests_than_may_wait_on_a_connection_end_it_after_the_answ
 
 
 async def test_a_connect_is_refused_and_what_follows_it_is_no_request() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(b"CONNECT / HTTP/1.1\r\nhost: x\r\n\r\n" + head() + BODY)
 
         assert (await connection.answer()).status in {404, 405}
@@ -163,7 +144,7 @@ async def test_a_connect_is_refused_and_what_follows_it_is_no_request() -> None:
 async def test_what_is_no_request_or_too_large_is_a_problem_and_the_end(
     request_: bytes, status: int, code: str
 ) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(request_ + BODY)
         answer = await connection.answer()
 
@@ -184,7 +165,7 @@ async def test_what_is_no_request_or_too_large_is_a_problem_and_the_end(
     ids=["a header", "many", "a name"],
 )
 async def test_heads_within_the_limits_are_read(more: list[str]) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(*more, path=WEBHOOK + "?" + "a" * 8000) + BODY)
 
         assert await statuses(connection, 1) == [200]
@@ -207,7 +188,7 @@ ENDLESS: dict[str, tuple[bytes, bytes, int]] = {
 @pytest.mark.parametrize("what", ENDLESS)
 async def test_what_never_ends_is_ended_within_bounds(what: str) -> None:
     start, more, status = ENDLESS[what]
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(start)
         sent = 0
         while not sum(refused(door, code) for code in ("headers_too_large", "url_too_long")):
@@ -225,7 +206,7 @@ async def test_what_never_ends_is_ended_within_bounds(what: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 async def test_a_large_head_in_small_pieces_costs_no_more_than_its_bytes(size: int) -> None:
-    async with open_door() as door:
+    async with serve_door() as door:
         whole = head("x: " + "a" * 31_000) + BODY
         async with door.connection() as connection:
             await wait_until(lambda: connections(door), PATIENCE_S, "the connection")
@@ -240,7 +221,7 @@ async def test_a_large_head_in_small_pieces_costs_no_more_than_its_bytes(size: i
 
 
 async def test_a_chunk_extension_that_ends_is_ignored() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(CHUNKED) + chunked(BODY, b";" + b"x" * 60_000))
 
         assert await statuses(connection, 1) == [200]
@@ -250,7 +231,7 @@ async def test_trailers_are_no_headers() -> None:
     (sign,) = [value for name, value in signed(BODY).items() if "sign" in name.lower()]
     trailer = b"X-AIRudder-Sign: %s\r\n" % sign.encode()
     unsigned = f"POST {WEBHOOK} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{CHUNKED}\r\n\r\n".encode()
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(unsigned + chunked(BODY, trailers=trailer))
         connection.writer.write(head(CHUNKED) + chunked(BODY, trailers=b"X-AIRudder-Sign: 00\r\nHost: other\r\n"))
 
@@ -259,7 +240,7 @@ async def test_trailers_are_no_headers() -> None:
 
 @pytest.mark.parametrize("rest", [b"\x00\x01garbage\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"BREW / HTTP/1.1\r\n\r\n"])
 async def test_an_answer_that_is_owed_comes_before_a_refusal(rest: bytes) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY + rest)
         await wait_until(lambda: refused(door, "bad_request"), PATIENCE_S, "the refusal")
@@ -270,7 +251,7 @@ async def test_an_answer_that_is_owed_comes_before_a_refusal(rest: bytes) -> Non
 
 
 async def test_a_broken_body_behind_an_unanswered_request_is_refused_in_its_turn() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY + head(CHUNKED, body=OTHER) + b"zz\r\n")
         await wait_until(lambda: refused(door, "bad_request"), PATIENCE_S, "the refusal")
@@ -282,7 +263,7 @@ async def test_a_broken_body_behind_an_unanswered_request_is_refused_in_its_turn
 
 
 async def test_a_broken_body_is_answered_once() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(CHUNKED) + b"zz\r\n")
 
         assert await statuses(connection, 1) == [400]
@@ -291,7 +272,7 @@ async def test_a_broken_body_is_answered_once() -> None:
 
 
 async def test_a_broken_body_of_a_refused_request_gets_no_second_answer() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.writer.write(head(CHUNKED) + b"zz\r\n")
 
@@ -300,7 +281,7 @@ async def test_a_broken_body_of_a_refused_request_gets_no_second_answer() -> Non
 
 
 async def test_who_says_no_more_still_gets_the_answer() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         door.publisher.hold = asyncio.Event()
         connection.writer.write(head() + BODY)
         connection.writer.write_eof()
@@ -316,7 +297,7 @@ async def test_who_says_no_more_still_gets_the_answer() -> None:
 
 @pytest.mark.parametrize("part", [head()[:50], head() + BODY[:10], head(CHUNKED) + b"2\r\n{"])
 async def test_who_says_no_more_in_the_middle_is_told_so(part: bytes) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(part)
         connection.writer.write_eof()
 
@@ -335,7 +316,7 @@ async def test_who_says_no_more_in_the_middle_is_told_so(part: bytes) -> None:
     ],
 )
 async def test_an_encoded_letter_is_the_letter_and_an_encoded_slash_is_none(path: str, status: int) -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(path=path) + BODY)
         answers = await statuses(connection, 1)
         away(door)
@@ -354,7 +335,7 @@ def test_a_path_is_decoded_but_for_slashes(raw: bytes, path: str) -> None:
 @pytest.mark.parametrize("zeros", [30, 5000])
 async def test_a_length_with_leading_zeros_is_that_length(zeros: int) -> None:
     text = (head() + BODY).replace(b"content-length: ", b"content-length: " + b"0" * zeros)
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(text)
 
         assert await statuses(connection, 1) == [200]
@@ -363,7 +344,7 @@ async def test_a_length_with_leading_zeros_is_that_length(zeros: int) -> None:
 async def test_blanks_behind_a_value_are_none_of_it() -> None:
     first, *lines = head().splitlines()
     blanks = b"\r\n".join([first, *(line and line + b" \t" for line in lines), b""])
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(blanks + BODY)
 
         assert await statuses(connection, 1) == [200]
@@ -371,7 +352,7 @@ async def test_blanks_behind_a_value_are_none_of_it() -> None:
 
 @pytest.mark.parametrize("empty", [b"\r\n", b"\r\n\r\n", b"\r", b"\n"])
 async def test_empty_lines_before_the_first_request_are_ignored(empty: bytes) -> None:
-    async with open_door(headers_timeout_s=PATIENCE_S) as door, door.connection() as connection:
+    async with serve_door(headers_timeout_s=PATIENCE_S) as door, door.connection() as connection:
         for piece in (empty, head()[:1], head()[1:] + BODY):
             connection.writer.write(piece)
             await asyncio.sleep(0.02)  # each in a packet of its own
@@ -380,14 +361,14 @@ async def test_empty_lines_before_the_first_request_are_ignored(empty: bytes) ->
 
 
 async def test_empty_lines_alone_are_no_request_in_time() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(b"\r\n")
 
         assert await statuses(connection, 1) == [408]
 
 
 async def test_empty_lines_do_not_keep_an_idle_connection() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(path="/elsewhere") + BODY)
         await connection.answer()
         closing = asyncio.create_task(connection.rest())
@@ -399,7 +380,7 @@ async def test_empty_lines_do_not_keep_an_idle_connection() -> None:
 
 
 async def test_a_body_that_nobody_wants_does_not_keep_a_connection() -> None:
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head("x: y", path="/elsewhere", body=b"x" * 10_000_000))
         assert await statuses(connection, 1) == [404]
         closing = asyncio.create_task(connection.rest())
@@ -412,7 +393,7 @@ async def test_a_body_that_nobody_wants_does_not_keep_a_connection() -> None:
 
 async def test_a_sender_of_much_reads_why_it_is_refused() -> None:
     """Closing at once would have its answer thrown away together with the bytes that nobody read."""
-    async with open_door() as door, door.connection() as connection:
+    async with serve_door() as door, door.connection() as connection:
         connection.writer.write(head(body=b"x" * 4_000_000) + b"x" * 4_000_000)
         await connection.writer.drain()
 

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from gateway.errors import SpoolError, SpoolFullError
-from gateway.publishing.spool import FILE_NAME, Content, Spool, _Job, size_of
-from schemas.codec import schema_text
+from gateway.publishing.spool import FILE_NAME, Spool, _Job, size_of
 from schemas.topics import CALLBACKS
-
-MIB = 1024 * 1024
-
-
-def content_of(record_id: str, key: str = "call", size: int = 10) -> Content:
-    headers = [("ce_id", record_id.encode()), ("synthetic", b"1")]
-    return Content(CALLBACKS.name, key, record_id, schema_text("Callback"), headers, b"v" * size)
-
-
-@asynccontextmanager
-async def open_spool(directory: Path, max_bytes: int = MIB) -> AsyncIterator[Spool]:
-    spool = Spool(directory, max_bytes)
-    await spool.open()
-    try:
-        yield spool
-    finally:
-        await spool.close()
-
-
-async def ids(spool: Spool) -> list[str | None]:
-    return [entry.content.record_id if entry.content else None for entry in await spool.first(10_000)]
+from tests.support.spools import MIB, content_of, ids, open_spool
 
 
 async def test_what_was_put_is_there_in_order_and_unchanged_after_a_restart(tmp_path: Path) -> None:

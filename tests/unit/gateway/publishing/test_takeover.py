@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import SpoolError
 from gateway.publishing.spool import FILE_NAME
 from gateway.publishing.takeover import leftover_spools, take_over
-from tests.unit.gateway.publishing.test_spool import content_of, ids, open_spool
+from tests.support.spools import content_of, ids, open_spool
 
 
 async def fill(directory: Path, *names: str) -> None:

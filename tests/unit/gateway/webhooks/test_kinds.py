@@ -20,8 +20,8 @@ from gateway.webhooks.mapping import Envelope
 from schemas import codec, topics
 from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
+from tests.support.door import assert_problem, open_door
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, signed, to_body
-from tests.unit.gateway.http.test_app import assert_problem, open_door
 
 SAMPLES = {
     CALL_COMPLETION.name: EXAMPLE,

@@ -16,7 +16,7 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.metrics import CAPS, OutcomeFamilies
 from streams.monitor.outcomes.store import OutcomeStore
-from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, pane
+from tests.support.panes import NOON_MS, PANE_MS, pane
 
 
 @dataclass

@@ -9,7 +9,7 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
 from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings
-from tests.unit.streams.monitor.windows import NOON_MS, pane
+from tests.support.panes import NOON_MS, pane
 
 EVIL = '"><script>alert(1)</script>{x}'
 

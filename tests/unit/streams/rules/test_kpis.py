@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.rules.kpis import kpis, question_kpis, ratio, wilson
-from tests.unit.streams.monitor.windows import pane, question
+from tests.support.panes import pane, question
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3: score without continuity correction
 KNOWN = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]

@@ -14,7 +14,7 @@ from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.parameters import refuse_unknown, window_request
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.outcomes.views import dimension_view, value_view
-from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, pane
+from tests.support.panes import NOON_MS, PANE_MS, pane
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

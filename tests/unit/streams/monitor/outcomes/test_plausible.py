@@ -11,7 +11,7 @@ from streams.monitor.errors import ImplausibleRecordError
 from streams.monitor.labels import OTHER, Labels, short
 from streams.monitor.outcomes.plausible import fault_of
 from streams.monitor.outcomes.store import OutcomeStore, WindowQuery
-from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
+from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
 HUGE = 2**62
 

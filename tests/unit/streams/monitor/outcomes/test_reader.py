@@ -14,7 +14,7 @@ from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
 from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
-from tests.unit.streams.monitor.windows import NOON_MS, pane
+from tests.support.panes import NOON_MS, pane
 
 TP = TopicPartition(WORKFLOW_OUTCOMES.name, 0)
 

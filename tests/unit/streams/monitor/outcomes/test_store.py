@@ -15,7 +15,7 @@ from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.outcomes.periods import window_seconds
 from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery, merge
-from tests.unit.streams.monitor.windows import NOON_MS, PANE_MS, line_workflow, pane, question
+from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
 counts = st.integers(0, 2**40)
 count_maps = st.dictionaries(st.sampled_from(["a", "b", "c", "null", "ü"]), counts, max_size=4)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, LATE_CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from tests.faults.comparison import OUTPUTS, Poison, compare
 from tests.support import oracle
+from tests.support.comparison import OUTPUTS, Poison, compare
 from tests.support.deliveries import delivery, detail, redial
 from tests.support.oracle import Arrival, Json
 from tests.support.topics import Read
