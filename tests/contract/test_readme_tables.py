@@ -19,8 +19,7 @@ from gateway.signatures.verification import SAFE_SCHEMES, SCHEMES
 from gateway.webhooks.kinds import KINDS
 from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import DEFAULT_KEYS, GROUPS
-from tests.contract.test_readmes import READMES, name_of
-from tests.support.readmes import ROOT, Row, tables, word, words
+from tests.support.readmes import READMES, ROOT, Row, name_of, tables, word, words
 
 GATEWAY = ROOT / "gateway" / "README.md"
 SETTING_COLUMNS = ["name", "unit", "default", "bounds", "meaning"]

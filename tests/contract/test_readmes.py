@@ -12,11 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
-from tests.support.readmes import ROOT, words
+from tests.support.readmes import READMES, ROOMS, ROOT, name_of, words
 
 MADE_BY_READERS = {"body.json", "keys.toml"}
-ROOMS = ("gateway", "streams", "schemas", "tests", ".ci")
-READMES = sorted([ROOT / "README.md", *(page for room in ROOMS for page in (ROOT / room).rglob("README.md"))])
 COMMANDS: dict[str, Any] = {
     "gateway": typer.main.get_command(gateway_main.app),
     "streams": typer.main.get_command(streams_main.app),
@@ -29,10 +27,6 @@ RUN_COMMAND = re.compile(r"(?:python3? -m |airudder-)(gateway|streams)\b([^`\n|;
 PROGRAMS = re.compile(r"(gateway|streams) ([a-z][^`]*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)")
 ANCHOR = re.compile(r"\]\(([^)#\s]*)#([\w-]+)\)")
-
-
-def name_of(page: Path) -> str:
-    return str(page.relative_to(ROOT))
 
 
 def is_there(path: str) -> bool:

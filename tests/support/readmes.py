@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
+ROOMS: Final = ("gateway", "streams", "schemas", "tests", ".ci")
+READMES: Final = sorted([ROOT / "README.md", *(page for room in ROOMS for page in (ROOT / room).rglob("README.md"))])
 Row = dict[str, str]
 
 _HEADING: Final = re.compile(r"#+ +(.+)")
@@ -54,3 +56,8 @@ def _outside_fences(text: str) -> list[str]:
         elif not is_inside:
             lines.append(line)
     return lines
+
+
+def name_of(page: Path) -> str:
+    """Its path from the root."""
+    return str(page.relative_to(ROOT))

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.codec import schema_text
-from schemas.records import Record
+from schemas.records.record import Record
 from tests.support.records import EVERY_RECORD
 
 NAMES = [type(record).__name__ for record in EVERY_RECORD]
