@@ -17,23 +17,13 @@ from streams.monitor.lag.verdicts import WORST_FIRST
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.store import Dimension
 from streams.monitor.outcomes.views import phase
+from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import Kpi, kpis
 
 MAX_ROWS = 100
 MAX_SHOWN_CHARS = 80
 MAX_LINKED_CHARS = 500
 OLD_AFTER_S = 10.0
-DISPOSITIONS = (
-    "answered",
-    "user_busy",
-    "no_answer",
-    "rejected",
-    "subscriber_absent",
-    "subscriber_barred",
-    "bad_number",
-    "pre_alert_failure",
-    "unknown",
-)
 
 DOCUMENT = """\
 <!doctype html>

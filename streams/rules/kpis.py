@@ -1,16 +1,23 @@
-"""Pure: the telephony KPIs of one window, each with its sample size and a 95 % interval.
+"""The telephony KPIs of one window, each with its sample size and a 95 % interval. Pure.
 
-Source: research/monitoring.md 3.3. ASR, NER and their kin count dials (attempts); connect rate and list badness
+Source: streams/monitor/README.md, "KPIs". ASR, NER and their kin count dials (attempts); connect rate and list badness
 count calls.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
 from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
+from streams.rules.dispositions import (
+    ANSWERED,
+    BAD_NUMBER,
+    DELIVERED,
+    DELIVERED_STRICT,
+    PRE_ALERT_FAILURE,
+    SUBSCRIBER_BARRED,
+    UNKNOWN,
+)
 
 MIN_SAMPLES = 30
 """Below it a ratio says more about chance than about the line, so there is no value, only the sample size."""
@@ -18,10 +25,8 @@ MIN_SAMPLES = 30
 Z_95 = 1.959963984540054
 DIGITS = 6
 
-DELIVERED_STRICT = ("answered", "user_busy", "rejected", "no_answer")
-DELIVERED_WIDE = (*DELIVERED_STRICT, "subscriber_absent", "subscriber_barred")
-NOT_THE_NETWORKS = ("bad_number", "unknown")
-BAD_LIST = ("bad_number", "subscriber_barred")
+NOT_THE_NETWORKS = (BAD_NUMBER, UNKNOWN)
+BAD_LIST = (BAD_NUMBER, SUBSCRIBER_BARRED)
 ATTEMPT_NUMBERS = ("1", "2", "3", "4", "5+")
 
 Kpi = dict[str, float | int | None]
@@ -81,10 +86,10 @@ def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
         for number in ATTEMPT_NUMBERS
     }
     return {
-        "asr": (dials.get("answered", 0), attempts),
-        "ner": (_sum(dials, DELIVERED_WIDE), judged),
+        "asr": (dials.get(ANSWERED, 0), attempts),
+        "ner": (_sum(dials, DELIVERED), judged),
         "ner_strict": (_sum(dials, DELIVERED_STRICT), judged),
-        "failure_ratio": (dials.get("pre_alert_failure", 0), attempts),
+        "failure_ratio": (dials.get(PRE_ALERT_FAILURE, 0), attempts),
         "short_call_ratio": (window.short_calls, answered),
         "silent_answer_ratio": (window.silent_answers, answered),
         "engaged_ratio": (window.engaged_calls, answered),

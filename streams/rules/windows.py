@@ -17,8 +17,13 @@ from msgspec import Struct, field
 from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import NOWHERE, Position
 from streams.rules.clocks import FAR_MS, Clock, KeyState, delay_of
+from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import Dimension
-from streams.rules.outcomes import OutcomeCounts
+
+
+def window_start(at_ms: int, window_ms: int) -> int:
+    """The start of the window around an instant; windows are aligned to the epoch."""
+    return at_ms - at_ms % window_ms
 
 
 class Effect(Enum):
@@ -219,7 +224,7 @@ class Windows:
         parts = []
         for outcome, sign in ((change.removed, -1), (change.added, 1)):
             if outcome is not None:
-                start = outcome.ended_at - outcome.ended_at % self._settings.window_ms
+                start = window_start(outcome.ended_at, self._settings.window_ms)
                 parts.append(Part(PaneId(value, start), outcome, sign))
         return parts
 

@@ -12,7 +12,7 @@ from msgspec import msgpack, structs
 from schemas.headers import Headers, TraceContext, headers_for, is_synthetic, trace_of
 from schemas.placement import partition_of
 from schemas.records.calls import Answer, Call, CallAttempt
-from schemas.records.outcomes import CallOutcome, OutcomeChange
+from schemas.records.outcomes import OutcomeChange
 from schemas.records.record import Record
 from schemas.records.webhooks import Callback
 from schemas.topics import (
@@ -182,49 +182,24 @@ class CallsAgent(RunAgent):
     ) -> list[Outgoing]:
         """The old outcome out and the new one in, for each dimension under its own key."""
         old, new = decision.replaced, fanned.outcome
+        common, removal = _of_every_change(record, fanned), _removal(decision)
         outputs: list[Outgoing] = []
         for dimension in DIMENSIONS:
-            topic, key, late_call = dimension.changes, dimension.value_of(new), call if dimension.has_calls else None
-            if old is not None and dimension.value_of(old) != key:
-                gone = self._change(topic, dimension.value_of(old), record, decision, fanned, None, None, trace)
-                come = self._change(topic, key, record, None, fanned, new, late_call, trace)
-                outputs.extend((gone, come))
+            addition: dict[str, Any] = {"added": new, "call": call if dimension.has_calls else None}
+            topic, value = dimension.changes, dimension.value_of(new)
+            if old is not None and dimension.value_of(old) != value:
+                gone = OutcomeChange(**common, **removal)
+                come = OutcomeChange(**common, **addition)
+                outputs.append(self._change(topic, dimension.value_of(old), gone, trace))
+                outputs.append(self._change(topic, value, come, trace))
             else:
-                outputs.append(self._change(topic, key, record, decision, fanned, new, late_call, trace))
+                both = OutcomeChange(**common, **removal, **addition)
+                outputs.append(self._change(topic, value, both, trace))
         return outputs
 
-    def _change(
-        self,
-        topic: Topic,
-        key: str,
-        record: Any,
-        decision: Decision | None,
-        fanned: FanOut,
-        added: CallOutcome | None,
-        call: bytes | None,
-        trace: TraceContext,
-    ) -> Outgoing:
-        removed_at = decision.replaced_at if decision else None
-        received_at = fanned.call.received_at
-        is_rekeyed, partition = partition_of_source(removed_at.source) if removed_at else (False, None)
-        change = OutcomeChange(
-            record_id=fanned.call.record_id,
-            call_id=fanned.call.call_id,
-            source_topic=record.topic,
-            source_partition=record.partition,
-            source_offset=record.offset,
-            received_at=received_at if received_at < record.timestamp else record.timestamp,
-            is_event_time_trusted=fanned.event_time.is_trusted,
-            removed=decision.replaced if decision else None,
-            removed_topic=(REKEYED_DETAILS if is_rekeyed else CALLBACKS).name if removed_at else None,
-            removed_partition=partition,
-            removed_offset=removed_at.offset if removed_at else None,
-            added=added,
-            call=call,
-            ended_at_source=fanned.event_time.source,
-        )
-        change_id = id_of(topic.name, change.record_id, "out" if added is None else "in")
-        return self._output(topic, key, change, change_id, change.received_at, trace, False)
+    def _change(self, topic: Topic, value: str, change: OutcomeChange, trace: TraceContext) -> Outgoing:
+        change_id = id_of(topic.name, change.record_id, "out" if change.added is None else "in")
+        return self._output(topic, value, change, change_id, change.received_at, trace, False)
 
     def _rekeyed(self, callback: Callback, record: Any, first: int) -> list[Outgoing]:
         """Details from `first` on, each on its own under its own call_id, so that it meets the state of its call."""
@@ -249,3 +224,31 @@ class CallsAgent(RunAgent):
     ) -> Outgoing:
         headers: Headers = headers_for(topic.record, record_id, SOURCE, at_ms, trace, synthetic=synthetic)
         return self.outgoing(topic, key.encode(), self.registry.encode(topic, record), headers)
+
+
+def _of_every_change(record: Any, fanned: FanOut) -> dict[str, Any]:
+    """The fields that all changes of one call have in common."""
+    received_at = fanned.call.received_at
+    return {
+        "record_id": fanned.call.record_id,
+        "call_id": fanned.call.call_id,
+        "source_topic": record.topic,
+        "source_partition": record.partition,
+        "source_offset": record.offset,
+        "received_at": received_at if received_at < record.timestamp else record.timestamp,
+        "is_event_time_trusted": fanned.event_time.is_trusted,
+        "ended_at_source": fanned.event_time.source,
+    }
+
+
+def _removal(decision: Decision) -> dict[str, Any]:
+    """The fields that say which outcome goes, and where the change that added it was read."""
+    if decision.replaced_at is None:
+        return {"removed": decision.replaced}
+    is_rekeyed, partition = partition_of_source(decision.replaced_at.source)
+    return {
+        "removed": decision.replaced,
+        "removed_topic": (REKEYED_DETAILS if is_rekeyed else CALLBACKS).name,
+        "removed_partition": partition,
+        "removed_offset": decision.replaced_at.offset,
+    }

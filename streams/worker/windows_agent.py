@@ -17,9 +17,9 @@ from streams.errors import InvalidChangeError
 from streams.rules.bounds import MAX_ID_CHARS, check_change
 from streams.rules.calls import NOWHERE, Position, source_of
 from streams.rules.clocks import Clock, KeyState
+from streams.rules.counts import BUCKETS_S
 from streams.rules.dimensions import Dimension
 from streams.rules.ids import SOURCE, id_of
-from streams.rules.outcomes import BUCKETS_S
 from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import Work

@@ -28,7 +28,7 @@ from streams.monitor.app import create_app
 from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.settings import MonitorSettings
-from streams.rules.outcomes import OutcomeCounts
+from streams.rules.counts import OutcomeCounts
 
 TOPIC_TABLE = [
     ("airudder.callbacks.v1", "call_id of the first detail, else event_id", "Callback", "delete"),

@@ -9,13 +9,13 @@ import pytest
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
 from streams.rules import bounds
-from streams.rules.outcomes import (
+from streams.rules.counts import OutcomeCounts
+from streams.rules.dispositions import (
     DELIVERED,
     DISPOSITIONS,
     SECONDS_UNREACHABLE,
     TALKED_NO_SECONDS,
     TALKED_UNREACHABLE,
-    OutcomeCounts,
     disposition_of,
 )
 from streams.rules.times import Source

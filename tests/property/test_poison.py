@@ -88,7 +88,7 @@ class Bench:
 @given(seed=st.integers(0, 2**32))
 async def test_hostile_callbacks_and_strangers_records_cost_at_most_themselves(words: int, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.rules.outcomes.MAX_WORDS", words)
+        patch.setattr("streams.rules.counts.MAX_WORDS", words)
         await run(Random(seed), deliveries=40)
 
 

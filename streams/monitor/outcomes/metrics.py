@@ -12,9 +12,10 @@ from prometheus_client.metrics_core import Metric
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.labels import OTHER, Labels
-from streams.monitor.outcomes.periods import floor
-from streams.monitor.outcomes.store import Dimension, OutcomeStore, merge
+from streams.monitor.outcomes.store import Dimension, OutcomeStore
 from streams.rules.kpis import kpis
+from streams.rules.merging import merge
+from streams.rules.windows import window_start
 
 CAPS: dict[Dimension, int] = {"workflow": 200, "sip_line": 100}
 MAX_UNFOLDED = 256
@@ -47,7 +48,7 @@ class OutcomeFamilies:
 
     def families(self, store: OutcomeStore) -> list[Metric]:
         """<dimension>_kpi_ratio, <dimension>_kpi_samples and label_values_dropped_total."""
-        newest = floor(int(self._now_s() * 1000), self._pane_s * 1000)
+        newest = window_start(int(self._now_s() * 1000), self._pane_s * 1000)
         state, began = (store.changes, newest), self._clock()
         if self._state is not None and (state == self._state or began < self._reused_until):
             return self._made

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes.paging import Cursor
-from streams.monitor.outcomes.periods import LocalDays, floor, window_seconds, zone_of
+from streams.monitor.outcomes.periods import LocalDays, window_seconds, zone_of
 from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
 from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
+from streams.rules.windows import window_start
 
 NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})
 ALL = "all"
@@ -62,7 +63,7 @@ def window_request(
         if "tz" in given:
             raise BadRequestError("tz is for windows of a day and more; window=all has bounds of its own")
         end_ms = now_ms + pane_ms if to_ms is None else to_ms
-        whole = floor(from_ms, pane_ms), max(from_ms, -floor(-end_ms, pane_ms))
+        whole = window_start(from_ms, pane_ms), max(from_ms, -window_start(-end_ms, pane_ms))
         query = WindowQuery(None, *whole, limit, after=None)
         return WindowRequest(dimension, (whole[1] - whole[0]) // 1000, query, now_ms, now_ms, after)
     window_s = window_seconds(given["window"], pane_s) if "window" in given else pane_s

@@ -18,11 +18,6 @@ MAX_ZONE_CHARS = 64
 Bounds = tuple[int, int]
 
 
-def floor(at_ms: int, window_ms: int) -> int:
-    """The start of the window around an instant, aligned to the epoch."""
-    return at_ms - at_ms % window_ms
-
-
 def window_seconds(text: str, pane_s: int) -> int:
     """`5m`, `1h`, `1d`, `300s` or `300` in seconds.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from operator import attrgetter
 
-from schemas.records.outcomes import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
-from schemas.records.record import Record
+from schemas.records.outcomes import WindowedOutcomes
+from streams.rules.counts import HISTOGRAMS, MAPS, RECORD_MAPS
+from streams.rules.merging import SUMMED
 
 DAY_MS = 86_400_000
 FIRST_MS = 1_420_070_400_000  # 2015-01-01: the worker reads no time before it
@@ -21,13 +22,9 @@ MAX_WORDS = 20_000
 _SIGNED = {"duration_s_sum", "ring_time_s_sum", "talk_round_sum", "answered_duration_s_sum"}
 """Sums of what the provider sent, who may send anything."""
 
-_KINDS = WindowedOutcomes.__annotations__
-_COUNTS = tuple(f for f, t in _KINDS.items() if t is int and not f.endswith("_at") and f not in _SIGNED)
-_LISTS = tuple(f for f, t in _KINDS.items() if t == list[int])
-_MAPS = tuple(f for f, t in _KINDS.items() if t == dict[str, int])
-_RECORD_MAPS: dict[str, type[Record]] = {"questions": QuestionOutcomes, "by_workflow": LineWorkflowOutcomes}
+_COUNTS = tuple(name for name in SUMMED if name not in _SIGNED)
 _counts_of = attrgetter(*_COUNTS)
-_inner_counts_of = {name: attrgetter(*kind.__struct_fields__) for name, kind in _RECORD_MAPS.items()}
+_inner_counts_of = {name: attrgetter(*kind.__struct_fields__) for name, kind in RECORD_MAPS.items()}
 
 
 def fault_of(record: WindowedOutcomes, dimension: str, appended_at: int) -> str | None:
@@ -49,10 +46,10 @@ def _counts_fault(record: WindowedOutcomes) -> str | None:
     if not _are_counts(_counts_of(record)):
         wrong = next(name for name in _COUNTS if not _are_counts((getattr(record, name),)))
         return f"{wrong}: a count no worker sends"
-    for name in _LISTS:
+    for name in HISTOGRAMS:
         if not _are_counts(getattr(record, name)):
             return f"{name}: a count no worker sends"
-    for name in (*_MAPS, *_RECORD_MAPS):
+    for name in (*MAPS, *RECORD_MAPS):
         words = getattr(record, name)
         if not words:
             continue

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from schemas.records.outcomes import LineWorkflowOutcomes, QuestionOutcomes, WindowedOutcomes
+from schemas.records.outcomes import WindowedOutcomes
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
-from streams.monitor.outcomes.periods import Bounds, LocalDays, floor
+from streams.monitor.outcomes.periods import Bounds, LocalDays
 from streams.monitor.outcomes.plausible import fault_of
+from streams.rules.merging import merge
+from streams.rules.windows import window_start
 
 Dimension = Literal["workflow", "sip_line"]
 DIMENSION_OF_TOPIC: dict[str, Dimension] = {WORKFLOW_OUTCOMES.name: "workflow", SIP_LINE_OUTCOMES.name: "sip_line"}
@@ -25,14 +26,6 @@ RETENTION = timedelta(days=30)
 
 MAX_DIGITS = 18
 MAX_ECHO = 100
-
-_SUMS = tuple(f for f, t in WindowedOutcomes.__annotations__.items() if t is int and not f.endswith("_at"))
-_MAPS = tuple(f for f, t in WindowedOutcomes.__annotations__.items() if t == dict[str, int])
-_HISTOGRAMS = tuple(f for f, t in WindowedOutcomes.__annotations__.items() if t == list[int])
-_RECORD_MAPS: tuple[tuple[str, type[QuestionOutcomes] | type[LineWorkflowOutcomes]], ...] = (
-    ("questions", QuestionOutcomes),
-    ("by_workflow", LineWorkflowOutcomes),
-)
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(WindowedOutcomes).decode
@@ -191,7 +184,7 @@ class WindowQuery:
             return self.from_ms or 0, self.to_ms or 0
         if self.days is not None:
             return self.days.bounds(at_ms)
-        start = floor(at_ms, self.window_s * 1000)
+        start = window_start(at_ms, self.window_s * 1000)
         return start, start + self.window_s * 1000
 
     def starts(self, panes: list[int]) -> list[int]:
@@ -209,46 +202,3 @@ class WindowQuery:
 
 def _left(starts: list[int], at_ms: int | None) -> int:
     return 0 if at_ms is None else bisect_left(starts, at_ms)
-
-
-def merge(panes: list[WindowedOutcomes], start_at: int, end_at: int, *, is_final: bool) -> WindowedOutcomes:
-    """The exact sum of panes of one value, in any order. The revision is a sum too: it counts changes."""
-    fields: dict[str, Any] = {name: sum(getattr(pane, name) for pane in panes) for name in _SUMS}
-    fields |= {name: _added_maps(getattr(pane, name) for pane in panes) for name in _MAPS}
-    fields |= {name: _added_lists(getattr(pane, name) for pane in panes) for name in _HISTOGRAMS}
-    fields |= {name: _added_records((getattr(pane, name) for pane in panes), kind) for name, kind in _RECORD_MAPS}
-    return WindowedOutcomes(
-        dimension=panes[0].dimension,
-        value=panes[0].value,
-        window_start_at=start_at,
-        window_end_at=end_at,
-        is_final=is_final,
-        **fields,
-    )
-
-
-def _added_maps(maps: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for counts in maps:
-        total.update(counts)
-    return dict(sorted(total.items()))
-
-
-def _added_lists(lists: Iterable[list[int]]) -> list[int]:
-    total: list[int] = []
-    for counts in lists:
-        total += [0] * (len(counts) - len(total))
-        for i, count in enumerate(counts):
-            total[i] += count
-    return total
-
-
-def _added_records(
-    maps: Iterable[Mapping[str, QuestionOutcomes | LineWorkflowOutcomes]],
-    kind: type[QuestionOutcomes] | type[LineWorkflowOutcomes],
-) -> dict[str, Any]:
-    total: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for records in maps:
-        for name, record in records.items():
-            total[name].update(record.to_datum())
-    return {name: kind(**dict.fromkeys(kind.__struct_fields__, 0) | counts) for name, counts in sorted(total.items())}

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 from msgspec import to_builtins
 
 from schemas.records.outcomes import WindowedOutcomes
+from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
-from streams.rules.outcomes import OutcomeCounts
 from streams.rules.times import FUTURE_TOLERANCE_MS
 from streams.tools.recount.ledger import Ledger, Revision, Revisions, WindowKey, add, in_late_topic
 

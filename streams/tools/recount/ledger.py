@@ -7,15 +7,15 @@ never reached its workflow's windows. Nothing is taken from the worker's tables.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 from schemas.records.calls import Answer, Call, CallAttempt
 from schemas.records.outcomes import CallOutcome, QuestionState
+from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
-from streams.rules.fanout import outcome_of
-from streams.rules.ids import id_of
-from streams.rules.outcomes import OutcomeCounts, blames_callee_though_silent
-from streams.rules.windows import WindowSettings
+from streams.rules.ids import record_id
+from streams.rules.outcomes import DialOutcome, dial_of, outcome_of_call, with_details
+from streams.rules.windows import WindowSettings, window_start
 
 MAX_DETAILS: Final = 10_000  # far more than one delivery within the gateway's limit can hold
 
@@ -58,7 +58,7 @@ class Revision(Struct):
     received_at: int
     outcome: CallOutcome
     is_late: bool = False
-    dials: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    dials: dict[int, DialOutcome] = field(default_factory=dict)
     questions: dict[int, QuestionState] = field(default_factory=dict)
 
     def value(self, dimension: Dimension) -> str:
@@ -68,12 +68,7 @@ class Revision(Struct):
     def whole(self) -> CallOutcome:
         """What this revision adds to a window."""
         dials = [self.dials[number] for number in sorted(self.dials)]
-        return structs.replace(
-            self.outcome,
-            attempt_dispositions=[disposition for disposition, _ in dials],
-            never_rang_conflicts=sum(is_conflict for _, is_conflict in dials),
-            questions=[self.questions[position] for position in sorted(self.questions)],
-        )
+        return with_details(self.outcome, dials, [self.questions[position] for position in sorted(self.questions)])
 
 
 Revisions = dict[int, Revision]
@@ -96,7 +91,7 @@ class Ledger:
         revisions = self._calls.setdefault(call.call_id, {})
         if call.revision not in revisions:
             revisions[call.revision] = Revision(
-                call.revision, call.event_id, call.record_id, call.received_at, outcome_of(call, [], [])
+                call.revision, call.event_id, call.record_id, call.received_at, outcome_of_call(call)
             )
 
     def add_late(self, call: Call) -> None:
@@ -117,8 +112,7 @@ class Ledger:
         if len(found) > 1:  # one delivery that told a call twice: the ids tell whose dial this is
             found = [revision for revision in found if _is_dial_of(attempt, revision)]
         for revision in filter(self._is_wanted, found):
-            is_conflict = blames_callee_though_silent(attempt.disposition, attempt.hangup_type)
-            revision.dials[attempt.attempt_number] = (attempt.disposition, is_conflict)
+            revision.dials[attempt.attempt_number] = dial_of(attempt)
 
     def windows(self) -> dict[WindowKey, OutcomeCounts]:
         """Every window in scope that counts a call."""
@@ -144,7 +138,7 @@ class Ledger:
 
     def keys_of(self, outcome: CallOutcome) -> tuple[WindowKey, ...]:
         """The window of an outcome in each dimension."""
-        start = outcome.ended_at - outcome.ended_at % self.settings.window_ms
+        start = window_start(outcome.ended_at, self.settings.window_ms)
         return tuple(WindowKey(dimension.name, dimension.value_of(outcome), start) for dimension in DIMENSIONS)
 
     def standing(self, revisions: Revisions, is_out: IsOut) -> Iterator[tuple[WindowKey, Revision]]:
@@ -177,10 +171,9 @@ def in_late_topic(key: WindowKey, revision: Revision) -> bool:
 
 
 def _is_dial_of(attempt: CallAttempt, revision: Revision) -> bool:
-    """Whether their ids name the same detail of the delivery; see `fanout.record_id`."""
-    number, call_id = str(revision.number), attempt.final_call_id
-    for offset in map(str, range(MAX_DETAILS)):
-        if id_of("call", revision.event_id, offset, call_id, number, "0") == revision.record_id:
-            position = str(attempt.attempt_number)
-            return id_of("attempt", revision.event_id, offset, call_id, number, position) == attempt.record_id
+    """Whether their ids name the same detail of the delivery; see `ids.record_id`."""
+    for offset in range(MAX_DETAILS):
+        place = (revision.event_id, offset, attempt.final_call_id, revision.number)
+        if record_id("call", *place) == revision.record_id:
+            return record_id("attempt", *place, attempt.attempt_number) == attempt.record_id
     return False

@@ -15,7 +15,7 @@ from msgspec import Struct, msgpack
 
 from streams.rules.calls import CallState, Decision, Position
 from streams.rules.clocks import KeyState
-from streams.rules.outcomes import OutcomeCounts
+from streams.rules.counts import OutcomeCounts
 from streams.rules.windows import Pane
 from streams.worker.tables import pack_row
 from tests.support.records import ENDED_AT, RECEIVED_AT, outcome

@@ -16,8 +16,9 @@ from gateway.webhooks.call_completion import read_callback
 from schemas.codec import encode
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from streams.errors import InvalidCallbackError
-from streams.rules import fanout
-from streams.rules.fanout import FanOut, check, content_digest, fan_out, readable
+from streams.rules import escapes
+from streams.rules.escapes import readable
+from streams.rules.fanout import FanOut, check, content_digest, fan_out
 from tests.support.records import RECEIVED_AT, callback, detail, question, redial
 from tests.support.samples import EXAMPLE, to_body, with_detail
 
@@ -53,10 +54,10 @@ def test_the_providers_example_is_one_call_eight_answers_and_two_attempts() -> N
 @pytest.mark.parametrize(("length", "is_remembered"), [(10, True), (10_000, False)])
 def test_only_short_text_is_remembered(length: int, is_remembered: bool) -> None:
     text = r"\u610f" * length
-    fanout._unescaped.cache_clear()
+    escapes._unescaped.cache_clear()
 
     assert readable(text) == "意" * length
-    assert (fanout._unescaped.cache_info().currsize == 1) == is_remembered
+    assert (escapes._unescaped.cache_info().currsize == 1) == is_remembered
 
 
 def test_the_examples_questions_are_readable() -> None:

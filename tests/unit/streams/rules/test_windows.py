@@ -20,8 +20,8 @@ from msgspec import msgpack
 from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
 from streams.rules.calls import Position
 from streams.rules.clocks import CLOCK_CALLS, MAX_LATE, KeyState
+from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import SIP_LINE, WORKFLOW, Dimension
-from streams.rules.outcomes import OutcomeCounts
 from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
 from tests.support.records import change, outcome
 

@@ -23,8 +23,9 @@ from schemas.topics import (
 )
 from streams.errors import StateError
 from streams.rules.bounds import MAX_QUESTIONS, MAX_WORDS, bounded, cut
+from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import WORKFLOW
-from streams.rules.outcomes import OutcomeCounts, question_state
+from streams.rules.dispositions import question_state
 from streams.worker import run_agent
 from tests.support.agents import Agents
 from tests.support.records import callback, change, detail, outcome, question, redial

@@ -14,7 +14,8 @@ from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.outcomes.periods import window_seconds
-from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery, merge
+from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery
+from streams.rules.merging import merge
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
 counts = st.integers(0, 2**40)

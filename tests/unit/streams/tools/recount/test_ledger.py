@@ -200,7 +200,7 @@ def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None
 def test_a_window_over_its_names_is_equal_whoever_came_first_and_different_by_its_sums(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.rules.outcomes.MAX_WORDS", 2)
+    monkeypatch.setattr("streams.rules.counts.MAX_WORDS", 2)
     history = History()
     for number in range(6):
         history.tell(call(f"c{number}", result_label=f"label {number}", question_answer=[question(f"{number}")]))
