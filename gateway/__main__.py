@@ -37,17 +37,24 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
     help="""The front door: AiRudder's signed webhooks in, records on Kafka out.
 
-    Settings come from the environment; `check-config` shows them all. A first try, with Kafka and a registry running:
+    Settings come from the environment; `check-config` prints them all. A first call, while `python -m streams up` runs:
 
-      export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
+    ```sh
+    . .data/env
+    python -m gateway send
+    ```
 
-      export SCHEMA_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7
+    A gateway of your own needs both addresses, even where they are the defaults:
 
-      python -m gateway serve
-
-      python -m gateway send
+    ```text
+    export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
+    export SCHEMA_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7
+    python -m gateway serve
+    ```
     """,
 )
 app.add_typer(quarantine_commands.app, name="quarantine")
@@ -61,9 +68,7 @@ def _url(text: str) -> str:
 
 Url = Annotated[
     str | None,
-    typer.Option(
-        parser=_url, metavar="URL", help=f"Where to post; default http://127.0.0.1:GATEWAY_PORT{WEBHOOK_PATH}"
-    ),
+    typer.Option(parser=_url, metavar="URL", help="Where to post; default: call-completion on GATEWAY_PORT"),
 ]
 
 
@@ -71,9 +76,10 @@ Url = Annotated[
 def serve() -> None:
     """Serve the webhook on GATEWAY_HOST:GATEWAY_PORT, health and metrics on GATEWAY_OPS_PORT, until SIGTERM.
 
-    Starts and answers 503 while Kafka or the registry is away, and recovers by itself. Exit codes: 0 after an orderly
-    stop, 78 for bad settings (each named on stderr), 3 when a port cannot be listened on, 4 when another process has
-    the spool, 6 when its directory cannot be used.
+    While Kafka or the registry is away it answers 503, and recovers by itself.
+
+    Exit codes: 0 after an orderly stop; 3 a port cannot be listened on; 4 another process has the spool; 6 the spool's
+    directory cannot be used; 78 a setting is wrong, each is named on stderr.
     """
     settings = settings_or_exit(to_serve=True)
     configure_logging(quiet=("aiokafka",))
@@ -112,7 +118,7 @@ def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def check_config() -> None:
     """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78.
 
-    What is no fault but worth knowing goes to stderr, such as what `serve` would miss.
+    Notes go to stderr, such as what `serve` needs besides.
     """
     settings = settings_or_exit()
     for name, value in settings.shown().items():
@@ -125,12 +131,19 @@ def check_config() -> None:
 
 @app.command()
 def send(
-    file: Annotated[str | None, typer.Argument(help="JSON file to post as it is; - for stdin; none: a sample")] = None,
+    file: Annotated[
+        str | None, typer.Argument(help="JSON to post, byte for byte; - for stdin; without it, a made-up call")
+    ] = None,
     url: Url = None,
 ) -> None:
     """Post one callback, signed with the first of AIRUDDER_SIGNING_KEYS, and print status and answer.
 
-    Exit code 0 for 200, else 1.
+    Exit code 0 for 200, else 1. The other webhooks take a `--url` that ends in their path:
+
+    ```sh
+    url=http://127.0.0.1:8000/webhooks/airudder/workflow-status-change
+    echo '{"workflow_id": "w1"}' | python -m gateway send - --url $url
+    ```
     """
     settings = settings_or_exit()
     body = _sample(settings) if file is None else sys.stdin.buffer.read() if file == "-" else _read(file)
@@ -152,7 +165,8 @@ def simulate(
 ) -> None:
     """Send realistic made-up traffic: several workflows, languages and SIP lines, redials, one line that turns bad.
 
-    Answers 503 and 429 are retried after Retry-After, so every call sent is accepted in the end. Prints how many were.
+    A call that gets 503 or 429 is sent again after Retry-After, until it is accepted or you stop. Prints how many were
+    accepted. Exit code 1 when one was refused for good.
     """
     settings = settings_or_exit()
     simulation = asyncio.run(_simulate(settings, url or _default_url(settings), Random(seed), rate, count))
@@ -169,9 +183,15 @@ def which_scheme(
         typer.Option(help="Another captured header as 'name: value', such as webhook-id and webhook-timestamp"),
     ] = None,
 ) -> None:
-    """Say which signature scheme and which of the signing keys made a captured signature.
+    """Say which signature scheme and which of AIRUDDER_SIGNING_KEYS made a captured signature.
 
-    AiRudder does not publish its algorithm: one genuine delivery settles it. Exit code 0 when one matches, else 1.
+    AiRudder does not publish its algorithm: one genuine delivery settles it. Set the right key first. Exit code 0 when
+    one matches, else 1.
+
+    ```text
+    export AIRUDDER_SIGNING_KEYS=prod:THE_SECRET
+    python -m gateway which-scheme body.json SIGNATURE
+    ```
     """
     settings = settings_or_exit()
     body = sys.stdin.buffer.read() if file == "-" else _read(file)

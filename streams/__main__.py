@@ -20,12 +20,27 @@ RoleName = Literal["gateway", "worker", "monitor", "topics"]
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Streams of AiRudder's callbacks: run them here (`up`), or one role at a time, or look inside.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+    help="""Streams of AiRudder's callbacks: everything on this machine (`up`), one role at a time, or a tool.
+
+    Settings come from the environment; `check-config` prints them all. The tools of a second shell, while `up` runs:
+
+    ```sh
+    . .data/env
+    python -m streams lag
+    ```
+    """,
 )
-topics = typer.Typer(no_args_is_help=True, help="The topics of this deployment.")
+topics = typer.Typer(
+    no_args_is_help=True, help="Topics and schemas: create what is missing, or compare with what is declared."
+)
 app.add_typer(topics, name="topics")
-dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be processed: look, and try again.")
+dead_letters = typer.Typer(
+    no_args_is_help=True, help="Records that could not be processed: list them, or process them again."
+)
 app.add_typer(dead_letters, name="dead-letters")
 
 
@@ -36,12 +51,19 @@ def _instant(text: str) -> int:
 
 
 From = Annotated[
-    int | None, typer.Option("--from", parser=_instant, metavar="ISO", help="From then on; ISO 8601, UTC.")
+    int | None,
+    typer.Option(
+        "--from", parser=_instant, metavar="ISO", help="From then on: 2024-03-11T13:25:00, UTC without a zone."
+    ),
 ]
-Until = Annotated[int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Before then; ISO 8601, UTC.")]
+Until = Annotated[
+    int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Before then, in the same form.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
 REASONS = one_of(DEAD_LETTER_REASONS)
-Reason = Annotated[str | None, typer.Option(parser=REASONS, metavar=REASONS.choices, help="Why it failed.")]
+Reason = Annotated[
+    str | None, typer.Option(parser=REASONS, metavar="REASON", help=f"Why it failed: {', '.join(DEAD_LETTER_REASONS)}.")
+]
 SourceTopic = Annotated[
     str | None, typer.Option(parser=one_of(BY_NAME), metavar="TOPIC", help="The topic where the record was read.")
 ]
@@ -49,18 +71,25 @@ SourceTopic = Annotated[
 
 @app.command()
 def up(
-    demo: Annotated[bool, typer.Option(help="Send realistic simulated traffic through the front door.")] = False,
-    data_dir: Annotated[Path, typer.Option(help="Kept between starts; one per instance.")] = Path(".data"),
-    kafka_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 9092,
-    registry_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8081,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Send realistic simulated traffic through the front door.")
+    ] = False,
+    data_dir: Annotated[Path, typer.Option(help="Data, logs and `env`, kept between starts; one per system.")] = Path(
+        ".data"
+    ),
+    kafka_port: Annotated[int, typer.Option(help="The broker; 0 takes a free port.")] = 9092,
+    registry_port: Annotated[int, typer.Option(help="The schema registry; 0 takes a free port.")] = 8081,
     gateway_port: Annotated[int, typer.Option(help="Where callbacks are POSTed; 0 takes a free port.")] = 8000,
     gateway_ops_port: Annotated[int, typer.Option(help="Health and metrics; 0 takes a free port.")] = 8001,
     monitor_port: Annotated[int, typer.Option(help="The page and the API; 0 takes a free port.")] = 8080,
 ) -> None:
     """Run everything on this machine: Kafka, schema registry, topics, gateway, worker, monitor.
 
-    With KAFKA_BOOTSTRAP_SERVERS or SCHEMA_REGISTRY_URL set, those are used instead. Prints the URLs and `ready`;
-    Ctrl-C stops all, and the data is there at the next start.
+    Prints the URLs and `ready`; Ctrl-C stops all, and the data is there at the next start. With KAFKA_BOOTSTRAP_SERVERS
+    or SCHEMA_REGISTRY_URL set, those are used instead. The tools of another shell need the addresses: `. .data/env`.
+
+    Exit codes: 0 after Ctrl-C; 3 a port is taken; 4 the data directory is in use; 5 no download; 6 the disk; 69 not
+    ready in time; 78 a setting is wrong.
     """
     from streams.local.launcher import UpOptions
     from streams.local.launcher import up as launch
@@ -79,7 +108,10 @@ def up(
 
 @app.command()
 def worker() -> None:
-    """Run one worker: callbacks in; calls, answers, attempts and windowed outcomes out. Settings: STREAMS_*."""
+    """Run one worker: callbacks in; calls, answers, attempts and windowed outcomes out.
+
+    Settings: STREAMS_ and AIRUDDER_ACCOUNT_TIMEZONE, see `check-config --role worker`.
+    """
     from streams.worker.main import run
 
     run(os.environ)
@@ -87,7 +119,10 @@ def worker() -> None:
 
 @app.command()
 def monitor() -> None:
-    """Run the monitor: lag and windowed outcomes as a page, an API and metrics. Settings: MONITOR_*."""
+    """Run the monitor: lag and windowed outcomes as a page, an API and metrics.
+
+    Settings: MONITOR_, see `check-config --role monitor`.
+    """
     from streams.monitor.app import main
 
     raise typer.Exit(main())
@@ -95,11 +130,13 @@ def monitor() -> None:
 
 @app.command()
 def check_config(
-    role: Annotated[RoleName | None, typer.Option(help="Only what this one would use; default: all.")] = None,
+    role: Annotated[
+        RoleName | None, typer.Option(metavar="ROLE", help="gateway, worker, monitor or topics; default: all.")
+    ] = None,
 ) -> None:
     """Print the settings in effect, secrets only as set or unset; or every fault of them, with exit code 78.
 
-    All roles judge the same variables by the same rules, so what one refuses, all refuse.
+    All roles judge the same variables by the same rules: what one refuses, all refuse.
     """
     from streams.tools.check_config import print_config
 
@@ -135,9 +172,11 @@ def recount(
 ) -> None:
     """Count every window again from the topics and compare it with the published one, cell by cell. Reads only.
 
-    --from and --to bound the windows' starts. Exit code 0 when all are equal or explained, 1 when one differs or
-    --workflow or --sip-line match none, 69 when Kafka is away. Needs the worker's STREAMS_WINDOW_S, STREAMS_GRACE_S and
+    `--from` and `--to` bound the windows' starts. Needs the worker's STREAMS_WINDOW_S, STREAMS_GRACE_S and
     STREAMS_APP_ID.
+
+    Exit codes: 0 all are equal or explained; 1 one differs, or `--workflow` or `--sip-line` match none; 69 Kafka is
+    away.
     """
     from streams.tools.recount.ledger import Scope
     from streams.tools.recount.run import print_recount
@@ -168,13 +207,17 @@ def dead_letters_replay(
     topic: SourceTopic = None,
     from_: From = None,
     to: Until = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
-    rate: Annotated[float | None, typer.Option(min=0.1, max=1_000_000, help="At most so many a second.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Also what was, or may have been, replayed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=1_000_000, help="Records a second, at most; default: as fast as Kafka.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that were, or may have been, replayed before.")
+    ] = False,
 ) -> None:
     """Send the records back to where they were read, once each, so that the worker processes them again.
 
-    Window changes (airudder.outcomes-by-*) are left out unless --topic names theirs: check with `recount` afterwards.
+    Window changes are left out unless `--topic` names theirs: check with `recount` afterwards. `--dry-run` first.
     """
     from streams.tools.dead_letters.printing import print_replay
     from streams.tools.dead_letters.replay import Filter
@@ -187,7 +230,7 @@ def dead_letters_replay(
 def topics_apply() -> None:
     """Create the topics that are missing, check those that are there, and register every schema. Safe to call again.
 
-    STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (up to three) count for new topics only.
+    STREAMS_PARTITIONS (12) and STREAMS_REPLICATION_FACTOR (up to 3) count for new topics only.
     """
     from streams.settings import TopicSettings
     from streams.topics.admin import apply_topics
