@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -25,9 +25,11 @@ LEFTOVER_TIMEOUT_S = GRACE_S + 7.0
 def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
     """Make the directory and lock it; gives the descriptor of the lock file, for the reaper to inherit.
 
-    The lock file holds our pid. The system lets go of the lock when the last process that has it open ends.
+    The lock file holds our pid. The system lets go of the lock when the last process that has it open ends. A directory
+    that was made here and got nothing but the lock, because the start was refused, is removed.
     Raises: DataDirInUseError naming the pid of the other launcher; DiskError.
     """
+    is_new = not data_dir.exists()
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # numbers and transcripts are in there
         lock = (data_dir / "lock").open("a+", encoding="utf-8")
@@ -38,7 +40,18 @@ def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield lock.fileno()
+        try:
+            yield lock.fileno()
+        finally:
+            if is_new:
+                _remove_unused(data_dir)
+
+
+def _remove_unused(data_dir: Path) -> None:
+    with suppress(OSError):
+        if [path.name for path in data_dir.iterdir()] == ["lock"]:
+            (data_dir / "lock").unlink()
+            data_dir.rmdir()
 
 
 def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:

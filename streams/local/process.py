@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LOG_LIMIT_BYTES = 50 * 1024 * 1024
-"""A log file larger than this is set aside as `<name>.log.1` when its process starts again."""
+"""A log file larger than this is set aside as `<name>.log.1`, of which there is one."""
 
 POLL_S = 0.05
 TAIL_BYTES = 64 * 1024
@@ -48,10 +49,16 @@ async def spawn_async(command: Command) -> asyncio.subprocess.Process:
 def open_log(command: Command) -> BinaryIO:
     """The command's log, to append to; a large one is set aside first."""
     command.log_path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        if command.log_path.stat().st_size > LOG_LIMIT_BYTES:
-            command.log_path.replace(command.log_path.with_name(command.log_path.name + ".1"))
+    set_aside_large(command.log_path)
     return command.log_path.open("ab")
+
+
+def set_aside_large(log_path: Path) -> None:
+    """Bound a log that a process may be appending to: a line written in between can be lost. Raises: OSError."""
+    with suppress(FileNotFoundError):
+        if log_path.stat().st_size > LOG_LIMIT_BYTES:
+            shutil.copyfile(log_path, log_path.with_name(log_path.name + ".1"))
+            os.truncate(log_path, 0)  # whoever has it open to append goes on at the new end
 
 
 def _popen_options(command: Command) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from streams.local.console import Console
 from streams.local.errors import DATA_REMEDY, EXIT_CONFIG, EXIT_USAGE, RefusedError, disk_error
-from streams.local.process import Command, last_lines, signal_group, spawn_async
+from streams.local.process import Command, last_lines, set_aside_large, signal_group, spawn_async
 from streams.local.reaper import Reaper
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
+LOG_CHECK_S = 10.0
 STABLE_AFTER_S = 60.0
 """Who lived this long has started well: the next death is a new story."""
 
@@ -130,9 +131,19 @@ class Child:
     async def _run_once(self) -> int:
         process = self._process = await spawn_async(self.program.command())
         self._reaper.register(process.pid)
-        exit_code = await process.wait()
+        bounding = asyncio.create_task(self._bound_log())
+        try:
+            exit_code = await process.wait()
+        finally:
+            bounding.cancel()
         await self._bury(process)
         return exit_code
+
+    async def _bound_log(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_CHECK_S)
+            with suppress(OSError):  # a full disk: the next check tries again
+                await asyncio.to_thread(set_aside_large, self.program.log_path)
 
     async def _bury(self, process: asyncio.subprocess.Process) -> None:
         """End what is left of its group, and forget it."""
