@@ -20,6 +20,7 @@ GatewayError
 |       +-- SpoolFullError   retriable: 503, GATEWAY_SPOOL_MAX_BYTES are in use
 |       +-- SpoolInUseError  permanent: another process has the directory open
 +-- ClientGoneError          permanent: the sender hung up; nobody reads the answer
++-- NoValidKeyError          a tool's: no signing key is valid now
 """
 
 from typing import ClassVar, NamedTuple
@@ -211,3 +212,9 @@ class ClientGoneError(GatewayError):
     code = outcome = "client_gone"
     status = 400
     title = "The connection closed before the body was complete"
+
+
+class NoValidKeyError(GatewayError):
+    """No signing key is valid now, so no request could pass."""
+
+    code = "no_valid_key"

@@ -15,7 +15,7 @@ from gateway.errors import InvalidCallbackError, StaleSignatureError, Unverified
 from gateway.metrics import Metrics
 from gateway.publishing.publisher import Position, Publisher
 from gateway.quarantine import Quarantine
-from gateway.requests import RawRequest
+from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
 from gateway.webhooks.deviations import DeviationLog
@@ -25,8 +25,6 @@ from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import Unknowns
 from schemas.headers import TraceContext
 from schemas.records.record import Record
-
-NO_SCHEME = "none"
 
 log = structlog.get_logger()
 
@@ -128,10 +126,3 @@ class Reception:
         position = await self._publisher.publish(kind.topic, key, record, headers)
         self._metrics.publish_durations[kind.topic.name,].observe(time.perf_counter() - started)
         return position
-
-
-def envelope_of(request: RawRequest, verified: Verified | None) -> Envelope:
-    """What the record says of its delivery; signed by none when nobody verified it."""
-    if verified is None:
-        return Envelope(request.event_id, request.received_at, NO_SCHEME, None)
-    return Envelope(request.event_id, request.received_at, verified.scheme, verified.key_id)

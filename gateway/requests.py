@@ -1,12 +1,15 @@
-"""A request as it arrived, free of any web framework."""
+"""A request as it arrived, without any web framework, and the envelope of its record."""
 
 import hashlib
 from functools import cached_property
 
 from msgspec import Struct
 
-from gateway.signatures.verification import RawHeaders
+from gateway.signatures.verification import RawHeaders, Verified
+from gateway.webhooks.mapping import Envelope
 from schemas.headers import TraceContext, trace_of
+
+NO_SCHEME = "none"  # the scheme of a callback that nobody verified
 
 _TRACE_HEADERS = (b"traceparent", b"tracestate")
 
@@ -36,3 +39,10 @@ class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached proper
     def size(self) -> int:
         """Bytes of body and headers."""
         return len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
+
+
+def envelope_of(request: RawRequest, verified: Verified | None) -> Envelope:
+    """The envelope of a delivery; its scheme is NO_SCHEME when nobody verified it."""
+    if verified is None:
+        return Envelope(request.event_id, request.received_at, NO_SCHEME, None)
+    return Envelope(request.event_id, request.received_at, verified.scheme, verified.key_id)

@@ -19,7 +19,9 @@ from gateway.console import fail, settings_or_exit
 from gateway.errors import GatewayError, PublishError
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.quarantine import Reason
-from gateway.recovery.replaying import Filter, Judge, Kept, Survey, Tools, kind_of
+from gateway.recovery.finding import Kept, QuarantineSearch, RequestFilter, kind_of
+from gateway.recovery.judging import Judge, Survey, survey
+from gateway.recovery.replaying import Replay, published
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import KINDS, TOPICS
 from schemas.errors import SchemaError
@@ -32,7 +34,7 @@ from schemas.runtime.choices import one_of
 CONNECT_S = 30.0
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: look, judge again, recover.")
+app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: list, judge again, recover.")
 
 
 def _instant(text: str) -> int:
@@ -43,8 +45,8 @@ def _instant(text: str) -> int:
 EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of the body, or its beginning")]
 CallId = Annotated[str | None, typer.Option("--call-id", help="The call_id of the delivery or of one of its details")]
 Workflow = Annotated[str | None, typer.Option("--workflow", help="The workflow_id")]
-KINDS_TOLD = one_of(kind.name for kind in KINDS)
-KindName = Annotated[str | None, typer.Option("--kind", parser=KINDS_TOLD, metavar=KINDS_TOLD.choices)]
+KIND_NAMES = one_of(kind.name for kind in KINDS)
+KindName = Annotated[str | None, typer.Option("--kind", parser=KIND_NAMES, metavar=KIND_NAMES.choices)]
 ReasonName = Annotated[Reason | None, typer.Option("--reason", help="Why it was refused")]
 From = Annotated[
     int | None, typer.Option("--from", parser=_instant, metavar="ISO", help="Received at or after; ISO 8601, UTC")
@@ -65,16 +67,16 @@ def list_requests(
     to: Until = None,
 ) -> None:
     """One JSON line per request kept, oldest first: when, why, which, from where. No bodies."""
-    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+    wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)
 
-    async def run(tools: Tools) -> str:
+    async def run(search: QuarantineSearch) -> str:
         count = 0
-        async for kept in tools.find(wanted):
+        async for kept in search.find(wanted):
             typer.echo(json.dumps(_line(kept)))
             count += 1
-        return _matched(count, tools.records)
+        return _matched(count, search.records)
 
-    typer.echo(_with_tools(settings_or_exit(), run), err=True)
+    typer.echo(_with_search(settings_or_exit(), run), err=True)
 
 
 @app.command()
@@ -87,12 +89,12 @@ def show(
     Exit code 1 when there is none.
     """
 
-    async def run(tools: Tools) -> Kept | None:
-        async for kept in tools.find(Filter(event_id=event_id)):
+    async def run(search: QuarantineSearch) -> Kept | None:
+        async for kept in search.find(RequestFilter(event_id=event_id)):
             return kept
         return None
 
-    kept = _with_tools(settings_or_exit(), run)
+    kept = _with_search(settings_or_exit(), run)
     if kept is None:
         fail(f"no request {event_id} in quarantine")
     if body:
@@ -116,18 +118,18 @@ def reverify(
     Exit code 0 when at least one would pass, else 1.
     """
     settings = settings_or_exit()
-    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+    wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)
     judge = _judge(settings)
 
-    async def run(tools: Tools) -> bool:
+    async def run(search: QuarantineSearch) -> bool:
         is_any = False
-        async for kept in tools.find(wanted):
+        async for kept in search.find(wanted):
             judgement = judge.judge(kept.request)
             is_any = is_any or judgement.verdict == "passes"
             typer.echo(json.dumps({**_line(kept), "verdict": judgement.verdict, "detail": judgement.detail}))
         return is_any
 
-    sys.exit(0 if _with_tools(settings, run) else 1)
+    sys.exit(0 if _with_search(settings, run) else 1)
 
 
 @app.command()
@@ -152,47 +154,48 @@ def replay(
     request that passes is in its topic, 69 when Kafka failed on the way (run it again), 78 for bad settings.
     """
     settings = settings_or_exit()
-    wanted = Filter(event_id, call_id, workflow, kind, reason, from_, to)
+    wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)
     judge = _judge(settings)
     console = Console(stderr=True)
     with _progress(console) as progress:
-        looking = progress.add_task("judging", total=None)
+        judging = progress.add_task("judging", total=None)
 
-        async def run(tools: Tools) -> str:
-            survey = await tools.survey(wanted, judge)
-            present = await tools.published(survey.recoverable)
-            due = set(survey.recoverable) - present
-            summary = _summary(survey, len(present))
+        async def run(search: QuarantineSearch) -> str:
+            found = await survey(search, wanted, judge)
+            present = await published(search.reader, found.recoverable)
+            due = set(found.recoverable) - present
+            summary = _summary(found, search, len(present))
             if dry_run or not due:
                 return f"{summary}; {len(due)} {'would be ' if dry_run else ''}published"
             publishing = progress.add_task("publishing", total=len(due))
             count = 0
             async with _publisher(settings) as publisher:
+                replaying = Replay(search, judge, publisher, due, rate)
                 try:
-                    async for count in tools.replay(wanted, judge, publisher, due, rate):
+                    async for count in replaying.run(wanted):
                         progress.update(publishing, completed=count)
                 except PublishError as error:
                     raise PublishError(f"{summary}; {len(due)} not published: {error}. Run it again.") from error
-            too_large = f", {tools.too_large} too large for their topic" if tools.too_large else ""
+            too_large = f", {replaying.too_large} too large for their topic" if replaying.too_large else ""
             return f"{summary}; {count} published{too_large}"
 
-        line = _with_tools(settings, run, lambda: progress.advance(looking))
+        line = _with_search(settings, run, lambda: progress.advance(judging))
     typer.echo(line)
 
 
 def _matched(count: int, records: int) -> str:
-    """How many match; that none does is another thing than that none is there."""
+    """How many match. None of several reads differently from an empty quarantine."""
     if count:
         return f"{count} request{'s' * (count != 1)}"
     return f"no request matches, of {records} in quarantine" if records else "the quarantine is empty"
 
 
-def _summary(survey: Survey, present: int) -> str:
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(survey.verdicts.items())) or "none"
-    unreadable = f", {survey.unreadable_records} unreadable records" if survey.unreadable_records else ""
+def _summary(found: Survey, search: QuarantineSearch, present: int) -> str:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.verdicts.items())) or "none"
+    unreadable = f", {search.unreadable_records} unreadable records" if search.unreadable_records else ""
     return (
-        f"{_matched(survey.requests, survey.records)} ({verdicts}{unreadable}); "
-        f"{len(survey.recoverable)} events pass, {present} of them published before"
+        f"{_matched(found.requests, search.records)} ({verdicts}{unreadable}); "
+        f"{len(found.recoverable)} events pass, {present} of them published before"
     )
 
 
@@ -224,16 +227,18 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _with_tools(
-    settings: GatewaySettings, run: Callable[[Tools], Awaitable[T]], on_progress: Callable[[], None] = lambda: None
+def _with_search(
+    settings: GatewaySettings,
+    run: Callable[[QuarantineSearch], Awaitable[T]],
+    on_progress: Callable[[], None] = lambda: None,
 ) -> T:
-    """Run with an open reader; Kafka's and the registry's failures end the command with exit code 69."""
+    """Run a command over the quarantine; failures of Kafka and the registry end it with exit code 69."""
 
     async def session() -> T:
         registry = Registry(settings.registry)
         try:
             async with TopicReader(settings.kafka) as reader:
-                return await run(Tools(reader, registry, on_progress))
+                return await run(QuarantineSearch(reader, registry, on_progress))
         finally:
             await registry.aclose()
 

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from gateway.recovery.replaying import Judge
+from gateway.recovery.judging import Judge
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
 from schemas.records.kept import QuarantinedRequest
