@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from gateway.http.arrivals import Arrivals
+from gateway.arrivals import Arrivals
 from gateway.limits import InFlight, RateLimits
 from gateway.metrics import Metrics
 from gateway.publishing.publisher import Publisher

@@ -1,20 +1,15 @@
-"""How many requests may come, how much may be in flight, and reading a body within size and time."""
+"""How many requests may come a second, and how many requests and bytes may be in flight."""
 
 import math
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable
-from io import BytesIO
+from collections.abc import Callable
 from typing import Self
 
-from gateway.errors import BodyTooLargeError, OverLimitError, RateLimitedError, SlowBodyError
-from gateway.http.arrivals import Arrivals
-from gateway.http.crowds import network_of
+from gateway.errors import OverLimitError, RateLimitedError
+from gateway.sources import network_of
 
 BURST_S = 2.0
 MAX_SOURCES = 10_000  # about 3 MB
-
-NextChunk = Callable[[], Awaitable[tuple[bytes, bool]]]
-"""Gives the next part of a body, and whether there is more. Not an async iterator: each costs the loop a finalizer."""
 
 
 class InFlight:
@@ -138,30 +133,3 @@ class RateLimits:
                 self._sources.popitem(last=False)
         self._sources.move_to_end(name)
         return bucket
-
-
-async def read_body(
-    next_chunk: NextChunk, admission: Admission, *, declared: int | None, max_bytes: int, arrivals: Arrivals
-) -> bytes:
-    """The whole body, joined as it comes so that one-byte chunks cost one byte each, and given out without a copy.
-
-    declared: Content-Length, None when chunked. arrivals: the time for the whole body, and who else is coming.
-    Raises: BodyTooLargeError before more than max_bytes are held, SlowBodyError, OverLimitError.
-    """
-    if declared is not None and declared > max_bytes:
-        raise BodyTooLargeError(f"{declared} bytes declared, the limit is {max_bytes}")
-    body, is_more = BytesIO(), True
-    arrival = arrivals.of(admission)
-    try:
-        with arrival:
-            while is_more:
-                chunk, is_more = await next_chunk()
-                if body.tell() + len(chunk) > max_bytes:
-                    raise BodyTooLargeError(f"over {max_bytes} bytes")
-                admission.take(len(chunk))
-                body.write(chunk)
-    except TimeoutError:
-        if arrival.has_given_way:
-            raise OverLimitError("too many bodies are coming, and this one had not come") from None
-        raise SlowBodyError(f"not complete within {arrivals.seconds:g} s") from None
-    return body.getvalue()

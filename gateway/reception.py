@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
 from gateway.metrics import Metrics
@@ -18,7 +19,6 @@ from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
-from gateway.webhooks.deviations import DeviationLog
 from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope

@@ -1,15 +1,13 @@
-"""Who makes room when too many connections are open. Pure.
+"""Which connections close when too many are open. Pure.
 
-One source may have all of them while nobody else wants them: behind a balancer all senders have one address. When they
-are all taken, those who wait go: of the source that has the most, first who has shown nothing or was refused, and of
-these who has waited longest. Whoever is being worked on stays.
+One source may hold all of them while no other wants one: behind a balancer all senders have one address. When all are
+taken, idle connections of the source that has the most close: first those that sent nothing or were refused, and of
+these the one that has waited longest. A connection whose request is being processed stays.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from heapq import nsmallest
-from ipaddress import ip_address
 from operator import itemgetter
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -46,23 +44,3 @@ def leaving(guests: Iterable[G], count: int) -> list[G]:
     most = max((held[guest.source] for guest, _ in waiting), default=0)
     crowd = [(wait, guest) for guest, wait in waiting if held[guest.source] == most]
     return [guest for _, guest in nsmallest(count, crowd, key=itemgetter(0))]
-
-
-def source_of(address: str) -> str:
-    """Who counts as one sender: an IPv4 address, or the network of 64 bits of an IPv6 one, which a sender has whole."""
-    return _remembered_network(address) if ":" in address else address
-
-
-def network_of(address: str) -> str:
-    """The same for any text; what is no address is one sender, too."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return ""
-    if parsed.version == 4:
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else f"{int(parsed) >> 64:x}/64"
-
-
-_remembered_network = lru_cache(maxsize=1000)(network_of)

@@ -11,8 +11,9 @@ from typing import Any
 import httptools
 
 from gateway.errors import CrowdedError, SlowHeadersError
-from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
+from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving
 from gateway.http.strict import StrictProtocol, path_of
+from gateway.sources import source_of
 
 LEAVE_AT_ONCE = 50  # a fiftieth of the connections makes room at a time: choosing looks at all of them
 

@@ -2,26 +2,23 @@
 
 import time
 from collections.abc import Mapping
-from functools import partial
 
 import structlog
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import (
-    BodyTooLargeError,
-    ClientGoneError,
     GatewayError,
     RateLimitedError,
     UnsupportedTypeError,
 )
 from gateway.gateway import Gateway
-from gateway.http.crowds import source_of
+from gateway.http.body import read_body, require_length
 from gateway.http.problems import problem
-from gateway.limits import read_body
 from gateway.metrics import SOURCE
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
+from gateway.sources import source_of
 from gateway.webhooks.kinds import CALL_COMPLETION, Kind
 from schemas.records.record import Record
 
@@ -67,17 +64,12 @@ async def _receive(
 ) -> Receipt:
     headers = dict(reversed(scope["headers"]))  # the first of a name counts
     address = scope["client"][0] if scope["client"] else ""
-    declared = _declared_length(headers)
     type_fault = _type_fault(headers)
-    _require_room(gateway, address, declared)
+    require_length(headers, gateway.settings.max_body_bytes)
+    _require_rate(gateway, address)
     with gateway.in_flight.admission(source_of(address)) as admission:
-        body = await read_body(
-            partial(_next_chunk, receive),
-            admission,
-            declared=declared,
-            max_bytes=gateway.settings.max_body_bytes,
-            arrivals=gateway.arrivals,
-        )
+        max_bytes = gateway.settings.max_body_bytes
+        body = await read_body(receive, admission, max_bytes=max_bytes, arrivals=gateway.arrivals)
         admission.take_place()
         raw = RawRequest(scope["method"], kind.path, scope["headers"], body, address, time.time_ns() // 1_000_000)
         event["event_id"] = raw.event_id
@@ -94,11 +86,8 @@ def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response
     return "duplicate" if receipt.is_duplicate else outcome, _ACCEPTED
 
 
-def _require_room(gateway: Gateway, address: str, declared: int | None) -> None:
-    """A declared size over the limit and a rate over the limit are told before any of the body is read."""
-    limit = gateway.settings.max_body_bytes
-    if declared is not None and declared > limit:
-        raise BodyTooLargeError(f"{declared} bytes declared, the limit is {limit}")
+def _require_rate(gateway: Gateway, address: str) -> None:
+    """Raises: RateLimitedError."""
     try:
         gateway.rates.take(address, time.monotonic())
     except RateLimitedError as error:
@@ -113,16 +102,3 @@ def _type_fault(headers: Mapping[bytes, bytes]) -> str:
     if content_type != b"application/json":
         return "send application/json"
     return "" if encoding == b"identity" else "send the body uncompressed"
-
-
-def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
-    text = headers.get(b"content-length", b"").lstrip(b"0")  # the HTTP parser lets thousands of zeros pass
-    return int(text) if text.isdigit() else None
-
-
-async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
-    """The next part of the body, and whether there is more. Raises ClientGoneError."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError("the sender hung up")
-    return message.get("body", b""), message.get("more_body", False)

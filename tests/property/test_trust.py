@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
-from gateway.http.arrivals import Arrivals
-from gateway.limits import InFlight, read_body
+from gateway.http.body import read_body
+from gateway.limits import InFlight
 from gateway.signatures.verification import (
     SAFE_SCHEMES,
     SCHEME_NAMES,
@@ -30,7 +31,7 @@ from gateway.signatures.verification import (
 from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, next_chunk_of
+from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, receive_of
 
 PROFILE = profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = (Key("a", b"first"), Key("b", b"whsec_c2Vjb25k"))
@@ -91,9 +92,7 @@ async def test_a_body_is_the_same_however_it_is_cut_and_refused_exactly_over_the
     in_flight = InFlight(1, 1000)
     try:
         with in_flight.admission("") as admission:
-            read = await read_body(
-                next_chunk_of(chunks()), admission, declared=None, max_bytes=limit, arrivals=Arrivals(5, 10)
-            )
+            read = await read_body(receive_of(chunks()), admission, max_bytes=limit, arrivals=Arrivals(5, 10))
         assert read == body
         assert len(body) <= limit
     except BodyTooLargeError:

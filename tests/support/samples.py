@@ -7,7 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gateway.limits import NextChunk
+from starlette.types import Message, Receive
+
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Key, sign
 
@@ -183,13 +184,13 @@ def signed(body: bytes, scheme: str = "hmac-sha256") -> dict[str, str]:
     return {"content-type": "application/json", **sign(body, scheme, KEY, "X-AIRudder-Sign", 1_700_000_000)}
 
 
-def next_chunk_of(parts: AsyncIterator[bytes]) -> NextChunk:
-    """What `read_body` asks for the next part; `parts` is read no further than it asks."""
+def receive_of(parts: AsyncIterator[bytes]) -> Receive:
+    """What `read_body` awaits for the next part; `parts` is read no further than it awaits."""
 
-    async def next_chunk() -> tuple[bytes, bool]:
+    async def receive() -> Message:
         try:
-            return await anext(parts), True
+            return {"type": "http.request", "body": await anext(parts), "more_body": True}
         except StopAsyncIteration:
-            return b"", False
+            return {"type": "http.request", "body": b"", "more_body": False}
 
-    return next_chunk
+    return receive

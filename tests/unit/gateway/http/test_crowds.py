@@ -9,12 +9,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import pytest
+from starlette.types import Receive
 
+from gateway.arrivals import Arrivals
 from gateway.errors import OverLimitError, SlowBodyError
-from gateway.http.arrivals import Arrivals
-from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving, source_of
-from gateway.limits import Admission, InFlight, read_body
-from tests.support.samples import EXAMPLE, WEBHOOK, to_body, with_detail
+from gateway.http.body import read_body
+from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving
+from gateway.limits import Admission, InFlight
+from gateway.sources import source_of
+from tests.support.samples import EXAMPLE, WEBHOOK, receive_of, to_body, with_detail
 from tests.support.served_door import (
     Connection,
     ServedDoor,
@@ -94,20 +97,12 @@ class Bodies:
                 yield part
             await self.go_on.wait()
 
-        pieces = chunks()
-
-        async def next_chunk() -> tuple[bytes, bool]:
-            try:
-                return await anext(pieces), True
-            except StopAsyncIteration:
-                return b"", False
-
         with self.in_flight.admission(source) as admission:
-            return await self._read(next_chunk, admission)
+            return await self._read(receive_of(chunks()), admission)
 
-    async def _read(self, next_chunk: object, admission: Admission) -> str:
+    async def _read(self, receive: Receive, admission: Admission) -> str:
         try:
-            await read_body(next_chunk, admission, declared=None, max_bytes=1000, arrivals=self.arrivals)  # type: ignore[arg-type]
+            await read_body(receive, admission, max_bytes=1000, arrivals=self.arrivals)
         except SlowBodyError:
             return "slow"
         except OverLimitError:
@@ -135,7 +130,7 @@ async def test_over_the_share_the_oldest_of_the_source_with_most_gives_way() -> 
 
 
 async def test_of_those_that_had_time_the_slowest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.http.arrivals.YOUNG_S", -1.0)
+    monkeypatch.setattr("gateway.arrivals.YOUNG_S", -1.0)
     bodies = Bodies(max_bodies=3)
     tasks = await bodies.start(("a", b"x" * 300), ("a", b"x"), ("a", b"x" * 200), ("a", b"x" * 9))
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
+from gateway.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
 from gateway.metrics import Metrics
 from gateway.webhooks.call_completion import provider_json
-from gateway.webhooks.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
 from gateway.webhooks.lenient import MISSING, Deviations
 from gateway.webhooks.mapping import Envelope
