@@ -14,7 +14,7 @@ from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
 from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
 from gateway.metrics import Metrics
-from gateway.publishing.publisher import Position, Publisher
+from gateway.publishing.publisher import Publisher, Stored
 from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 class Receipt(NamedTuple):
     """Where the callback is, and whether it was there before."""
 
-    position: Position
+    stored: Stored
     is_duplicate: bool
 
 
@@ -47,7 +47,7 @@ class Reception:
         self._metrics = metrics
         self.quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
         self.deviations = DeviationLog(metrics)
-        self._duplicates: Duplicates[Position] = Duplicates()
+        self._duplicates: Duplicates[Stored] = Duplicates()
         self._unknowns = {kind.name: Unknowns(kind.mapping.model, kind.words, kind.shown) for kind in KINDS}
         metrics.show_words((kind, path) for kind, finder in self._unknowns.items() for path in finder.word_paths)
 
@@ -62,10 +62,10 @@ class Reception:
         Repeat: safe; a delivery already acknowledged is not published again.
         """
         verified = await self._verify(request)
-        position, is_duplicate = await self._duplicates.once(
+        stored, is_duplicate = await self._duplicates.once(
             f"{request.path} {request.event_id}", lambda: self._deliver(request, verified)
         )
-        return Receipt(position, is_duplicate)
+        return Receipt(stored, is_duplicate)
 
     async def refuse_type(self, request: RawRequest, detail: str) -> None:
         """Keep what is no plain JSON by its headers: a proxy's setting must not lose what is signed.
@@ -104,7 +104,7 @@ class Reception:
             raise StaleSignatureError(verdict.reason)
         raise UnverifiedError(verdict.reason, self._looked_for if verdict.reason == "missing" else "")
 
-    async def _deliver(self, request: RawRequest, verified: Verified | None) -> Position:
+    async def _deliver(self, request: RawRequest, verified: Verified | None) -> Stored:
         kind = BY_PATH[request.path]
         envelope = envelope_of(request, verified)
         deviations: Deviations = defaultdict(int)
@@ -113,16 +113,16 @@ class Reception:
         except InvalidCallbackError as error:
             await self.quarantine.keep_malformed(request, str(error))
             raise
-        position = await self._publish(kind, record, envelope, request.trace)
+        stored = await self._publish(kind, record, envelope, request.trace)
         if deviations:
             self.deviations.add(kind.name, deviations, time.monotonic())
         if verified is not None:  # whoever signed it may name labels, nobody else
             self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
-        return position
+        return stored
 
-    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace: TraceContext) -> Position:
+    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace: TraceContext) -> Stored:
         key, headers = kind.key_and_headers(record, envelope, trace)
         started = time.perf_counter()
-        position = await self._publisher.publish(kind.topic, key, record, headers)
+        stored = await self._publisher.publish(kind.topic, key, record, headers)
         self._metrics.publish_durations[kind.topic.name,].observe(time.perf_counter() - started)
-        return position
+        return stored

@@ -16,6 +16,7 @@ from gateway.gateway import Gateway
 from gateway.http.body import read_body, require_length
 from gateway.http.problems import problem
 from gateway.metrics import SOURCE
+from gateway.publishing.publisher import Spooled
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.sources import source_of
@@ -80,9 +81,8 @@ async def _receive(
 
 
 def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response]:
-    position = receipt.position
-    event.update(topic=position.topic, partition=position.partition, offset=position.offset)
-    outcome = "spooled" if position.is_spooled else "accepted"
+    event.update(receipt.stored._asdict())
+    outcome = "spooled" if isinstance(receipt.stored, Spooled) else "accepted"
     return "duplicate" if receipt.is_duplicate else outcome, _ACCEPTED
 
 

@@ -21,9 +21,8 @@ from gateway.deadlines import Deadlines
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.limits import TokenBucket
 from gateway.publishing.placement import Placement
-from gateway.publishing.publisher import KafkaState, Position
+from gateway.publishing.publisher import KafkaState, Published
 from gateway.publishing.schema_ids import SchemaIds
-from gateway.publishing.spool import SpoolState
 from gateway.settings import GatewaySettings
 from schemas.connection_faults import in_words, is_refusal, missing_right, principal
 from schemas.headers import Headers
@@ -106,10 +105,10 @@ class KafkaPublisher:
             not self._kafka_fault, 0.0 if oldest is None else time.monotonic() - oldest, (note,) if note else ()
         )
 
-    def spool_state(self) -> SpoolState | None:
+    def spool_state(self) -> None:
         return None
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
         producer, schemas = self._producer, self._schemas
         if producer is None or schemas is None:
             raise PublishError("Kafka is away")
@@ -137,7 +136,7 @@ class KafkaPublisher:
             reason = self._refusal(topic, error)
             self._doubt(started, f"Kafka: it refuses records: {reason}")
             raise PublishError(f"Kafka refused: {reason}") from error
-        return Position(topic.name, stored.partition, stored.offset)
+        return Published(topic.name, stored.partition, stored.offset)
 
     def _refusal(self, topic: Topic, error: KafkaError) -> str:
         kafka = self._settings.kafka

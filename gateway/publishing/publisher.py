@@ -1,24 +1,31 @@
-"""What the HTTP side knows of Kafka: a place where records go, and how it does."""
+"""A publisher as the HTTP side knows it: where records go, and the state of Kafka and the spool."""
 
 from typing import NamedTuple, Protocol
 
-from gateway.publishing.spool import SpoolState
 from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.topics import Topic
 
 
-class Position(NamedTuple):
-    """Where a record is."""
+class Published(NamedTuple):
+    """A record that is in its topic."""
 
     topic: str
     partition: int
     offset: int
-    is_spooled: bool = False  # then not there yet, and without partition and offset
+
+
+class Spooled(NamedTuple):
+    """A record that is on disk and will be in its topic."""
+
+    topic: str
+
+
+Stored = Published | Spooled
 
 
 class KafkaState(NamedTuple):
-    """How Kafka does. `unacknowledged_s`: age of the oldest record given to the producer and not answered for.
+    """The state of Kafka. `unacknowledged_s`: age of the oldest record given to the producer and not acknowledged.
 
     notes: what an operator should know although callbacks are accepted.
     """
@@ -28,6 +35,18 @@ class KafkaState(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class SpoolState(NamedTuple):
+    """What is in the spool now. `oldest_at`: epoch ms, None when nothing waits. `notes`: for an operator."""
+
+    entries: int
+    refused: int
+    bytes: int
+    max_bytes: int
+    oldest_at: int | None
+    notes: tuple[str, ...] = ()
+    free_bytes: int = 0  # of its disk
+
+
 class Publisher(Protocol):
     """Where records go; Kafka, in the end."""
 
@@ -35,23 +54,23 @@ class Publisher(Protocol):
         """Begin connecting; returns at once, also while Kafka is away."""
 
     async def stop(self) -> None:
-        """Flush and close within a bounded time. Safe to call twice."""
+        """Flush and close within a bounded time. Repeat: safe."""
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
-        """Store one record; returns when it is acknowledged with acks=all.
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Stored:
+        """Store one record; returns once it is acknowledged with acks=all, or is on disk.
 
-        Raises: PublishError within the deadline when that cannot be had now, RecordTooLargeError for good.
+        Raises: PublishError within the deadline when it cannot be stored now, RecordTooLargeError for good.
         Repeat: stores it again.
         """
 
     def admit(self) -> None:
-        """Ask before any work on a request. Raises: PublishError at once for what would be worked on in vain."""
+        """Call before any work on a request. Raises: PublishError at once when the work would be wasted."""
 
     def faults(self) -> list[str]:
         """Why publishing would fail now; empty when ready."""
 
     def kafka_state(self) -> KafkaState:
-        """How Kafka does at this moment."""
+        """The state of Kafka at this moment."""
 
     def spool_state(self) -> SpoolState | None:
         """What waits on disk; None without a spool."""

@@ -1,8 +1,9 @@
 """A publisher that keeps what Kafka does not acknowledge in time, and sends it later in the order of each key.
 
-Per key nothing overtakes: while a record of a key waits, later ones of that key wait behind it. Other keys go straight
-to Kafka. What waits is sent at least once: an acknowledgement that comes too late, or a crash before the entry is
-removed, sends it again under the same `ce_id`.
+While a record of a key waits, later ones of that key wait behind it. Other keys go straight to Kafka. What waits is
+sent at least once: an acknowledgement that comes too late, or a crash before the entry is removed, sends it again
+under the same `ce_id`. The spool encodes under schema id 0, because the registry may be away when a record is spooled
+and may have given the schema another id when it is sent: then it is decoded and encoded again.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ import structlog
 from fastavro.types import Schema
 
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError
-from gateway.publishing.publisher import KafkaState, Position, Publisher
-from gateway.publishing.spool import Content, Entry, Spool, SpoolState, size_of
+from gateway.publishing.publisher import KafkaState, Publisher, Spooled, SpoolState, Stored
+from gateway.publishing.spool import Spool, size_of
+from gateway.publishing.spool_file import Content, Entry
 from schemas import codec
 from schemas.headers import Headers
 from schemas.records.record import Record
@@ -61,7 +63,7 @@ class SpoolingPublisher:
         await self._inner.stop()
         await self._spool.close()
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Stored:
         if topic == QUARANTINE:
             return await self._inner.publish(topic, key, record, headers)
         started = time.monotonic()
@@ -70,7 +72,7 @@ class SpoolingPublisher:
                 return await self._inner.publish(topic, key, record, headers)
         left_s = self._publish_timeout_s - (time.monotonic() - started)
         await self._keep(_content(topic, key, record, headers), max(left_s, SPOOL_MARGIN_S))
-        return Position(topic.name, -1, -1, is_spooled=True)
+        return Spooled(topic.name)
 
     def admit(self) -> None:
         if self.faults():
@@ -157,7 +159,7 @@ class SpoolingPublisher:
 
 def _content(topic: Topic, key: str, record: Record, headers: Headers) -> Content:
     name = type(record).__name__
-    value = codec.encode(_NO_ID, record)  # the id may not be known yet, or be another one later
+    value = codec.encode(_NO_ID, record)
     record_id = next(value.decode() for header, value in headers if header == _ID)
     return Content(topic.name, key, record_id, codec.schema_text(name), headers, value)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from gateway.publishing.spool import FILE_NAME, Spool
+from gateway.publishing.spool import Spool
+from gateway.publishing.spool_file import FILE_NAME
 from gateway.settings import WORKER_DIR
 
 TAKEN_AT_ONCE = 500

@@ -10,7 +10,7 @@ import msgspec
 from gateway.webhooks.kinds import BY_PATH
 from schemas.errors import DecodeError
 from schemas.reader import StoredRecord
-from schemas.records import QuarantinedRequest
+from schemas.records.kept import QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import QUARANTINE, Topic
 

@@ -11,7 +11,8 @@ from gateway.requests import RawRequest, envelope_of
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Unverified, Verified, Verifier
 from gateway.webhooks.kinds import BY_PATH, Kind
-from schemas.records import QuarantinedRequest, Record
+from schemas.records.kept import QuarantinedRequest
+from schemas.records.record import Record
 
 Verdict = Literal["passes", "bad_signature", "malformed", "unknown_path"]
 Event = tuple[str, str]  # (topic, event_id): one delivery, however often it was refused

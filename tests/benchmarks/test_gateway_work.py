@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
-from gateway.publishing.publisher import Position
+from gateway.publishing.publisher import Published
 from gateway.settings import GatewaySettings
 from schemas import codec
 from schemas.headers import Headers
@@ -41,10 +41,10 @@ class EncodingPublisher(FakePublisher):
         super().__init__()
         self.sizes: list[int] = []
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
         value = encode_once(record)
         self.sizes.append(len(value) + len(key) + sum(len(name) + len(text) for name, text in headers))
-        return Position(topic.name, 0, 0)
+        return Published(topic.name, 0, 0)
 
 
 def encode_once(record: Record) -> bytes:

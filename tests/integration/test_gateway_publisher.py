@@ -11,7 +11,7 @@ from aiokafka.errors import ProducerFenced
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.publishing.kafka import KafkaPublisher
-from gateway.publishing.publisher import KafkaState, Publisher
+from gateway.publishing.publisher import KafkaState, Published, Publisher
 from gateway.webhooks.call_completion import read_callback
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
@@ -111,6 +111,8 @@ async def test_what_is_published_is_stored_once_where_it_says(started: Rig) -> N
     first = await started.publisher.publish(CALLBACKS, "a", callback(), HEADERS)
     second = await started.publisher.publish(CALLBACKS, "a", callback(), HEADERS)
 
+    assert isinstance(first, Published)
+    assert isinstance(second, Published)
     assert (first.topic, second.topic) == (CALLBACKS.name, CALLBACKS.name)
     assert (second.partition, second.offset) == (first.partition, first.offset + 1)
     assert await started.keys() == ["a", "a"]

@@ -26,7 +26,7 @@ import structlog
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
-from gateway.publishing.publisher import Position
+from gateway.publishing.publisher import Published
 from gateway.signatures.verification import SAFE_SCHEMES, sign
 from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
@@ -61,9 +61,9 @@ ODD_SIGNATURES = (
 class ForgetfulPublisher(FakePublisher):
     """Acknowledges and keeps nothing, so that what grows is the gateway."""
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
         record.to_datum()
-        return Position(topic.name, 0, 0)
+        return Published(topic.name, 0, 0)
 
 
 @dataclass

@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.duplicates import Duplicates
 from gateway.errors import PublishError, SpoolFullError
-from gateway.publishing.spool import Content, Spool, size_of
+from gateway.publishing.spool import Spool, size_of
+from gateway.publishing.spool_file import Content
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

@@ -6,8 +6,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.errors import PublishError, RecordTooLargeError
-from gateway.publishing.publisher import KafkaState, Position
-from gateway.publishing.spool import SpoolState
+from gateway.publishing.publisher import KafkaState, Published, SpoolState
 from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
@@ -40,14 +39,14 @@ class FakePublisher:
     async def stop(self) -> None:
         self.fault = "stopped"
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
         if self.fault:
             raise PublishError(self.fault)
         if len(str(record.to_datum())) > MAX_RECORD_BYTES:
             raise RecordTooLargeError("too large")
         await self._wait()
         self.stored.append(Stored(topic.name, key, record, headers))
-        return Position(topic.name, 0, len(self.records(topic)) - 1)
+        return Published(topic.name, 0, len(self.records(topic)) - 1)
 
     def admit(self) -> None:
         if self.is_shedding and self.fault:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from gateway.publishing.spool import FILE_NAME, Spool
+from gateway.publishing.spool import Spool
+from gateway.publishing.spool_file import FILE_NAME
 from tests.faults.gateway.spool_victim import MAX_BYTES, content_of, run
 from tests.support.waiting import wait_until
 

@@ -8,7 +8,8 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from gateway.publishing.spool import FILE_NAME, Content, Spool
+from gateway.publishing.spool import Spool
+from gateway.publishing.spool_file import FILE_NAME, Content
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

@@ -36,20 +36,20 @@ async def test_every_commit_is_synchronised_with_the_disk(tmp_path: Path) -> Non
 
     async with open_spool(tmp_path) as spool:
         full = 2
-        assert await spool._submit(pragmas) == ["wal", full]
+        assert await spool._file.submit(pragmas) == ["wal", full]
 
 
 async def test_many_puts_at_once_share_transactions_and_keep_their_order(tmp_path: Path) -> None:
     commits = 0
     async with open_spool(tmp_path) as spool:
-        run = spool._run
+        run = spool._file._run
 
         def counting(connection: sqlite3.Connection, jobs: list[_Job]) -> None:
             nonlocal commits
             commits += 1
             run(connection, jobs)
 
-        spool._run = counting  # type: ignore[method-assign]
+        spool._file._run = counting  # type: ignore[method-assign]
         await asyncio.gather(*(spool.put(content_of(f"e{number}")) for number in range(400)))
 
         assert await ids(spool) == [f"e{number}" for number in range(400)]
@@ -144,12 +144,12 @@ async def test_a_disk_that_refuses_is_an_error_to_those_who_wait_and_passes(tmp_
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     async with open_spool(tmp_path) as spool:
-        await spool._submit(lambda connection: limit(connection, 20))
+        await spool._file.submit(lambda connection: limit(connection, 20))
         with pytest.raises(SpoolError, match="full"):
             await spool.put(content_of("big", size=500_000))
         assert spool.fault
         assert spool.state().bytes == 0
-        await spool._submit(lambda connection: limit(connection, 100_000))
+        await spool._file.submit(lambda connection: limit(connection, 100_000))
         await spool.put(content_of("small"))
 
         assert not spool.fault

@@ -12,8 +12,9 @@ import pytest
 import structlog
 
 from gateway.errors import PublishError, RecordTooLargeError, SpoolError, SpoolFullError
-from gateway.publishing.publisher import Position
-from gateway.publishing.spool import Entry, Spool
+from gateway.publishing.publisher import Published, Spooled, Stored
+from gateway.publishing.spool import Spool
+from gateway.publishing.spool_file import Entry
 from gateway.publishing.spooled import SpoolingPublisher
 from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
@@ -44,7 +45,7 @@ class Picky(FakePublisher):
     refused_key = ""
     asked = 0
 
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Position:
+    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
         if key == self.refused_key:
             self.asked += 1
             raise RecordTooLargeError("too large for this topic")
@@ -59,7 +60,7 @@ class Rig:
         self.spool = Spool(directory, max_bytes)
         self.publisher = SpoolingPublisher(self.inner, self.spool, deadline_s)
 
-    async def publish(self, event_id: str, key: str = "call", size: int = 0) -> Position:
+    async def publish(self, event_id: str, key: str = "call", size: int = 0) -> Stored:
         return await self.publisher.publish(CALLBACKS, key, callback(event_id, size), headers(event_id))
 
     def event_ids(self, key: str = "call") -> list[str]:
@@ -86,7 +87,7 @@ async def test_while_kafka_takes_it_nothing_is_spooled(tmp_path: Path) -> None:
     async with open_rig(tmp_path) as rig:
         position = await rig.publish("a")
 
-        assert position == Position(CALLBACKS.name, 0, 0)
+        assert position == Published(CALLBACKS.name, 0, 0)
         assert rig.spool.state().entries == 0
 
 
@@ -94,7 +95,7 @@ async def test_while_kafka_is_away_it_is_kept_at_once_and_sent_unchanged_when_it
     async with open_rig(tmp_path, fault="Kafka: away") as rig:
         async with asyncio.timeout(PATIENCE_S):
             position = await rig.publish("a")
-        assert position.is_spooled
+        assert isinstance(position, Spooled)
         assert rig.publisher.faults() == []
         assert rig.publisher.spool_state().notes == ("Kafka: away; callbacks go to the spool",)  # type: ignore[union-attr]
         rig.inner.fault = ""
@@ -114,7 +115,7 @@ async def test_without_an_acknowledgement_in_time_it_is_kept_when_the_deadline_i
         async with asyncio.timeout(PATIENCE_S):
             position = await rig.publish("a")
 
-        assert position.is_spooled
+        assert isinstance(position, Spooled)
         rig.inner.hold.set()
         await rig.wait_until_drained()
         assert rig.event_ids() == ["a"]
@@ -128,14 +129,14 @@ async def test_nothing_overtakes_a_spooled_record_of_its_key_and_other_keys_do_n
         rig.inner.fault = ""
         await wait_until(lambda: rig.inner.waiting, PATIENCE_S, "the drain to wait for its first acknowledgement")
         behind = await rig.publish("a20")
-        assert behind.is_spooled
+        assert isinstance(behind, Spooled)
         rig.inner.hold.set()
         other = await rig.publish("b", key="other")
         await rig.wait_until_drained()
         live = await rig.publish("a21")
 
-        assert not other.is_spooled
-        assert not live.is_spooled
+        assert isinstance(other, Published)
+        assert isinstance(live, Published)
         assert rig.event_ids() == [f"a{number}" for number in range(22)]
 
 
@@ -162,7 +163,7 @@ async def test_a_full_spool_refuses_while_kafka_is_away_is_not_ready_and_lets_li
         assert "spool" in rig.publisher.faults()[-1]
         rig.inner.fault = ""
         assert rig.publisher.faults() == []
-        assert not (await rig.publish("b", key="other")).is_spooled
+        assert isinstance((await rig.publish("b", key="other")), Published)
         await rig.wait_until_drained()
         assert rig.event_ids() == [f"a{number}" for number in range(accepted)]
 

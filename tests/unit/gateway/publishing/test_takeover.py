@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SpoolError
-from gateway.publishing.spool import FILE_NAME
+from gateway.publishing.spool_file import FILE_NAME
 from gateway.publishing.takeover import leftover_spools, take_over
 from tests.support.spools import content_of, ids, open_spool
 
