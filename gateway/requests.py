@@ -5,7 +5,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from gateway.signatures.verification import RawHeaders, Verified
+from gateway.signatures.schemes import RawHeaders
+from gateway.signatures.verification import Verified
 from gateway.webhooks.mapping import Envelope
 from schemas.headers import TraceContext, trace_of
 

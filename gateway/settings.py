@@ -6,7 +6,8 @@ from pydantic import BeforeValidator
 
 from gateway.errors import GatewayError
 from gateway.signatures.keys import KeysError, read_keys
-from gateway.signatures.verification import Key, standard_webhooks_key
+from gateway.signatures.schemes import standard_webhooks_key
+from gateway.signatures.verification import Key
 from schemas.runtime.rules import is_loopback, key_pairs, setting
 from schemas.runtime.settings import (
     DEFAULT_KEYS,

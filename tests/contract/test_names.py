@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
-from gateway.signatures.verification import SCHEME_NAMES
+from gateway.signatures.schemes import SCHEME_NAMES
 from gateway.webhooks.kinds import KINDS
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for

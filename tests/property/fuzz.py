@@ -27,7 +27,8 @@ import structlog
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
 from gateway.publishing.publisher import Published
-from gateway.signatures.verification import SAFE_SCHEMES, sign
+from gateway.signatures.schemes import SAFE_SCHEMES
+from gateway.signatures.verification import sign
 from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
 from schemas.records.record import Record

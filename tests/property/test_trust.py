@@ -17,17 +17,8 @@ from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
 from gateway.http.body import read_body
 from gateway.limits import InFlight
-from gateway.signatures.verification import (
-    SAFE_SCHEMES,
-    SCHEME_NAMES,
-    SCHEMES,
-    Key,
-    Unverified,
-    Verified,
-    Verifier,
-    matching_schemes,
-    sign,
-)
+from gateway.signatures.schemes import SAFE_SCHEMES, SCHEME_NAMES, SCHEMES
+from gateway.signatures.verification import Key, Unverified, Verified, Verifier, matching_schemes, sign
 from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from gateway.sender.client import RefusedError, Sender
-from gateway.signatures.verification import SCHEMES, Key, Verified, Verifier
+from gateway.signatures.schemes import SCHEMES
+from gateway.signatures.verification import Key, Verified, Verifier
 from tests.support.samples import settings
 
 URL = "http://gateway/hook"

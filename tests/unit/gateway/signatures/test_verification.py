@@ -6,15 +6,8 @@ import json
 
 import pytest
 
-from gateway.signatures.verification import (
-    SCHEMES,
-    Key,
-    Unverified,
-    Verified,
-    Verifier,
-    matching_schemes,
-    sign,
-)
+from gateway.signatures.schemes import SCHEMES
+from gateway.signatures.verification import Key, Unverified, Verified, Verifier, matching_schemes, sign
 
 HEADER = "X-AIRudder-Sign"
 JEFE, WHAT = b"Jefe", b"what do ya want for nothing?"
