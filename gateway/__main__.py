@@ -16,8 +16,7 @@ import typer
 import uvloop
 
 from gateway.console import fail, settings_or_exit
-from gateway.errors import SpoolError, SpoolInUseError
-from gateway.http.routes import WEBHOOK_PATH
+from gateway.errors import SpoolError, SpoolInUseError, WorkersError
 from gateway.recovery import commands as quarantine_commands
 from gateway.sender.client import Sender
 from gateway.sender.simulation import Simulation
@@ -25,13 +24,13 @@ from gateway.sender.traffic import Traffic
 from gateway.serving.server import Place
 from gateway.serving.server import serve as serve_forever
 from gateway.serving.server import serve_worker as serve_as_worker
-from gateway.serving.workers import WorkersError
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError
 from schemas.runtime.logs import configure_logging
 from schemas.runtime.rules import is_url
+from schemas.topics import CALL_COMPLETION_PATH
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -236,7 +235,7 @@ def _read(file: str) -> bytes:
 
 
 def _default_url(settings: GatewaySettings) -> str:
-    return f"http://127.0.0.1:{settings.port}{WEBHOOK_PATH}"
+    return f"http://127.0.0.1:{settings.port}{CALL_COMPLETION_PATH}"
 
 
 if __name__ == "__main__":

@@ -1,28 +1,39 @@
-"""What can go wrong between a webhook and its acknowledgement, and the HTTP answer to each.
+"""What can go wrong in the gateway, and the HTTP answer to what goes wrong with a request.
 
 GatewayError
-+-- EdgeError                refused by the HTTP protocol, before it is a request of a webhook
-|   +-- BadRequestError      permanent: 400, not HTTP
-|   +-- HeadersTooLargeError permanent: 431
-|   +-- UrlTooLongError      permanent: 414
-|   +-- SlowHeadersError     retriable: 408
-|   +-- CrowdedError         retriable: 503, too many connections
-+-- UnverifiedError          permanent: 401, no signature of ours
-+-- InvalidCallbackError     permanent: 422, not a callback we can read; names every fault
-+-- BodyTooLargeError        permanent: 413, the request's body
-+-- RecordTooLargeError      permanent: 413, the record made of it
-+-- UnsupportedTypeError     permanent: 415
-+-- SlowBodyError            retriable: 408
-+-- OverLimitError           retriable: 429, too much in flight
-|   +-- RateLimitedError     retriable: 429, too many a second
-+-- PublishError             retriable: 503, Kafka or the registry is away
-|   +-- SpoolError           retriable: 503, the disk refused
-|       +-- SpoolFullError   retriable: 503, GATEWAY_SPOOL_MAX_BYTES are in use
-|       +-- SpoolInUseError  permanent: another process has the directory open
-+-- ClientGoneError          permanent: the sender hung up; nobody reads the answer
-+-- NoValidKeyError          a tool's: no signing key is valid now
++-- RequestError                 a request that is not accepted
+|   +-- EdgeError                refused by the HTTP protocol, before it is a request of a webhook
+|   |   +-- BadRequestError      400: not HTTP
+|   |   +-- HeadersTooLargeError 431
+|   |   +-- UrlTooLongError      414
+|   |   +-- SlowHeadersError     408
+|   |   +-- CrowdedError         503: too many connections
+|   +-- UnverifiedError          401: no signature of ours
+|   |   +-- StaleSignatureError  401: the signature's time is too far from now
+|   +-- MalformedBodyError       422: not a delivery of this webhook; names every fault
+|   +-- BodyTooLargeError        413: the request's body
+|   +-- RecordTooLargeError      413: the record made of it
+|   +-- UnsupportedTypeError     415
+|   +-- SlowBodyError            408
+|   +-- OverLimitError           429: too much in flight
+|   |   +-- RateLimitedError     429: too many a second
+|   +-- PublishError             503: Kafka or the registry is away
+|   |   +-- SpoolError           503: the disk refused
+|   |       +-- SpoolFullError   503: GATEWAY_SPOOL_MAX_BYTES are in use
+|   |       +-- SpoolInUseError  another process has the directory open; the start fails
+|   +-- ClientGoneError          400: the sender hung up; nobody reads the answer
+|   +-- InternalError            500: a fault of ours
++-- GatewaySettingsError         the environment does not make a gateway
++-- KeysError                    the signing keys cannot be used
++-- WorkersError                 a worker process could not start
++-- NoValidKeyError              a tool's: no signing key is valid now
++-- DeliveryRefusedError         a sender's: the gateway will never accept this body
+
+An error of a request is declared here and nowhere else: its metric's word, the OpenAPI document's answer and the
+problem document follow.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 
@@ -34,17 +45,25 @@ class Fault(NamedTuple):
 
 
 class GatewayError(Exception):
-    """Base of the gateway's errors. `code` is stable, `outcome` its word in `webhook_requests_total`."""
+    """Base of the gateway's errors. `code` is stable."""
+
+    code: ClassVar[str] = "gateway"
+
+
+class RequestError(GatewayError):
+    """A request that is not accepted. `status`, `title`: its HTTP answer. `outcome`: its word in
+    `webhook_requests_total`. `retry_after_s`: when to send it again, None where that does not help or is up to the
+    sender. `is_quarantined`: whether the request is kept."""
 
     code: ClassVar[str] = "internal_error"
     outcome: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong here"
-    retriable: ClassVar[bool] = False
+    is_quarantined: ClassVar[bool] = False
     retry_after_s: int | None = None
 
 
-class EdgeError(GatewayError):
+class EdgeError(RequestError):
     """Refused by the HTTP protocol; counted in `gateway_http_refused_total` by its code."""
 
 
@@ -57,7 +76,7 @@ class BadRequestError(EdgeError):
 
 
 class HeadersTooLargeError(EdgeError):
-    """The headers or the trailers are over what may be sent, or too many."""
+    """The headers or the trailers are over the limit of bytes or of number."""
 
     code = outcome = "headers_too_large"
     status = 431
@@ -65,7 +84,7 @@ class HeadersTooLargeError(EdgeError):
 
 
 class UrlTooLongError(EdgeError):
-    """The request target is over what may be sent."""
+    """The request target is over the limit."""
 
     code = outcome = "url_too_long"
     status = 414
@@ -78,7 +97,6 @@ class SlowHeadersError(EdgeError):
     code = outcome = "slow_headers"
     status = 408
     title = "The headers arrived too slowly"
-    retriable = True
 
 
 class CrowdedError(EdgeError):
@@ -87,16 +105,16 @@ class CrowdedError(EdgeError):
     code = outcome = "too_many_connections"
     status = 503
     title = "Too many connections are open"
-    retriable = True
     retry_after_s = 1
 
 
-class UnverifiedError(GatewayError):
+class UnverifiedError(RequestError):
     """The signature is missing, repeated, stale or does not match. `reason` says which."""
 
     code = outcome = "bad_signature"
     status = 401
     title = "The signature does not verify"
+    is_quarantined = True
 
     def __init__(self, reason: str, looked_for: str = "") -> None:
         super().__init__(f"signature: {reason}" + (f"; the header looked for is {looked_for}" if looked_for else ""))
@@ -110,19 +128,20 @@ class StaleSignatureError(UnverifiedError):
     title = "The signature is too old, or from the future"
 
 
-class InvalidCallbackError(GatewayError):
-    """An authentic body that is not a callback; `faults` names every one."""
+class MalformedBodyError(RequestError):
+    """An authentic body that is no delivery of its webhook; `faults` names every fault."""
 
     code = outcome = "malformed"
     status = 422
     title = "The body is not what this webhook carries"
+    is_quarantined = True
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
         self.faults = faults
 
 
-class BodyTooLargeError(GatewayError):
+class BodyTooLargeError(RequestError):
     """The body is over GATEWAY_MAX_BODY_BYTES, declared or counted while it came."""
 
     code = outcome = "too_large"
@@ -130,38 +149,37 @@ class BodyTooLargeError(GatewayError):
     title = "The body is too large"
 
 
-class RecordTooLargeError(GatewayError):
-    """The record made of the body is over what the topic takes."""
+class RecordTooLargeError(RequestError):
+    """The record made of the body is over its topic's limit."""
 
     code = outcome = "too_large"
     status = 413
     title = "The callback is too large for its topic"
 
 
-class UnsupportedTypeError(GatewayError):
+class UnsupportedTypeError(RequestError):
     """Not application/json, or compressed."""
 
     code = outcome = "unsupported_type"
     status = 415
     title = "The content type is not application/json"
+    is_quarantined = True
 
 
-class SlowBodyError(GatewayError):
+class SlowBodyError(RequestError):
     """The body had not arrived within GATEWAY_BODY_TIMEOUT_S."""
 
     code = outcome = "slow_body"
     status = 408
     title = "The body arrived too slowly"
-    retriable = True
 
 
-class OverLimitError(GatewayError):
+class OverLimitError(RequestError):
     """As many requests or bytes are in flight as GATEWAY_MAX_IN_FLIGHT_* allow."""
 
     code = outcome = "limited"
     status = 429
     title = "Too many requests are in flight"
-    retriable = True
     retry_after_s = 1
 
 
@@ -177,13 +195,12 @@ class RateLimitedError(OverLimitError):
         self.retry_after_s = retry_after_s
 
 
-class PublishError(GatewayError):
+class PublishError(RequestError):
     """Kafka did not acknowledge in time, or refused; or the schemas are not registered yet."""
 
     code = outcome = "broker_unavailable"
     status = 503
     title = "The callback could not be stored; send it again"
-    retriable = True
     retry_after_s = 2
 
 
@@ -206,7 +223,7 @@ class SpoolInUseError(SpoolError):
     code = "spool_in_use"
 
 
-class ClientGoneError(GatewayError):
+class ClientGoneError(RequestError):
     """The sender closed the connection before its body was complete."""
 
     code = outcome = "client_gone"
@@ -214,7 +231,55 @@ class ClientGoneError(GatewayError):
     title = "The connection closed before the body was complete"
 
 
+class InternalError(RequestError):
+    """A fault of ours; the sender may come again."""
+
+
+class GatewaySettingsError(GatewayError):
+    """The environment does not make a gateway; `faults` says why, a line each, without secrets."""
+
+    code = "bad_settings"
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class KeysError(GatewayError):
+    """Signing keys that cannot be used; `faults` says why, without secrets."""
+
+    code = "bad_keys"
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class WorkersError(GatewayError):
+    """A worker ended before it served, and has logged why. `exit_code`: its own."""
+
+    code = "worker_not_started"
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"a worker ended with exit code {exit_code} before it served")
+        self.exit_code = exit_code
+
+
 class NoValidKeyError(GatewayError):
     """No signing key is valid now, so no request could pass."""
 
     code = "no_valid_key"
+
+
+class DeliveryRefusedError(GatewayError):
+    """The gateway will never accept this body."""
+
+    code = "delivery_refused"
+
+
+def request_errors(base: type[RequestError] = RequestError) -> Iterator[type[RequestError]]:
+    """Every kind of RequestError that is raised."""
+    for kind in base.__subclasses__():
+        if kind is not EdgeError:
+            yield kind
+        yield from request_errors(kind)

@@ -2,37 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from gateway.errors import ClientGoneError, EdgeError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.unknowns import Found
 
-SOURCE = "airudder"
+PROVIDER = "airudder"  # the label `source`
+Acceptance = Literal["accepted", "spooled", "duplicate"]
 OUTCOMES = (
-    "accepted",
-    "spooled",
-    "duplicate",
-    "bad_signature",
-    "stale",
-    "malformed",
-    "too_large",
-    "unsupported_type",
-    "slow_body",
-    "limited",
-    "broker_unavailable",
-    "client_gone",
-    "internal_error",
+    *get_args(Acceptance),
+    *dict.fromkeys(error.outcome for error in request_errors() if not issubclass(error, EdgeError)),
 )
-REFUSALS = (
-    "bad_request",
-    "headers_too_large",
-    "url_too_long",
-    "slow_headers",
-    "too_many_connections",
-    "client_gone",
-)  # codes of EdgeError, and of a sender that ended before its request did
+EDGE_CODES = (*(error.code for error in request_errors(EdgeError)), ClientGoneError.code)
 Mode = Literal["livesum", "sum", "livemin", "livemax"]  # how the values of several workers become one
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -215,14 +199,14 @@ class Metrics:
     def _start_at_zero(self, key_ids: Iterable[str]) -> None:
         """Series that exist from the start let `rate()` see the first event."""
         for outcome in OUTCOMES:
-            self.requests.labels(SOURCE, outcome)
+            self.requests.labels(PROVIDER, outcome)
         for key_id in (*key_ids, "none"):
             self.signatures.labels(key_id)
         for scope in ("global", "source"):
             self.rate_limited.labels(scope)
         for outcome in ("loaded", "refused"):
             self.key_loads.labels(outcome)
-        for reason in REFUSALS:
+        for reason in EDGE_CODES:
             self.refused.labels(reason)
         for reason in ("bad_signature", "malformed", "unsupported_type"):
             for outcome in ("kept", "over_cap", "lost"):
@@ -237,7 +221,7 @@ def ops_refusals(registry: CollectorRegistry) -> Counter:
         ["reason"],
         registry=registry,
     )
-    for reason in REFUSALS:
+    for reason in EDGE_CODES:
         counter.labels(reason)
     return counter
 

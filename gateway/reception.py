@@ -12,9 +12,9 @@ import structlog
 
 from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
-from gateway.errors import InvalidCallbackError, StaleSignatureError, UnverifiedError
-from gateway.metrics import Metrics
-from gateway.publishing.publisher import Publisher, Stored
+from gateway.errors import MalformedBodyError, StaleSignatureError, UnverifiedError
+from gateway.metrics import Acceptance, Metrics
+from gateway.publishing.publisher import Publisher, Spooled, Stored
 from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
@@ -34,6 +34,13 @@ class Receipt(NamedTuple):
 
     stored: Stored
     is_duplicate: bool
+
+    @property
+    def outcome(self) -> Acceptance:
+        """Its word in `webhook_requests_total`."""
+        if self.is_duplicate:
+            return "duplicate"
+        return "spooled" if isinstance(self.stored, Spooled) else "accepted"
 
 
 class Reception:
@@ -58,7 +65,7 @@ class Reception:
     async def receive(self, request: RawRequest) -> Receipt:
         """Returns once the callback is acknowledged by Kafka, now or before.
 
-        Raises: UnverifiedError and InvalidCallbackError (kept in quarantine), PublishError, RecordTooLargeError.
+        Raises: UnverifiedError and MalformedBodyError (kept in quarantine), PublishError, RecordTooLargeError.
         Repeat: safe; a delivery already acknowledged is not published again.
         """
         verified = await self._verify(request)
@@ -110,7 +117,7 @@ class Reception:
         deviations: Deviations = defaultdict(int)
         try:
             record = kind.read(request.body, envelope, deviations)
-        except InvalidCallbackError as error:
+        except MalformedBodyError as error:
             await self.quarantine.keep_malformed(request, str(error))
             raise
         stored = await self._publish(kind, record, envelope, request.trace)

@@ -4,8 +4,8 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BeforeValidator
 
-from gateway.errors import GatewayError
-from gateway.signatures.keys import KeysError, read_keys
+from gateway.errors import GatewaySettingsError, KeysError
+from gateway.signatures.keys import read_keys
 from gateway.signatures.schemes import standard_webhooks_key
 from gateway.signatures.verification import Key
 from schemas.runtime.rules import is_loopback, key_pairs, setting
@@ -24,16 +24,6 @@ SHARED_COUNTS = ("max_connections", "max_in_flight_requests", "max_in_flight_byt
 SHARED_RATES = ("rate_global_per_s", "rate_source_per_s")
 
 
-class SettingsError(GatewayError):
-    """The environment does not make a gateway; `faults` says why, a line each, without secrets."""
-
-    code = "bad_settings"
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
 def _keys(text: Any) -> Any:
     """`id:secret,id:secret` as keys. Raises ValueError naming positions, never secrets."""
     return tuple(Key(key_id, secret.encode()) for key_id, secret in key_pairs(text)) if isinstance(text, str) else text
@@ -46,7 +36,7 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
         "AIRUDDER_SIGNING_KEYS", _keys(DEFAULT_KEYS)
     )
 
-    _refusal: ClassVar[type[Exception]] = SettingsError
+    _refusal: ClassVar[type[Exception]] = GatewaySettingsError
 
     def load_keys(self) -> tuple[Key, ...]:
         """Every signing key, the file's as it is now, before and after their time too.

@@ -120,6 +120,10 @@ WORKFLOW_WINDOWS_TABLE = "workflow-windows"
 SIP_LINE_WINDOWS_TABLE = "sip-line-windows"
 TABLES = (CALLS_TABLE, WORKFLOW_WINDOWS_TABLE, SIP_LINE_WINDOWS_TABLE)
 
+WEBHOOKS_PATH = "/webhooks/airudder/"  # and a webhook's name: where the provider posts it
+CALL_COMPLETION = "call-completion"  # the webhook of the calls
+CALL_COMPLETION_PATH = WEBHOOKS_PATH + CALL_COMPLETION
+
 SYNTHETIC_WORKFLOW_ID = "__probe__"
 SYNTHETIC_HEADER = "synthetic"
 

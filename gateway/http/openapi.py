@@ -1,9 +1,12 @@
 """What we serve as an OpenAPI 3.1 document, made of the table of kinds and the models that read them."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from gateway.errors import InternalError, RequestError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import KINDS, Kind
 
@@ -17,6 +20,7 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "errors": {
             "type": "array",
+            "description": "Every fault of a 422, by its JSON path",
             "items": {
                 "type": "object",
                 "required": ["path", "message"],
@@ -25,20 +29,7 @@ _PROBLEM = {
         },
     },
 }
-_REFUSALS = {
-    "400": "Not valid HTTP, or the connection closed before the body was complete",
-    "401": "No signature of ours; kept in quarantine",
-    "405": "Another method than POST",
-    "408": "The headers or the body arrived too slowly",
-    "413": "The body is too large",
-    "414": "The URL is over 8 KiB",
-    "415": "Not application/json, or compressed; kept in quarantine",
-    "422": "Authentic, but not JSON, or without what is required: every fault by its JSON path; kept in quarantine",
-    "431": "The headers are over 32 KiB, or more than 100",
-    "429": "Too many requests, in flight or a second",
-    "503": "Not stored; send it again",
-}
-_WITH_RETRY_AFTER = ("429", "503")
+_METHOD_REFUSED = {"405": "Another method than POST"}  # the router's own
 
 
 def document(settings: GatewaySettings) -> dict[str, Any]:
@@ -86,17 +77,35 @@ def _operation(kind: Kind[Any], schema: dict[str, Any], settings: GatewaySetting
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
             "200": {"description": "Stored", "content": {"application/json": {"schema": accepted}}},
-            **{status: _refusal(status, why) for status, why in _REFUSALS.items()},
+            **{status: _refusal(why) for status, why in _METHOD_REFUSED.items()},
+            **_refusals(),
         },
     }
 
 
-def _refusal(status: str, why: str) -> dict[str, Any]:
+def _refusals() -> dict[str, Any]:
+    """The answers to all kinds of errors but a fault of ours, by status."""
+    by_status: dict[int, list[type[RequestError]]] = defaultdict(list)
+    for error in request_errors():
+        if error is not InternalError:
+            by_status[error.status].append(error)
+    return {
+        str(status): _refusal(_description(errors), has_retry_after=all(error.retry_after_s for error in errors))
+        for status, errors in sorted(by_status.items())
+    }
+
+
+def _description(errors: Sequence[type[RequestError]]) -> str:
+    kept = ["Kept in quarantine"] if any(error.is_quarantined for error in errors) else []
+    return ". ".join([*dict.fromkeys(error.title for error in errors), *kept])
+
+
+def _refusal(description: str, *, has_retry_after: bool = False) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        "description": why,
+        "description": description,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    if status in _WITH_RETRY_AFTER:
+    if has_retry_after:
         answer["headers"] = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
     return answer
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from gateway.errors import GatewayError, InvalidCallbackError, PublishError
+from gateway.errors import MalformedBodyError, PublishError, RequestError
 
 OUR_TROUBLE = "the gateway's log and /readyz say why"  # addresses, users and rights are not for the sender
 _TYPE = "urn:airudder:gateway:"
@@ -21,11 +21,11 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-def problem(error: GatewayError) -> ProblemResponse:
+def problem(error: RequestError) -> ProblemResponse:
     """The answer to one of our errors: status, Retry-After where trying again helps, every fault of a 422."""
     detail = OUR_TROUBLE if isinstance(error, PublishError) else str(error)
     content: dict[str, Any] = _document(error.code, error.title, error.status, detail)
-    if isinstance(error, InvalidCallbackError):
+    if isinstance(error, MalformedBodyError):
         content["detail"] = f"{len(error.faults)} fault{'s' * (len(error.faults) != 1)}; see errors"
         content["errors"] = [fault._asdict() for fault in error.faults]
     headers = {"Connection": "close"} if error.status in _UNREAD_BODY else {}
@@ -35,7 +35,7 @@ def problem(error: GatewayError) -> ProblemResponse:
 
 
 @lru_cache(maxsize=64)  # of these faults there are few, and none holds anything of a request
-def whole_response(kind: type[GatewayError], detail: str, *, closes: bool = False) -> bytes:
+def whole_response(kind: type[RequestError], detail: str, *, closes: bool = False) -> bytes:
     """The problem as the bytes of an HTTP/1.1 response, for who answers without an application."""
     answer = problem(kind(detail))
     headers = [(name, value) for name, value in answer.raw_headers if name != b"connection"]

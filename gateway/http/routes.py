@@ -8,22 +8,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import (
-    GatewayError,
+    InternalError,
     RateLimitedError,
+    RequestError,
     UnsupportedTypeError,
 )
 from gateway.gateway import Gateway
 from gateway.http.body import read_body, require_length
 from gateway.http.problems import problem
-from gateway.metrics import SOURCE
-from gateway.publishing.publisher import Spooled
+from gateway.metrics import PROVIDER
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.sources import source_of
-from gateway.webhooks.kinds import CALL_COMPLETION, Kind
+from gateway.webhooks.kinds import Kind
 from schemas.records.record import Record
-
-WEBHOOK_PATH = CALL_COMPLETION.path
 
 _ACCEPTED = JSONResponse({})  # the same bytes every time: made once, sent often
 
@@ -46,16 +44,19 @@ async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, r
     """One delivery: 200 `{}` once Kafka has it, else a problem that says what to do."""
     started = time.perf_counter()
     event: dict[str, object] = {"kind": kind.name}
+    outcome: str
+    response: Response
     try:
         receipt = await _receive(gateway, kind, scope, receive, event)
-        outcome, response = _accepted(receipt, event)
-    except GatewayError as error:
+        event.update(receipt.stored._asdict())
+        outcome, response = receipt.outcome, _ACCEPTED
+    except RequestError as error:
         outcome, response = error.outcome, problem(error)
         event["reason"] = error.code
     except Exception as error:  # the sender must see a 5xx and come again; the message may hold personal data
         log.error("callback.failed", error=type(error).__name__)
-        outcome, response = GatewayError.outcome, problem(GatewayError("unexpected error"))
-    gateway.metrics.request_counts[SOURCE, outcome].inc()
+        outcome, response = InternalError.outcome, problem(InternalError("unexpected error"))
+    gateway.metrics.request_counts[PROVIDER, outcome].inc()
     log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
     return response
 
@@ -78,12 +79,6 @@ async def _receive(
             await gateway.reception.refuse_type(raw, type_fault)
             raise UnsupportedTypeError(type_fault)
         return await gateway.reception.receive(raw)
-
-
-def _accepted(receipt: Receipt, event: dict[str, object]) -> tuple[str, Response]:
-    event.update(receipt.stored._asdict())
-    outcome = "spooled" if isinstance(receipt.stored, Spooled) else "accepted"
-    return "duplicate" if receipt.is_duplicate else outcome, _ACCEPTED
 
 
 def _require_rate(gateway: Gateway, address: str) -> None:

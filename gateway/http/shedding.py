@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 
-from gateway.errors import GatewayError
+from gateway.errors import RequestError
 from gateway.gateway import Gateway
 from gateway.http.problems import whole_response
 from gateway.http.refusals import Tally
-from gateway.metrics import SOURCE
+from gateway.metrics import PROVIDER
 from gateway.webhooks.kinds import BY_PATH
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Shedding:
         try:
             self._gateway.in_flight.require_place(source)
             self._gateway.publisher.admit()
-        except GatewayError as error:
+        except RequestError as error:
             response = whole_response(type(error), str(error))  # type: ignore[arg-type]  # mypy has no hash for classes
             self._count(error, path, started)
             return response
@@ -44,12 +44,12 @@ class Shedding:
             log.error("shedding.failed", error=type(error).__name__)
         return None
 
-    def _count(self, error: GatewayError, path: str, started: float) -> None:
+    def _count(self, error: RequestError, path: str, started: float) -> None:
         series = self._series.get((path, error.code))
         if series is None:
             metrics = self._gateway.metrics
             duration = metrics.http_duration.labels(path, "POST", str(error.status))
-            series = self._series[path, error.code] = (metrics.requests.labels(SOURCE, error.outcome), duration)
+            series = self._series[path, error.code] = (metrics.requests.labels(PROVIDER, error.outcome), duration)
         requests, durations = series
         requests.inc()
         durations.observe(time.perf_counter() - started)

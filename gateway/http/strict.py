@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.errors import (
     BadRequestError,
     ClientGoneError,
-    GatewayError,
     HeadersTooLargeError,
     OverLimitError,
+    RequestError,
     UrlTooLongError,
 )
 from gateway.http.problems import whole_response
@@ -219,7 +219,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self._unread_bytes > MAX_UNREAD_BYTES and (self._is_in_head or self._is_in_body):
             self._refuse(HeadersTooLargeError(f"no end within {MAX_UNREAD_BYTES} bytes"))
 
-    def _refuse(self, error: GatewayError) -> None:
+    def _refuse(self, error: RequestError) -> None:
         """Read no more; say why when all answers are given that are owed, and close."""
         if self.note is not None:
             self.note(error.code)
@@ -269,7 +269,7 @@ def path_of(raw: bytes) -> str:
     return unquote(_ENCODED_SLASH.sub("%252F", path)) if "%" in path else path
 
 
-def _cause(error: Any) -> GatewayError:
+def _cause(error: Any) -> RequestError:
     """Our own refusal within a callback of the parser's, else what the parser refuses."""
     cause = error.__context__
-    return cause if isinstance(cause, GatewayError) else BadRequestError("the HTTP parser refuses it")
+    return cause if isinstance(cause, RequestError) else BadRequestError("the HTTP parser refuses it")

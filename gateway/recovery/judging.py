@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from gateway.errors import InvalidCallbackError, NoValidKeyError
+from gateway.errors import MalformedBodyError, NoValidKeyError
 from gateway.recovery.finding import QuarantineSearch, RequestFilter
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest, envelope_of
@@ -63,7 +63,7 @@ class Judge:
             return Judgement("bad_signature", f"signature {verdict.reason}", raw)
         try:
             record = kind.read(raw.body, envelope_of(raw, verdict))
-        except InvalidCallbackError as error:
+        except MalformedBodyError as error:
             return Judgement("malformed", str(error), raw)
         return Judgement("passes", f"{verdict.scheme}, key {verdict.key_id}", raw, kind, record, verdict)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx2
 
+from gateway.errors import DeliveryRefusedError
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import sign
 
@@ -13,10 +14,6 @@ REQUEST_TIMEOUT_S = 15.0
 MAX_RETRY_DELAY_S = 5.0
 _ACCEPTED = 200
 _COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class RefusedError(Exception):
-    """The gateway will never take this body."""
 
 
 class Sender:
@@ -43,7 +40,7 @@ class Sender:
     async def post_until_accepted(self, body: bytes, on_retry: Callable[[str], None]) -> None:
         """Post again, as politely as Retry-After asks, until the answer is 200.
 
-        Raises: RefusedError for an answer that says never to come again.
+        Raises: DeliveryRefusedError for an answer that says never to come again.
         """
         attempt = 0
         while True:
@@ -68,6 +65,6 @@ class Sender:
         if response.status_code == _ACCEPTED:
             return None, ""
         if response.status_code not in _COME_AGAIN:
-            raise RefusedError(f"{response.status_code} {response.text}")
+            raise DeliveryRefusedError(f"{response.status_code} {response.text}")
         asked = response.headers.get("retry-after", "")
         return (float(asked) if asked.isdigit() else delay_s), str(response.status_code)

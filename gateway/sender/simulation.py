@@ -9,7 +9,8 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from gateway.sender.client import RefusedError, Sender
+from gateway.errors import DeliveryRefusedError
+from gateway.sender.client import Sender
 from gateway.sender.traffic import Traffic
 from gateway.settings import GatewaySettings
 
@@ -71,7 +72,7 @@ class Simulation:
             for _ in range(times):
                 await self._sender.post_until_accepted(body, lambda reason: self.retries.update([reason]))
                 self.accepted.add(call_id)
-        except RefusedError as error:
+        except DeliveryRefusedError as error:
             self.refused.append(str(error))
         finally:
             self._room.release()

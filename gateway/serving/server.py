@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import shutil
 import signal
 import socket
@@ -17,6 +16,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.errors import WorkersError
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
 from gateway.http.ops import OpsSource
@@ -31,9 +31,10 @@ from gateway.publishing.spooled import SpoolingPublisher
 from gateway.publishing.takeover import leftover_spools, take_over
 from gateway.serving.descriptors import OPS_CONNECTIONS, connections_within, raise_limit
 from gateway.serving.shared_metrics import share_values
-from gateway.serving.workers import REPORT_EVERY_S, Report, Workers, WorkersError
+from gateway.serving.workers import REPORT_EVERY_S, Report, Workers
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS
+from schemas.runtime.garbage import collect_seldom
 from schemas.runtime.listening import BACKLOG, listen
 
 FIRST_KAFKA_S = 5.0
@@ -179,7 +180,7 @@ async def _open(gateway: Gateway, spool: Spool | None, leftovers: Sequence[Path]
 async def _serve_webhook(gateway: Gateway, hook_socket: socket.socket, stop: asyncio.Event) -> None:
     """Until told to stop, and then until what is in flight is finished."""
     settings = gateway.settings
-    collect_seldom()
+    collect_seldom(COLLECT_AFTER)
     refuse = Shedding(gateway).refusal
     note = HttpRefusals(gateway.metrics.refused, "webhook").note
     protocol = patient_protocol(settings.headers_timeout_s, refuse, note, settings.max_connections)
@@ -187,16 +188,6 @@ async def _serve_webhook(gateway: Gateway, hook_socket: socket.socket, stop: asy
     serving = asyncio.create_task(webhook.serve(sockets=[hook_socket]))
     await stop.wait()
     await _drain(gateway, webhook, serving)
-
-
-def collect_seldom() -> None:
-    """Look for garbage cycles less often, and never among what is there now: a sixth of the time went into it.
-
-    A callback leaves none, whatever becomes of it (test_gateway_work.py): its body is gone when it is answered.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 def _within_descriptors(settings: GatewaySettings) -> GatewaySettings:

@@ -19,7 +19,6 @@ import psutil
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from gateway.errors import GatewayError
 from gateway.serving.shared_metrics import WorkersCollector, forget_moment
 from gateway.settings import GatewaySettings
 
@@ -31,16 +30,6 @@ SLOWEST_RESTART_S = 30.0
 STEADY_S = 60.0  # who lived so long starts again at once
 
 log = structlog.get_logger()
-
-
-class WorkersError(GatewayError):
-    """A worker could not start at all; it has said why. `exit_code`: its own."""
-
-    code = "worker_not_started"
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(f"a worker ended with exit code {exit_code} before it served")
-        self.exit_code = exit_code
 
 
 class Report(msgspec.Struct):

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from gateway.errors import KeysError
 from gateway.signatures.verification import Key
 from schemas.runtime.rules import KEY_ID
 
@@ -24,14 +25,6 @@ _NOT_READ = object()
 _FIELDS = frozenset({"id", "secret", "not_before", "not_after"})
 
 log = structlog.get_logger()
-
-
-class KeysError(ValueError):
-    """Keys that cannot be used; `faults` says why, without secrets."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 def read_keys(path: str) -> tuple[Key, ...]:

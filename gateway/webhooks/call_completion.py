@@ -10,10 +10,13 @@ from msgspec import Struct
 from gateway.webhooks.mapping import Envelope, RecordMapping
 from gateway.webhooks.models import ABSENT, Identifier, Integer
 from gateway.webhooks.unknowns import Words
-from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
+from schemas.records.webhooks import Callback
+from schemas.records.webhooks import CallDetail
+from schemas.records.webhooks import QuestionAnswer
+from schemas.records.webhooks import RedialCall
+from schemas.topics import CALL_COMPLETION
 
-KIND = "call-completion"
-
+KIND = CALL_COMPLETION
 
 _HANGUP_TYPES = frozenset({"ByCallee", "ByRobot", "Canceled"})
 _RING_TYPES = frozenset(
@@ -124,7 +127,7 @@ def read_callback(
 ) -> Callback:
     """The Callback in a verified body. `received_at` in epoch ms.
 
-    Raises: InvalidCallbackError with every fault of a body that is no callback.
+    Raises: MalformedBodyError with every fault of a body that is no callback.
     """
     return MAPPING.read(body, KIND, Envelope(event_id, received_at, signature_scheme, signature_key_id))
 

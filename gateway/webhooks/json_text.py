@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import Fault, InvalidCallbackError
+from gateway.errors import Fault, MalformedBodyError
 
 MAX_DEPTH: Final = 64  # nesting that readers' recursive JSON parsers can take
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -23,7 +23,7 @@ _STEPS: Final = bytes.maketrans(_BRACKETS, b"\x01\xff\x01\xff")  # 0xff is -1 as
 
 
 def require_json(body: bytes) -> None:
-    """Raises InvalidCallbackError unless the body is JSON in UTF-8, not nested too deep. Numbers may be of any size."""
+    """Raises MalformedBodyError unless the body is JSON in UTF-8, not nested too deep. Numbers may be of any size."""
     try:
         body.decode()
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -31,11 +31,11 @@ def require_json(body: bytes) -> None:
     except RecursionError:
         depth = MAX_DEPTH + 1
     except UnicodeDecodeError:
-        raise InvalidCallbackError([Fault("$", "expected UTF-8")]) from None
+        raise MalformedBodyError([Fault("$", "expected UTF-8")]) from None
     except msgspec.MsgspecError as error:
-        raise InvalidCallbackError([Fault("$", f"expected JSON: {error}")]) from None
+        raise MalformedBodyError([Fault("$", f"expected JSON: {error}")]) from None
     if depth > MAX_DEPTH:
-        raise InvalidCallbackError([Fault("$", f"nested deeper than {MAX_DEPTH} levels")])
+        raise MalformedBodyError([Fault("$", f"nested deeper than {MAX_DEPTH} levels")])
 
 
 def json_type(text: str) -> str:

@@ -19,6 +19,7 @@ from schemas.topics import (
     CHATBOT_SESSIONS,
     QUARANTINE,
     SYNTHETIC_WORKFLOW_ID,
+    WEBHOOKS_PATH,
     WORKFLOW_STATUS_CHANGES,
     Topic,
 )
@@ -26,7 +27,6 @@ from schemas.topics import (
 R = TypeVar("R", bound=Record)
 
 SOURCE = "/airudder/gateway"
-PATH_PREFIX = "/webhooks/airudder/"
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Kind(Generic[R]):
     @property
     def path(self) -> str:
         """Where the provider posts it."""
-        return PATH_PREFIX + self.name
+        return WEBHOOKS_PATH + self.name
 
     def read(self, body: bytes, envelope: Envelope, deviations: Deviations | None = None) -> R:
-        """The record in a verified body; see RecordMapping.read. Raises InvalidCallbackError."""
+        """The record in a verified body; see RecordMapping.read. Raises MalformedBodyError."""
         return self.mapping.read(body, self.name, envelope, deviations)
 
     def key_and_headers(self, record: R, envelope: Envelope, trace: TraceContext) -> tuple[str, Headers]:

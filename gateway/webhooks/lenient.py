@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import FieldInfo, fields
 
-from gateway.errors import Fault, InvalidCallbackError
+from gateway.errors import Fault, MalformedBodyError
 from gateway.webhooks.json_text import json_type
 from gateway.webhooks.models import INT64, Identifier, Integer
 from schemas.records.record import Record
@@ -90,16 +90,16 @@ class LenientReader:
     def read(self, body: bytes, deviations: Deviations) -> dict[str, Any]:
         """The provider's part of the record, by our field names, of a body that is JSON. Adds to `deviations`.
 
-        Raises: InvalidCallbackError with every fault of the body.
+        Raises: MalformedBodyError with every fault of the body.
         """
         run = _Run(deviations)
         try:
             sent = _OBJECT.decode(body)
         except msgspec.ValidationError:
-            raise InvalidCallbackError([Fault("$", _expected("object", body.decode().lstrip()))]) from None
+            raise MalformedBodyError([Fault("$", _expected("object", body.decode().lstrip()))]) from None
         values = _read_object(sent, self._root, run)
         if run.faults:
-            raise InvalidCallbackError(run.faults)
+            raise MalformedBodyError(run.faults)
         return values
 
     def _shape(self, model: type[Struct], path: str) -> _Shape:

@@ -54,7 +54,7 @@ class RecordMapping(Generic[R]):
     def read(self, body: bytes, kind: str, envelope: Envelope, deviations: Deviations | None = None) -> R:
         """The record in a verified body. Where the body is not as documented is added to `deviations`.
 
-        Raises: InvalidCallbackError with every fault of a body that is none of this webhook.
+        Raises: MalformedBodyError with every fault of a body that is none of this webhook.
         Repeat: safe; equal arguments give equal records.
         """
         try:
@@ -107,7 +107,7 @@ class RecordMapping(Generic[R]):
         return values
 
     def _read_slowly(self, body: bytes, deviations: Deviations) -> dict[str, Any]:
-        """The same for any body. Raises InvalidCallbackError."""
+        """The same for any body. Raises MalformedBodyError."""
         body = body.removeprefix(BYTE_ORDER_MARK)
         require_json(body)
         return self._lenient.read(body, deviations)

@@ -17,7 +17,6 @@ from streams.local.probes import http_status
 from streams.local.process import Command
 
 READYZ = "/readyz"
-CALLBACK_PATH = "/webhooks/airudder/call-completion"
 ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})
 
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from schemas.topics import CALL_COMPLETION_PATH
 from streams.local.console import Console
 from streams.local.errors import NotReadyError, RefusedError
 from streams.local.process import last_lines
 from streams.local.reaper import Reaper
-from streams.local.roles import CALLBACK_PATH, Endpoints, Roles
+from streams.local.roles import Endpoints, Roles
 from streams.local.supervisor import REFUSALS, Child, Program, describe_exit, run_to_end
 
 SERVICES_TIMEOUT_S = 120.0  # 6 s on two idle cores; 40 s were seen on busy ones
@@ -155,7 +156,7 @@ class System:
         to = self._endpoints
         gateway, ops = _origin(to.gateway_host, to.gateway_port), _origin(to.gateway_host, to.gateway_ops_port)
         return [
-            f"  POST callbacks to   {gateway}{CALLBACK_PATH}",
+            f"  POST callbacks to   {gateway}{CALL_COMPLETION_PATH}",
             f"  gateway health      {ops}/readyz, {ops}/metrics",
             f"  worker health       {_origin('127.0.0.1', to.streams_ops_port)}/readyz",
             f"  monitor             {_origin(to.monitor_host, to.monitor_port)}/",

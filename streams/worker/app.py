@@ -1,7 +1,6 @@
 """The worker: tables and agents bound to a Faust app, its health, and its end."""
 
 import asyncio
-import gc
 import os
 import time
 from typing import Any, Final
@@ -14,6 +13,7 @@ from faust.types import TP
 from schemas.connection_faults import chain, in_words
 from schemas.registry import Registry
 from schemas.runtime import exits
+from schemas.runtime.garbage import collect_seldom
 from schemas.runtime.logs import Told
 from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS
 from streams.errors import StreamsError, TopicsError
@@ -47,7 +47,7 @@ CLOSE_INTERVAL_S: Final = 1.0
 DAY_MS: Final = 24 * 3600 * 1000
 # Transactions are open for some seconds, as a rule; what is held back for longer somebody should hear of.
 HELD_MS: Final = 5_000
-COLLECT_AFTER: Final = 50_000  # containers made and not yet freed
+COLLECT_AFTER: Final = 50_000  # containers made and not yet freed: tens of thousands live until a run is settled
 
 
 class WorkerCrashedError(StreamsError):
@@ -271,7 +271,7 @@ class Worker:
     async def _work(self) -> None:
         self.app.consumer.commit_note = commit_note(self._partitions)
         await self.app.start()
-        collect_seldom()
+        collect_seldom(COLLECT_AFTER)
         self.app.consumer.on_drain = self.drain
         await self.watch()
 
@@ -308,17 +308,6 @@ class Worker:
         await self.app._crashed.wait()
         why: BaseException | None = self.app.crash_reason
         raise WorkerCrashedError(f"Faust crashed: {self._in_words(why)}") from why
-
-
-def collect_seldom() -> None:
-    """Look for garbage cycles a hundred times less often, and never among what is there now.
-
-    A run is tens of thousands of records and headers that live until it is settled: Python would walk through them
-    every 700 new ones, which took a sixth of the worker's time, and find nothing, for records have no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 def _clock() -> float:

@@ -15,7 +15,7 @@ from gateway import errors
 from gateway.metrics import GatewayInfo, Metrics, ops_refusals
 from gateway.serving.workers import Workers
 from gateway.settings import GatewaySettings
-from gateway.signatures.verification import SAFE_SCHEMES, SCHEMES
+from gateway.signatures.schemes import SAFE_SCHEMES, SCHEMES
 from gateway.webhooks.kinds import KINDS
 from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import DEFAULT_KEYS, GROUPS
@@ -102,13 +102,8 @@ def test_every_metric_of_an_alert_is_in_the_table() -> None:
 
 def answers() -> set[tuple[str, str, bool]]:
     """Status, code and whether Retry-After is sent, of every refusal."""
-    kinds, seen = [errors.GatewayError], set[type[errors.GatewayError]]()
-    while kinds:
-        kind = kinds.pop()
-        seen.add(kind)
-        kinds += kind.__subclasses__()
     routers = {("404", "not_found", False), ("405", "method_not_allowed", False)}
-    ours = {kind for kind in seen if kind.__module__ == errors.__name__ and kind is not NOT_ANSWERED}
+    ours = {kind for kind in errors.request_errors() if kind is not NOT_ANSWERED}
     return {(str(kind.status), kind.code, kind.retry_after_s is not None) for kind in ours} | routers
 
 

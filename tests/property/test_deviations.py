@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from gateway.errors import InvalidCallbackError
+from gateway.errors import MalformedBodyError
 from gateway.webhooks.kinds import CALL_COMPLETION, KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
@@ -89,7 +89,7 @@ def test_whatever_is_changed_is_rebuilt_or_refused_by_a_reason_of_the_list(kind:
         body = as_sent(document, data)
         try:
             record = kind.read(body, ENVELOPE)
-        except InvalidCallbackError as error:
+        except MalformedBodyError as error:
             assert_are_reasons(error)
             return
         wire = codec.encode(1, record)
@@ -103,7 +103,7 @@ def test_whatever_is_changed_is_rebuilt_or_refused_by_a_reason_of_the_list(kind:
     check_one()
 
 
-def assert_are_reasons(error: InvalidCallbackError) -> None:
+def assert_are_reasons(error: MalformedBodyError) -> None:
     """Each fault is one of the list, and some are told."""
     told = [f"{fault.path}: {fault.message}" for fault in error.faults]
     assert [fault for fault in told if not REASONS.fullmatch(fault)] == []

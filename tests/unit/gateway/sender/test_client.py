@@ -7,7 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.sender.client import RefusedError, Sender
+from gateway.errors import DeliveryRefusedError
+from gateway.sender.client import Sender
 from gateway.signatures.schemes import SCHEMES
 from gateway.signatures.verification import Key, Verified, Verifier
 from tests.support.samples import settings
@@ -82,7 +83,7 @@ async def test_it_comes_again_after_what_retry_after_asks_until_accepted(monkeyp
 async def test_it_does_not_come_again_when_told_not_to(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     answers = Answers(monkeypatch, httpx2.Response(status, text="why"))
 
-    with pytest.raises(RefusedError, match=f"{status} why"):
+    with pytest.raises(DeliveryRefusedError, match=f"{status} why"):
         await answers.sender().post_until_accepted(b"{}", print)
 
     assert len(answers.requests) == 1

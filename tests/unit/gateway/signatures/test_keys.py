@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import structlog
 
+from gateway.errors import GatewaySettingsError, KeysError
 from gateway.gateway import Gateway
-from gateway.settings import GatewaySettings, SettingsError
-from gateway.signatures.keys import KeyRing, KeysError, _content, read_keys
+from gateway.settings import GatewaySettings
+from gateway.signatures.keys import KeyRing, _content, read_keys
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
 from tests.support.fakes import FakePublisher
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -127,7 +128,7 @@ def test_what_is_wrong_with_a_file_refuses_to_start(
 ) -> None:
     file = write(tmp_path / "keys.json", *entries)
 
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(GatewaySettingsError) as caught:
         from_env(AIRUDDER_SIGNING_KEYS_FILE=file, **environ)
 
     assert fault in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import Fault, InvalidCallbackError
+from gateway.errors import Fault, MalformedBodyError
 from gateway.webhooks.call_completion import provider_json, read_callback
 from gateway.webhooks.lenient import MAX_FAULTS
 from schemas.records.webhooks import Callback
@@ -19,7 +19,7 @@ def read(body: bytes) -> Callback:
 
 
 def faults_of(body: bytes) -> list[Fault]:
-    with pytest.raises(InvalidCallbackError) as caught:
+    with pytest.raises(MalformedBodyError) as caught:
         read(body)
     return caught.value.faults
 
