@@ -79,25 +79,25 @@ class RecordMapping(Generic[R]):
         return self._lists.get(field.type, field.type if field.type in self._parts else None)
 
     def _converter(self, field: FieldInfo) -> Convert:
-        """From the checked objects of a field to records.
-
-        Made of the fields' names, and then a third of the work of msgspec.convert, which checks all once more.
-        """
+        """From the checked objects of a field to records, null for what the model allows to be null kept in `extra`."""
         part: Any = self._part(field)
-        inner = {f.name: self._converter(f) for f in self._fields[part] if self._part(f)}
-        values = [
-            f"{name}=m.{name}" if name not in inner else f"{name}={name}(m.{name})" for name in part.__struct_fields__
-        ]
-        nulls = [
-            f"**({{'{f.encode_name}': 'null'}} if m.{f.name} is None else {{}})"
-            for f in self._fields[part]
-            if NoneType in get_args(f.type)
-        ]
-        if nulls:
-            values.append(f"extra={{{', '.join(nulls)}}}")
-        record = f"Record({', '.join(values)})"
-        made = f"[{record} for m in v]" if field.type in self._lists else f"[{record} for m in (v,)][0]"
-        return eval(f"lambda v: None if v is None else {made}", {"Record": self._parts[part], **inner})  # type: ignore[no-any-return]
+        record, known = self._parts[part], self._fields[part]
+        inner = [(f.name, self._converter(f)) for f in known if self._part(f)]
+        nullable = [(f.name, f.encode_name) for f in known if NoneType in get_args(f.type)]
+
+        def convert(item: Struct) -> Record:
+            values = asdict(item)
+            for name, convert_part in inner:
+                values[name] = convert_part(values[name])
+            if nulls := {sent: "null" for name, sent in nullable if values[name] is None}:
+                values["extra"] = nulls
+            return record(**values)
+
+        if field.type not in self._lists:
+            return lambda item: None if item is None else convert(item)
+        if inner or nullable:
+            return lambda items: None if items is None else [convert(item) for item in items]
+        return lambda items: None if items is None else [record(**asdict(item)) for item in items]
 
     def _read_fast(self, body: bytes) -> dict[str, Any]:
         """The provider's part of the record. Raises msgspec's errors for whatever is not exactly as documented."""

@@ -1,12 +1,13 @@
-"""What the provider sends beyond what it documents: accepted, kept in the record, and counted here. Pure.
+"""Fields and words that the provider sends beyond its documentation: accepted, kept in the record, counted here. Pure.
 
-Names come from verified senders only, and still a label must not be theirs to fill: what does not look like a name, and
-what comes after the first MAX_NAMES of a kind, counts as `other`. Values are never told.
+A verified sender must not choose a metric's labels either: what does not look like a name counts as `other`, and so
+does every name after the first MAX_NAMES of a kind. Values are never counted by name.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ MAX_NAMES = 50
 OTHER = "other"
 _NAME = re.compile(r"(?!.*[0-9]{4})[A-Za-z_][A-Za-z0-9_.-]{0,79}")  # four digits may be part of someone's number
 
+Get = Callable[[Any], Any]  # an attribute of a record
 Words = Mapping[type[Struct], Mapping[str, frozenset[str]]]
 
 
@@ -31,8 +33,8 @@ class _Shape(NamedTuple):
 
     path: str
     names: frozenset[str]
-    words: tuple[tuple[str, str, frozenset[str | None]], ...]  # attribute, path, words
-    parts: "tuple[tuple[str, _Shape, bool], ...]"  # attribute, its objects, whether it lists several
+    words: tuple[tuple[Get, str, frozenset[str | None]], ...]  # attribute, path, words
+    parts: "tuple[tuple[Get, _Shape, bool], ...]"  # attribute, the shape of its objects, whether it is a list of them
 
 
 class Unknowns:
@@ -53,21 +55,23 @@ class Unknowns:
     def find(self, record: Struct) -> Found:
         """What is unknown in a record; no counts at all in nearly every one."""
         found = Found(Counter(), Counter())
-        self._look((record,), self._shape, found)
+        self._find((record,), self._shape, found)
         return found
 
-    def _look(self, items: Iterable[Any], shape: _Shape, found: Found) -> None:
-        """All objects of one shape at once: this runs for every callback."""
-        names, words = shape.names, shape.words
+    def _find(self, items: Sequence[Any], shape: _Shape, found: Found) -> None:
+        """What is unknown in objects of one shape. On the path of every callback."""
+        names = shape.names
         for item in items:
             if item.extra:  # holds known names too: optional ones that are null, maps whose values are not all text
                 found.fields.update(self._label(shape.path + name) for name in item.extra if name not in names)
-            for attribute, path, listed in words:
-                if getattr(item, attribute) not in listed:
+        for get, path, listed in shape.words:
+            for word in map(get, items):
+                if word not in listed:
                     found.words[path] += 1
-            for attribute, inner, is_list in shape.parts:
-                if part := getattr(item, attribute):
-                    self._look(part if is_list else (part,), inner, found)
+        for get, inner, is_list in shape.parts:
+            for part in map(get, items):
+                if part:
+                    self._find(part if is_list else (part,), inner, found)
 
     def _label(self, path: str) -> str:
         if path in self._names:
@@ -86,8 +90,10 @@ def _shape(model: type[Struct], words: Words, shown: frozenset[str], path: str) 
     return _Shape(
         path,
         frozenset(field.encode_name for field in known) | {name.removeprefix(path) for name in shown},
-        tuple((name, sent[name], listed | {None}) for name, listed in words.get(model, {}).items()),
-        tuple((name, _shape(part, words, shown, f"{sent[name]}."), is_list) for name, part, is_list in parts),
+        tuple((attrgetter(name), sent[name], listed | {None}) for name, listed in words.get(model, {}).items()),
+        tuple(
+            (attrgetter(name), _shape(part, words, shown, f"{sent[name]}."), is_list) for name, part, is_list in parts
+        ),
     )
 
 
