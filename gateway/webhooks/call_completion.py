@@ -3,17 +3,12 @@
 Source: AiRudder, "Notification of Call Completion in Workflow (Info Check)".
 """
 
-from typing import Any
-
 from msgspec import Struct
 
-from gateway.webhooks.mapping import Envelope, RecordMapping
+from gateway.webhooks.mapping import RecordMapping
 from gateway.webhooks.models import ABSENT, Identifier, Integer
 from gateway.webhooks.unknowns import Words
-from schemas.records.webhooks import Callback
-from schemas.records.webhooks import CallDetail
-from schemas.records.webhooks import QuestionAnswer
-from schemas.records.webhooks import RedialCall
+from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from schemas.topics import CALL_COMPLETION
 
 KIND = CALL_COMPLETION
@@ -120,18 +115,3 @@ MAPPING = RecordMapping(
     {_Question: QuestionAnswer, _Redial: RedialCall, _Detail: CallDetail},
     essential={_Delivery: frozenset({"workflow_id", "details"}), _Detail: frozenset({"call_id"})},
 )
-
-
-def read_callback(
-    body: bytes, *, event_id: str, received_at: int, signature_scheme: str, signature_key_id: str | None
-) -> Callback:
-    """The Callback in a verified body. `received_at` in epoch ms.
-
-    Raises: MalformedBodyError with every fault of a body that is no callback.
-    """
-    return MAPPING.read(body, KIND, Envelope(event_id, received_at, signature_scheme, signature_key_id))
-
-
-def provider_json(callback: Callback) -> dict[str, Any]:
-    """The provider's JSON, rebuilt from the record: equal, as JSON, to what was delivered."""
-    return MAPPING.provider_json(callback)

@@ -1,11 +1,9 @@
 """JSON as text: whether it is JSON at all, how deep it nests, what its values are called. Pure."""
 
-import json
 import re
 from array import array
-from decimal import Decimal
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -15,7 +13,6 @@ MAX_DEPTH: Final = 64  # nesting that readers' recursive JSON parsers can take
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 _TYPES: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
-_MAX_INT_DIGITS: Final = 4000  # Python's own limit against slow conversions is 4300
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKETS: Final = b"[]{}"
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(_BRACKETS))
@@ -41,11 +38,6 @@ def require_json(body: bytes) -> None:
 def json_type(text: str) -> str:
     """What JSON calls the type of a value, by its text."""
     return _TYPES.get(text[0], "number")
-
-
-def json_value(text: str) -> Any:
-    """A value by its text; an integer may have any number of digits."""
-    return json.loads(text, parse_int=lambda digits: (int if len(digits) <= _MAX_INT_DIGITS else Decimal)(digits))
 
 
 def _depth(body: bytes) -> int:

@@ -1,8 +1,7 @@
-"""A webhook's JSON to its record and back, for any webhook that has a model and a record. Pure.
+"""A webhook's JSON to its record, for any webhook that has a model and a record. Pure.
 
 A webhook is a strict msgspec model of what the provider documents, and the record types its objects become, field for
-field. Two ways through one set of types: the fast path decodes straight into them; whatever is not exactly as
-documented takes the way of `lenient.py`.
+field. A body exactly as documented is decoded into the models; any other body is read by `lenient.py`.
 """
 
 from collections import defaultdict
@@ -14,18 +13,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, asdict, fields
 
-from gateway.webhooks.json_text import BYTE_ORDER_MARK, json_value, require_json
+from gateway.webhooks.json_text import BYTE_ORDER_MARK, require_json
 from gateway.webhooks.lenient import Deviations, Essential, LenientReader, Parts
 from schemas.records.record import Record
 
-Convert = Callable[[Any], Any]  # the objects of a field as the model has them -> records
+Convert = Callable[[Any], Any]  # objects of a model -> records
 R = TypeVar("R", bound=Record)
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Envelope(Struct, frozen=True):
-    """What the gateway knows of a delivery before it reads it. `received_at` in epoch ms."""
+    """What a record says of its delivery: known before the body is read. `received_at` in epoch ms."""
 
     event_id: str
     received_at: int
@@ -34,7 +33,7 @@ class Envelope(Struct, frozen=True):
 
 
 class RecordMapping(Generic[R]):
-    """How one webhook's JSON and its record are turned into one another.
+    """How one webhook's JSON becomes its record.
 
     model: the whole delivery; record: what it becomes, with the fields of Envelope, `kind` and `extra` besides;
     parts: the record of each object within, by its model; essential: see LenientReader.
@@ -52,9 +51,9 @@ class RecordMapping(Generic[R]):
         self._lenient = LenientReader(model, parts, essential)
 
     def read(self, body: bytes, kind: str, envelope: Envelope, deviations: Deviations | None = None) -> R:
-        """The record in a verified body. Where the body is not as documented is added to `deviations`.
+        """The record in a verified body. Adds what is not as documented to `deviations`.
 
-        Raises: MalformedBodyError with every fault of a body that is none of this webhook.
+        Raises: MalformedBodyError with every fault of a body that is no delivery of this webhook.
         Repeat: safe; equal arguments give equal records.
         """
         try:
@@ -70,16 +69,12 @@ class RecordMapping(Generic[R]):
             **values,
         )
 
-    def provider_json(self, record: R) -> dict[str, Any]:
-        """The provider's JSON, rebuilt from the record: equal, as JSON, to what was delivered."""
-        return self._rebuild(record, self.model)
-
     def _part(self, field: FieldInfo) -> type[Struct] | None:
         """The model of the objects in a field; None for a plain value."""
         return self._lists.get(field.type, field.type if field.type in self._parts else None)
 
     def _converter(self, field: FieldInfo) -> Convert:
-        """From the checked objects of a field to records, null for what the model allows to be null kept in `extra`."""
+        """From the decoded objects of a field to records; a null that the model allows is kept in `extra`."""
         part: Any = self._part(field)
         record, known = self._parts[part], self._fields[part]
         inner = [(f.name, self._converter(f)) for f in known if self._part(f)]
@@ -111,16 +106,3 @@ class RecordMapping(Generic[R]):
         body = body.removeprefix(BYTE_ORDER_MARK)
         require_json(body)
         return self._lenient.read(body, deviations)
-
-    def _rebuild(self, record: Record, model: type[Struct]) -> dict[str, Any]:
-        sent: dict[str, Any] = {}
-        for field in self._fields[model]:
-            value = getattr(record, field.name)
-            if value is not None and field.type in self._lists:
-                value = [self._rebuild(item, self._lists[field.type]) for item in value]
-            elif value is not None and field.type in self._parts:
-                value = self._rebuild(value, field.type)
-            if value is not None:  # else it was not sent, or `extra` has what was
-                sent[field.encode_name] = value
-        extra: dict[str, str] = getattr(record, "extra")  # noqa: B009  # every record with a model has it
-        return {**sent, **{name: json_value(text) for name, text in extra.items()}}

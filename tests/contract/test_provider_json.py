@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.webhooks.call_completion import provider_json, read_callback
 from schemas import codec
 from schemas.records.webhooks import Callback
+from tests.support.provider import provider_json, read_callback
 from tests.support.samples import EXAMPLE, to_body
 
 SCHEMA_ID = 1

@@ -12,7 +12,6 @@ from aiokafka.errors import ProducerFenced
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.publishing.publisher import KafkaState, Published, Publisher
-from gateway.webhooks.call_completion import read_callback
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.connection import KafkaConnection, RegistryConnection
 from schemas.headers import TraceContext, headers_for
@@ -22,6 +21,7 @@ from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
 from streams.local.kafka import LocalKafka
 from tests.support.fakes import FakePublisher
 from tests.support.processes.gateway import create_topics, end_offsets, records_since
+from tests.support.provider import read_callback
 from tests.support.samples import EXAMPLE, settings, to_body
 from tests.support.waiting import wait_until
 

@@ -14,7 +14,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from gateway.signatures.verification import Key, sign
-from gateway.webhooks.call_completion import provider_json
 from gateway.webhooks.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback

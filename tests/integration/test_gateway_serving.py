@@ -15,7 +15,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.webhooks.call_completion import provider_json
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
@@ -31,6 +30,7 @@ from tests.support.processes.gateway import (
     run_gateway_command,
     running_gateway,
 )
+from tests.support.provider import provider_json
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 

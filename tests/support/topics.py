@@ -12,13 +12,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from gateway.webhooks.call_completion import read_callback
 from schemas import topics
 from schemas.headers import TraceContext, headers_for
 from schemas.records.types import TYPES
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import Topic
+from tests.support.provider import read_callback
 
 
 @dataclass(frozen=True)

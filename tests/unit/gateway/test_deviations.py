@@ -10,7 +10,6 @@ import structlog
 
 from gateway.deviations import MAX_NOTES, NOTED_FOR_S, DeviationLog
 from gateway.metrics import Metrics
-from gateway.webhooks.call_completion import provider_json
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
 from gateway.webhooks.lenient import MISSING, Deviations
 from gateway.webhooks.mapping import Envelope
@@ -158,7 +157,7 @@ def test_the_other_webhooks_are_read_alike(kind: Kind[Any], changes: dict[str, A
     record, deviations = read(to_body(delivery), kind)
 
     assert {path for path, _ in deviations} == paths
-    assert kind.mapping.provider_json(record) == delivery
+    assert provider_json(record, kind) == delivery
 
 
 async def test_a_deviating_callback_is_200_published_counted_and_told_by_readyz() -> None:

@@ -14,7 +14,6 @@ import structlog
 
 from gateway.http.app import create_app
 from gateway.metrics import OUTCOMES
-from gateway.webhooks.call_completion import provider_json
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE

@@ -16,13 +16,13 @@ from gateway.publishing.publisher import Published, Spooled, Stored
 from gateway.publishing.spool import Spool
 from gateway.publishing.spool_file import Entry
 from gateway.publishing.spooled import SpoolingPublisher
-from gateway.webhooks.call_completion import read_callback
 from schemas.headers import Headers, TraceContext, headers_for
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.record import Record
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic
 from tests.support.fakes import FakePublisher
+from tests.support.provider import read_callback
 from tests.support.samples import EXAMPLE, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 

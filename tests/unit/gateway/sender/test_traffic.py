@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.sender.traffic import BAD_LINE, BAD_SPELL_EVERY_S, Traffic, escape_twice
 from gateway.webhooks import call_completion
-from gateway.webhooks.call_completion import provider_json, read_callback
+from tests.support.provider import provider_json, read_callback
 from tests.support.samples import to_body
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import Fault, MalformedBodyError
-from gateway.webhooks.call_completion import provider_json, read_callback
 from gateway.webhooks.lenient import MAX_FAULTS
 from schemas.records.webhooks import Callback
+from tests.support.provider import provider_json, read_callback
 from tests.support.samples import EXAMPLE, example, to_body, with_detail
 
 

@@ -35,7 +35,7 @@ all_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def through_kafka(kind: Kind[Any], body: bytes) -> Any:
     wire = codec.encode(1, kind.read(body, ENVELOPE))
     schema = codec.parsed_schema(kind.topic.record)
-    return kind.mapping.provider_json(codec.decode(wire, schema, kind.mapping._record))
+    return provider_json(codec.decode(wire, schema, kind.mapping._record), kind)
 
 
 def changed(kind: Kind[Any], **changes: Any) -> dict[str, Any]:

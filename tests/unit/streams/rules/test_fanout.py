@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.webhooks.call_completion import read_callback
 from schemas.codec import encode
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from streams.errors import InvalidCallbackError
 from streams.rules import escapes
 from streams.rules.escapes import readable
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
+from tests.support.provider import read_callback
 from tests.support.records import RECEIVED_AT, callback, detail, question, redial
 from tests.support.samples import EXAMPLE, to_body, with_detail
 
