@@ -28,6 +28,7 @@ from tests.support.processes.gateway import (
     run_gateway_command,
     running_gateway,
 )
+from tests.support.provider import provider_json
 from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
 
 RIGHT = Key("right", b"the-providers-own-s3cret")

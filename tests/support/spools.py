@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.publishing.spool import Content, Spool
+from gateway.publishing.spool import Spool
+from gateway.publishing.spool_file import Content
 from schemas.codec import schema_text
 from schemas.topics import CALLBACKS
 

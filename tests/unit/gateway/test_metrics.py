@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.http.refusals import HttpRefusals
-from gateway.publishing.spool import SpoolState
+from gateway.publishing.publisher import SpoolState
 from tests.support.door import Door, open_door
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
 from tests.support.samples import signed, to_body, with_detail

@@ -18,6 +18,7 @@ from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.support.door import Door, assert_problem, open_door
+from tests.support.provider import provider_json
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, example, signed, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 

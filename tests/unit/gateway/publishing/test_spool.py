@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from gateway.errors import SpoolError, SpoolFullError
-from gateway.publishing.spool import FILE_NAME, Spool, _Job, size_of
+from gateway.publishing.spool import Spool, size_of
+from gateway.publishing.spool_file import FILE_NAME, _Job
 from schemas.topics import CALLBACKS
 from tests.support.spools import MIB, content_of, ids, open_spool
 

@@ -21,6 +21,7 @@ from schemas import codec, topics
 from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
 from tests.support.door import assert_problem, open_door
+from tests.support.provider import provider_json
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, signed, to_body
 
 SAMPLES = {
