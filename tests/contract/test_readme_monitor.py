@@ -1,0 +1,187 @@
+"""streams/monitor/README.md has every endpoint, parameter, word, KPI and metric of the code, and none besides."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import get_args
+
+import pytest
+from msgspec import structs
+from prometheus_client.metrics_core import Metric
+
+from schemas.records import QuestionOutcomes, WindowedOutcomes
+from streams.monitor.app import create_app
+from streams.monitor.events import Kind
+from streams.monitor.health import EVIDENCE, HEALTH_STATES
+from streams.monitor.lag.readings import Partition
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import STATES
+from streams.monitor.metrics import MonitorMetrics
+from streams.monitor.outcomes.questions import NAMES
+from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.settings import MonitorSettings
+from streams.monitor.views import phase
+from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
+from streams.rules.outcomes import DISPOSITIONS
+from tests.support.readmes import ROOT, Row, tables, word
+from tests.unit.streams.monitor.windows import PANE_MS, pane
+
+PAGE = ROOT / "streams" / "monitor" / "README.md"
+TABLES = tables(PAGE)
+KPIS = [row for row in TABLES["KPIs"] if "kpi" in row]
+QUESTION_KPIS = [row for row in TABLES["KPIs"] if "question kpi" in row]
+SHORT = {"dials": "attempt_dispositions", "calls": "dispositions"}
+NUMBERS = ("1", "2", "3", "4", "5+")
+
+
+def column(heading: str, name: str) -> list[str]:
+    """The words of one column, in order."""
+    return [word(row[name]) for row in TABLES[heading]]
+
+
+# -- the API
+
+
+def test_every_endpoint_is_there() -> None:
+    served = {re.sub(r":\w+}", "}", route.path) for route in create_app(MonitorSettings()).routes}  # type: ignore[attr-defined]
+
+    assert set(column("Endpoints", "path")) == served
+
+
+def test_every_parameter_is_explained() -> None:
+    assert set(column("Parameters of outcomes", "parameter")) == NAMES
+
+
+def test_every_event_is_explained() -> None:
+    assert column("Events", "event") == list(get_args(Kind))
+
+
+def test_every_phase_is_explained() -> None:
+    window = pane(0)
+    phases = [phase(window, 0), phase(window, PANE_MS), phase(structs.replace(window, is_final=True), PANE_MS)]
+
+    assert column("Shapes", "`phase`") == phases
+
+
+# -- words
+
+
+def test_every_state_of_health_is_explained_worst_first() -> None:
+    assert column("Health", "state") == list(HEALTH_STATES)
+
+
+def test_every_verdict_is_explained() -> None:
+    assert set(column("Verdicts", "verdict")) == set(STATES)
+
+
+@pytest.mark.parametrize("row", TABLES["Verdicts"], ids=lambda row: row["order"])
+def test_a_verdict_weighs_as_much_as_health_says(row: Row) -> None:
+    weight = EVIDENCE.get(word(row["verdict"]))  # type: ignore[call-overload]
+
+    assert row["health"] == (f"`{weight[0]}`" if weight else "-")
+
+
+# -- KPIs
+
+
+def window_of_different_counts() -> WindowedOutcomes:
+    """A window in which no two counts are equal, so that no formula is right by chance."""
+    return structs.replace(
+        pane(0),
+        calls=600_000,
+        attempts=1_000_000,
+        answered=300_000,
+        short_calls=11_003,
+        silent_answers=12_007,
+        engaged_calls=13_009,
+        answered_duration_s_sum=7_000_001,
+        dispositions={name: 1_009 + 31 * number for number, name in enumerate(DISPOSITIONS)},
+        attempt_dispositions={name: 2_003 + 37 * number for number, name in enumerate(DISPOSITIONS)},
+        answered_on_attempt={number: 3_001 + 41 * place for place, number in enumerate(NUMBERS)},
+        reached_attempt={number: 40_009 + 43 * place for place, number in enumerate(NUMBERS)},
+    )
+
+
+def value_of(expression: str, counts: object) -> int:
+    """`attempts - dials.unknown` of a window."""
+    total, sign = 0, 1
+    for part in word(expression).split():
+        if part in ("+", "-"):
+            sign = 1 if part == "+" else -1
+            continue
+        name, _, key = part.partition(".")
+        found = getattr(counts, SHORT.get(name, name) if key else name)
+        total += sign * (found[key] if key else found)
+    return total
+
+
+@pytest.mark.parametrize("row", KPIS, ids=lambda row: row["kpi"])
+def test_a_kpi_is_what_its_formula_says(row: Row) -> None:
+    window = window_of_different_counts()
+    values, samples = kpis(window)
+    kpi, n = values[word(row["kpi"])], value_of(row["denominator, `n`"], window)
+
+    assert kpi is not None
+    assert kpi["value"] == pytest.approx(value_of(row["numerator"], window) / n, abs=1e-6)
+    assert samples[word(row["kpi"])] == kpi["n"] == n
+    assert row["kind"] == ("mean" if kpi["low"] is None else "ratio")
+
+
+def test_every_kpi_has_a_formula() -> None:
+    assert sorted(word(row["kpi"]) for row in KPIS) == sorted(kpis(pane(0))[0])
+    assert f"Below **{MIN_SAMPLES}** samples" in PAGE.read_text(encoding="utf-8")
+
+
+def test_every_kpi_of_a_question_is_what_its_formula_says() -> None:
+    counts = QuestionOutcomes(completed=1_009, skipped=503, broke_off=211, not_reached=101)
+    found = question_kpis(structs.replace(pane(0), questions={"q": counts}))["q"]
+    told = {
+        word(row["question kpi"]): (value_of(row["numerator"], counts), value_of(row["denominator, `n`"], counts))
+        for row in QUESTION_KPIS
+    }
+
+    assert {name: n for name, (_, n) in told.items()} == found["kpi_samples"]
+    assert {name: kpi["value"] for name, kpi in found["kpis"].items()} == {
+        name: pytest.approx(part / n, abs=1e-6) for name, (part, n) in told.items()
+    }
+
+
+# -- metrics
+
+
+@dataclass
+class Known:
+    """A poller and a reader that know something of everything."""
+
+    snapshot: LagSnapshot
+    caught_up_store: OutcomeStore
+    as_of_ms: int | None
+    undecodable: int = field(default=0)
+
+
+def families() -> list[Metric]:
+    """Every family of a scrape with a group, a lost record, a workflow and a line."""
+    now_ms = int(time.time() * 1000)
+    start = now_ms - now_ms % PANE_MS
+    partition, store = Partition("t", 0), OutcomeStore()
+    row = PartitionLag(*partition, 6, 0, 10, 4, 1.5, "ok")
+    group = GroupLag("g", "Stable", 1, (row,), {"t": 3.0})
+    snapshot = LagSnapshot(now_ms, (group,), {("g", "t"): 5}, {partition: 0}, {partition: 10})
+    for dimension in ("workflow", "sip_line"):
+        counts = {"attempts": 40, "attempt_dispositions": {"answered": 40}}
+        store.put(dimension, pane(start, dimension=dimension, **counts), now_ms)
+    metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
+    metrics.watch(known, known)
+    return [family for family in metrics.registry.collect() if not family.name.startswith("process_")]
+
+
+def test_every_metric_has_its_type_and_labels() -> None:
+    there = {}
+    for family in families():
+        labels = dict.fromkeys(name for sample in family.samples for name in sample.labels if name != "le")
+        name = family.name + ("_total" if family.type == "counter" else "")
+        there[name] = (family.type, ", ".join(labels) or "-")
+
+    assert {word(row["metric"]): (row["type"], row["labels"]) for row in TABLES["Metrics"]} == there
