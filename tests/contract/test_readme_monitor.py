@@ -17,7 +17,7 @@ from streams.monitor.events import Kind
 from streams.monitor.health import EVIDENCE, HEALTH_STATES
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import STATES
+from streams.monitor.lag.verdicts import VERDICTS
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.questions import NAMES
 from streams.monitor.outcomes.store import OutcomeStore
@@ -73,7 +73,7 @@ def test_every_state_of_health_is_explained_worst_first() -> None:
 
 
 def test_every_verdict_is_explained() -> None:
-    assert set(column("Verdicts", "verdict")) == set(STATES)
+    assert set(column("Verdicts", "verdict")) == set(VERDICTS)
 
 
 @pytest.mark.parametrize("row", TABLES["Verdicts"], ids=lambda row: row["order"])
