@@ -1,4 +1,4 @@
-"""Schemas in the registry: registered and checked as topics are, by `topics apply` and `topics check`."""
+"""Schemas in the registry: `topics apply` registers them, `topics check` compares them."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,9 +11,9 @@ from streams.errors import RegistryAwayError, SchemasError
 
 
 async def apply_schemas(registry: RegistryConnection | str) -> int:
-    """Register every schema in one order, each subject held to its rule first. Returns how many. Repeat: safe.
+    """Register every schema in one order, after setting the rule of its subject. Returns how many. Repeat: safe.
 
-    Raises: SchemasError naming each that was refused and each foreign version, RegistryAwayError.
+    Raises: SchemasError naming each refused schema and each foreign version, RegistryAwayError.
     """
     async with _opened(registry) as known:
         await known.register(TOPICS)
@@ -22,7 +22,7 @@ async def apply_schemas(registry: RegistryConnection | str) -> int:
 
 
 async def check_schemas(registry: RegistryConnection | str) -> int:
-    """How many schemas are there, and nothing foreign beside them. Raises: SchemasError, RegistryAwayError."""
+    """How many schemas are registered. Raises: SchemasError for a missing or foreign one, RegistryAwayError."""
     async with _opened(registry) as known:
         try:
             await known.look_up(TOPICS)

@@ -19,7 +19,8 @@ from schemas.registry import Registry
 from schemas.topics import CALLBACKS, CO_PARTITIONED, TOPICS
 from streams.errors import BrokerUnavailableError, DataDirInUseError, SchemasError, TopicsError
 from streams.settings import KafkaSettings
-from streams.topics.admin import admin_client, placed_by_count
+from streams.topics.admin import admin_client
+from streams.topics.expected import placed_by_count
 from streams.worker.identity import Identity
 
 log = structlog.get_logger()

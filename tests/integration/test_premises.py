@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, WORKFLOW_OUTCOMES
 from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
-from streams.topics.admin import placed_by_count
+from streams.topics.expected import placed_by_count
 from tests.conftest import StartKafka
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.worker import WorkerProcess, WorkerSystem

@@ -13,7 +13,7 @@ from aiokafka.errors import for_code
 
 from schemas.topics import TABLES, changelog_name
 from streams.settings import DEFAULT_APP_ID
-from streams.topics.admin import wanted_topics
+from streams.topics.expected import expected_topics
 from tests.support.waiting import wait_until
 
 CLEANED_S = 90
@@ -32,7 +32,7 @@ class Changelogs:
     def __init__(self, bootstrap: str, partitions: int) -> None:
         self._bootstrap = bootstrap
         self.topics = [changelog_name(DEFAULT_APP_ID, table) for table in TABLES]
-        wanted = {topic.name: topic.config for topic in wanted_topics(DEFAULT_APP_ID)}
+        wanted = {topic.name: topic.config for topic in expected_topics(DEFAULT_APP_ID)}
         self._configuration = wanted[self.topics[0]]  # the same for all
         self.partitions = [TopicPartition(topic, number) for topic in self.topics for number in range(partitions)]
 

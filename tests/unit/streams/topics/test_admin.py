@@ -1,123 +1,17 @@
-"""Topics are as declared, or every fault is named before anything starts."""
+"""Topics are created with the copies that an acknowledged record needs."""
 
 from __future__ import annotations
 
 import pytest
 
-from schemas.topics import (
-    CALLBACKS,
-    CO_PARTITIONED,
-    QUARANTINE,
-    REKEYED_DETAILS,
-    TABLES,
-    TOPICS,
-    WORKFLOW_OUTCOMES,
-    changelog_name,
-)
-from streams.topics.admin import Existing, faults_in, new_topics, wanted_topics
-
-APP = "airudder-streams"
-CHANGELOG = changelog_name(APP, "calls")
-
-
-def as_declared(partitions: int = 12) -> dict[str, Existing]:
-    return {topic.name: Existing(partitions, dict(topic.config)) for topic in wanted_topics(APP)}
-
-
-def without(*names: str) -> dict[str, Existing]:
-    return {name: found for name, found in as_declared().items() if name not in names}
-
-
-def with_config(topic: str, **config: str) -> dict[str, Existing]:
-    existing = as_declared()
-    changed = {name.replace("_", "."): value for name, value in config.items()}
-    return {**existing, topic: Existing(12, {**existing[topic].config, **changed})}
-
-
-def with_partitions(partitions: int, *topics: str) -> dict[str, Existing]:
-    existing = as_declared()
-    return {**existing, **{topic: Existing(partitions, existing[topic].config) for topic in topics}}
-
-
-@pytest.mark.parametrize(
-    ("why", "existing"),
-    [
-        ("as declared", as_declared()),
-        ("with other partitions, but the same everywhere", as_declared(partitions=3)),
-        ("with a topic of somebody else", {**as_declared(), "other": Existing(1, {})}),
-        ("with a retention of the operator's choice", with_config(CALLBACKS.name, retention_ms="1")),
-        ("with larger records than we write", with_config(CHANGELOG, max_message_bytes="8388608")),
-        ("with fewer partitions where nothing is joined", with_partitions(1, QUARANTINE.name, WORKFLOW_OUTCOMES.name)),
-    ],
-)
-def test_topics_that_keep_our_promises_have_no_fault(why: str, existing: dict[str, Existing]) -> None:
-    assert faults_in(existing, APP) == [], why
-
-
-@pytest.mark.parametrize(
-    ("existing", "named"),
-    [
-        (without(CALLBACKS.name), [CALLBACKS.name, "missing", "topics apply"]),
-        (without(CHANGELOG), [CHANGELOG, "missing"]),
-        (with_config(CALLBACKS.name, cleanup_policy="compact"), [CALLBACKS.name, "cleanup.policy=compact", "delete"]),
-        (with_config(CHANGELOG, cleanup_policy="compact,delete"), [CHANGELOG, "cleanup.policy=compact,delete"]),
-        (with_config(WORKFLOW_OUTCOMES.name, cleanup_policy="delete"), [WORKFLOW_OUTCOMES.name, "compact,delete"]),
-        (
-            with_config(CALLBACKS.name, message_timestamp_type="CreateTime"),
-            [CALLBACKS.name, "message.timestamp.type=CreateTime", "LogAppendTime"],
-        ),
-        (
-            with_config(CHANGELOG, max_message_bytes="1048588"),
-            [CHANGELOG, "max.message.bytes", "1048588", "4194304", "topics apply"],
-        ),
-        (with_config(WORKFLOW_OUTCOMES.name, max_message_bytes="1"), [WORKFLOW_OUTCOMES.name, "max.message.bytes"]),
-        (with_partitions(3, REKEYED_DETAILS.name), ["same number of partitions", f"{REKEYED_DETAILS.name}: 3"]),
-        (with_partitions(3, CHANGELOG), ["same number of partitions", f"{CHANGELOG}: 3"]),
-    ],
-)
-def test_a_fault_names_the_topic_and_what_it_should_be(existing: dict[str, Existing], named: list[str]) -> None:
-    (fault,) = faults_in(existing, APP)
-
-    assert [part for part in named if part not in fault] == []
-
-
-def test_every_missing_topic_is_named_at_once() -> None:
-    faults = faults_in({}, APP)
-
-    assert len(faults) == len(TOPICS) + len(TABLES)
-    assert all(any(topic.name in fault for fault in faults) for topic in wanted_topics(APP))
-
-
-def test_a_missing_topic_is_not_also_blamed_for_its_partitions() -> None:
-    assert len(faults_in(without(REKEYED_DETAILS.name), APP)) == 1
-
-
-def test_a_setting_the_broker_does_not_tell_is_a_fault() -> None:
-    existing = {**as_declared(), CALLBACKS.name: Existing(12, {})}
-
-    assert len(faults_in(existing, APP)) == 3
-
-
-def test_changelogs_belong_to_the_application_and_are_only_compacted() -> None:
-    changelogs = [topic for topic in wanted_topics("mine") if topic.name not in {topic.name for topic in TOPICS}]
-
-    assert [topic.name for topic in changelogs] == [
-        "mine-calls-changelog",
-        "mine-workflow-windows-changelog",
-        "mine-sip-line-windows-changelog",
-    ]
-    assert {topic.config["cleanup.policy"] for topic in changelogs} == {"compact"}
-
-
-def test_all_topics_that_the_worker_reads_are_held_to_one_number_of_partitions() -> None:
-    for topic in CO_PARTITIONED:
-        assert len(faults_in(with_partitions(5, topic.name), APP)) == 1
+from streams.topics.admin import new_topics
+from streams.topics.expected import expected_topics
 
 
 @pytest.mark.parametrize(("replication", "copies"), [(1, None), (2, None), (3, "2"), (5, "2")])
 def test_with_three_copies_a_record_is_acknowledged_when_two_have_it(replication: int, copies: str | None) -> None:
-    made = new_topics(wanted_topics("app"), 12, replication)
+    made = new_topics(expected_topics("app"), 12, replication)
 
     assert {topic.topic_configs.get("min.insync.replicas") for topic in made} == {copies}
-    assert [topic.name for topic in made] == [topic.name for topic in wanted_topics("app")]
+    assert [topic.name for topic in made] == [topic.name for topic in expected_topics("app")]
     assert {(topic.num_partitions, topic.replication_factor) for topic in made} == {(12, replication)}

@@ -18,7 +18,7 @@ from schemas.errors import RegistryReplacedError, RegistryUnavailableError
 from schemas.topics import CALLBACKS, CO_PARTITIONED
 from streams.errors import DataDirInUseError, SchemasError, TopicsError
 from streams.settings import KafkaSettings
-from streams.topics.admin import placed_by_count
+from streams.topics.expected import placed_by_count
 from streams.worker import premises
 from streams.worker.identity import Identity, identity_of
 from streams.worker.premises import Premises, check_name, check_state, commit_note
