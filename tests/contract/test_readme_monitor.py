@@ -19,10 +19,10 @@ from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS
 from streams.monitor.metrics import MonitorMetrics
-from streams.monitor.outcomes.questions import NAMES
+from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.outcomes.views import phase
 from streams.monitor.settings import MonitorSettings
-from streams.monitor.views import phase
 from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
 from streams.rules.outcomes import DISPOSITIONS
 from tests.support.readmes import ROOT, Row, tables, word
