@@ -179,7 +179,7 @@ def recount(
     away.
     """
     from streams.tools.recount.ledger import Scope
-    from streams.tools.recount.run import print_recount
+    from streams.tools.recount.printing import print_recount
 
     scope = Scope(from_, to, workflow, sip_line)
     raise typer.Exit(_run(lambda: print_recount(os.environ, scope, as_json=as_json)))
@@ -194,10 +194,10 @@ def dead_letters_list(
     as_json: AsJson = False,
 ) -> None:
     """What failed, where it was read, how large it is, why and when. Never a value, a key or a header."""
+    from streams.tools.dead_letters.letters import LetterFilter
     from streams.tools.dead_letters.printing import print_letters
-    from streams.tools.dead_letters.replay import Filter
 
-    wanted = Filter(reason, topic, from_, to)
+    wanted = LetterFilter(reason, topic, from_, to)
     raise typer.Exit(_run(lambda: print_letters(os.environ, wanted, as_json=as_json)))
 
 
@@ -219,10 +219,10 @@ def dead_letters_replay(
 
     Window changes are left out unless `--topic` names theirs: check with `recount` afterwards. `--dry-run` first.
     """
+    from streams.tools.dead_letters.letters import LetterFilter
     from streams.tools.dead_letters.printing import print_replay
-    from streams.tools.dead_letters.replay import Filter
 
-    wanted = Filter(reason, topic, from_, to)
+    wanted = LetterFilter(reason, topic, from_, to)
     raise typer.Exit(_run(lambda: print_replay(os.environ, wanted, again=again, dry_run=dry_run, rate=rate)))
 
 

@@ -1,4 +1,4 @@
-"""`python -m streams check-config`: what each role would run with, or everything that is wrong with it."""
+"""`python -m streams check-config`: the settings in effect of each role, or every fault of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ async def print_config(environ: Mapping[str, str], role: str | None) -> None:
     """
     wanted = list(SETTINGS) if role is None else [role]
     read = {role: SETTINGS[role].from_env(environ) for role in wanted}
-    lines = [LINE.format(name=name, value=value) for name, value in read[role].shown().items()] if role else told(read)
+    lines = (
+        [LINE.format(name=name, value=value) for name, value in read[role].shown().items()]
+        if role
+        else _lines_by_roles(read)
+    )
     for line in lines:
         print(line)  # noqa: T201  # a command line prints
     notes = {note for settings in read.values() for note in settings.notes}
@@ -33,8 +37,8 @@ async def print_config(environ: Mapping[str, str], role: str | None) -> None:
         print(f"note: {note}", file=sys.stderr)  # noqa: T201
 
 
-def told(read: Mapping[str, StreamsSettings]) -> list[str]:
-    """Each setting once, below a comment with the roles that use it; those of most roles first."""
+def _lines_by_roles(read: Mapping[str, StreamsSettings]) -> list[str]:
+    """Each setting once, below a comment that names the roles using it; settings of most roles first."""
     values: dict[str, str] = {}
     users: dict[str, list[str]] = {}
     for role, settings in read.items():

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 from prometheus_client.metrics_core import Metric
 
-from schemas.records import QuestionOutcomes, WindowedOutcomes
+from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
 from streams.monitor.app import create_app
 from streams.monitor.events import Kind
 from streams.monitor.health import EVIDENCE, HEALTH_STATES

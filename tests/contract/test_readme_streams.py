@@ -19,8 +19,8 @@ from streams.rules.dispositions import (
     disposition_of,
 )
 from streams.rules.times import Source
-from streams.tools.dead_letters.replay import Fate
-from streams.tools.recount.comparison import State
+from streams.tools.dead_letters.decisions import ReplayDecision
+from streams.tools.recount.comparison import WindowState
 from streams.worker.metrics import WorkerMetrics
 from tests.support.readmes import ROOT, Row, tables, word, words
 
@@ -98,13 +98,13 @@ def test_every_metric_of_the_worker_has_its_type_and_labels() -> None:
 
 
 def test_every_state_of_a_recount_is_explained() -> None:
-    assert column("Are the windows right?", "state") == [state.value for state in State]
+    assert column("Are the windows right?", "state") == [state.value for state in WindowState]
 
 
 def test_every_reason_to_leave_a_dead_letter_out_is_explained() -> None:
-    fates = [fate.value for fate in Fate if fate is not Fate.DUE]
+    left_out = [decision.value for decision in ReplayDecision if decision is not ReplayDecision.DUE]
 
-    assert column("What could not be processed?", "left out as") == fates
+    assert column("What could not be processed?", "left out as") == left_out
 
 
 def test_every_reason_of_a_dead_letter_has_a_remedy() -> None:

@@ -29,7 +29,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.errors import SchemaError
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS, SIP_LINE_OUTCOMES, TABLES, WORKFLOW_OUTCOMES, changelog_name
-from streams.tools.dead_letters.replay import Origin, origin_of
+from streams.tools.dead_letters.letters import Origin, origin_of
 from tests.support.comparison import Poison, Report, compare
 from tests.support.hostile import Hostile, Json, is_over
 from tests.support.oracle import Arrival, event_id_of

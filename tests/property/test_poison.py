@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, DEAD_LETTERS
-from streams.tools.dead_letters.replay import Origin, origin_of
+from streams.tools.dead_letters.letters import Origin, origin_of
 from tests.support.agents import NOW_MS, Agents
 from tests.support.comparison import OUTPUTS, Poison, Report, compare
 from tests.support.hostile import Foreign, Hostile, Json, is_over

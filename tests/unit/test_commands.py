@@ -14,10 +14,10 @@ from schemas import codec
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
 from streams.__main__ import app as streams
-from streams.tools.dead_letters import printing as dead_letter_cli
-from streams.tools.recount import run as recount_cli
+from streams.tools.dead_letters import printing as letters_printing
+from streams.tools.recount import printing as recount_printing
 from streams.tools.recount.ledger import Scope
-from streams.tools.recount.run import Report
+from streams.tools.recount.run import RecountReport
 
 SLIPS = (
     (gateway, ("quarantine", "list", "--reason", "bad-signature"), "bad_signature"),
@@ -93,7 +93,7 @@ def test_that_no_request_matches_is_told_from_that_none_is_there(count: int, the
     ],
 )
 def test_that_no_letter_matches_is_told_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
-    assert dead_letter_cli._matched(count, there) == told
+    assert letters_printing._matched(count, there) == told
 
 
 NOWHERE = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1", "COLUMNS": "1000"}
@@ -126,10 +126,10 @@ def test_every_tool_names_what_it_cannot_reach_with_the_tables_code(
 async def test_a_recount_of_a_name_that_matches_no_window_says_so_and_is_no_success(
     scope: Scope, exit_code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def nothing(*_: object) -> Report:
-        return Report([], 0, 0, 0)
+    async def nothing(*_: object) -> RecountReport:
+        return RecountReport([], 0, 0, 0)
 
-    monkeypatch.setattr(recount_cli, "recount", nothing)
+    monkeypatch.setattr(recount_printing, "recount", nothing)
 
-    assert await recount_cli.print_recount({}, scope, as_json=False) == exit_code
+    assert await recount_printing.print_recount({}, scope, as_json=False) == exit_code
     assert (f"no window of {scope.workflow or scope.sip_line}" in capsys.readouterr().err) == bool(exit_code)

@@ -1,4 +1,4 @@
-"""`python -m streams dead-letters list|replay`: parse nothing, run the tools with a progress bar, print."""
+"""`python -m streams dead-letters list|replay`: open the topics, run with a progress bar, print."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +14,9 @@ from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS
 from streams.settings import WorkerSettings
-from streams.tools.dead_letters.replay import Fate, Filter, Line, Tools, line_of
+from streams.tools.dead_letters.decisions import ReplayDecision, ReplayPlan
+from streams.tools.dead_letters.letters import LetterFilter, LetterRow, row_of
+from streams.tools.dead_letters.replay import DeadLetters
 from streams.tools.kafka import open_producer, translated
 
 HEADS = ("failed at", "record", "bytes", "reason", "detail")
@@ -25,12 +27,12 @@ class Opened(NamedTuple):
 
     settings: WorkerSettings
     reader: TopicReader
-    tools: Tools
+    letters: DeadLetters
 
 
 @asynccontextmanager
 async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
-    """The tools on the environment's Kafka. Raises: SettingsError, BrokerUnavailableError, RegistryAwayError."""
+    """The dead letters of the environment's Kafka. Raises: SettingsError, BrokerUnavailableError, RegistryAwayError."""
     settings = WorkerSettings.from_env(environ)
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
@@ -38,71 +40,77 @@ async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
         async with translated(settings.kafka), TopicReader(settings.kafka) as reader:
             with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task("records")
-                yield Opened(settings, reader, Tools(reader, registry, lambda: progress.advance(task)))
+                yield Opened(settings, reader, DeadLetters(reader, registry, lambda: progress.advance(task)))
     finally:
         await registry.aclose()
 
 
-async def print_letters(environ: Mapping[str, str], wanted: Filter, *, as_json: bool) -> int:
-    """Print the letters that match, without anything personal: a table, or one JSON object a line. Exit code 0."""
+async def print_letters(environ: Mapping[str, str], wanted: LetterFilter, *, as_json: bool) -> int:
+    """Print the letters that match, without anything personal: a table, or one JSON object a row. Exit code 0."""
     async with _open(environ) as opened:
-        lines = [line_of(letter) async for letter in opened.tools.find(wanted)]
-    lines.sort()
+        rows = [row_of(letter) async for letter in opened.letters.find(wanted)]
+    rows.sort()
     if as_json:
-        for line in lines:
-            print(json.dumps(_json(line)))  # noqa: T201  # a command line prints
-    elif lines:
-        Console().print(letters_table(lines))
-    Console(stderr=as_json).print(
-        _matched(len(lines), opened.tools.letters) + _unreadable(opened.tools), highlight=False
-    )
+        for row in rows:
+            print(json.dumps(_json(row)))  # noqa: T201  # a command line prints
+    elif rows:
+        Console().print(letters_table(rows))
+    message = _matched(len(rows), opened.letters.letters) + _unreadable(opened.letters)
+    Console(stderr=as_json).print(message, highlight=False)
     return 0
 
 
 async def print_replay(
-    environ: Mapping[str, str], wanted: Filter, *, again: bool, dry_run: bool, rate: float | None
+    environ: Mapping[str, str], wanted: LetterFilter, *, again: bool, dry_run: bool, rate: float | None
 ) -> int:
-    """Replay what matches and is due; print what was done with the rest. Exit code 0.
+    """Replay what matches and is due; print what was left out, and why. Exit code 0.
 
-    Raises: BrokerUnavailableError when one is not acknowledged; running it again goes on from there.
+    Raises: BrokerUnavailableError when one is not acknowledged. Repeat: safe; it goes on from there.
     """
     async with _open(environ) as opened:
         ends = await opened.reader.ends(DEAD_LETTERS)
-        plan = await opened.tools.plan(wanted, ends, again=again)
+        plan = await opened.letters.plan(wanted, ends, again=again)
         done = 0
         if not dry_run and plan.due:
             async with open_producer(opened.settings.kafka) as producer:
-                done = await opened.tools.replay(wanted, ends, plan.due, producer, rate)
-    counts = plan.counts()
-    count = counts[Fate.DUE] if dry_run else done
-    told = f"{count} record{'s' * (count != 1)} {'would be ' * dry_run}replayed"
-    told = told if plan.fates else _matched(0, opened.tools.letters)
-    left = "".join(f", {counts[fate]} left out: {fate.value}" for fate in Fate if fate is not Fate.DUE and counts[fate])
-    Console().print(told + left + _unreadable(opened.tools), highlight=False, markup=False)
+                done = await opened.letters.replay(wanted, ends, plan.due, producer, rate)
+    count = len(plan.due) if dry_run else done
+    message = f"{count} record{'s' * (count != 1)} {'would be ' * dry_run}replayed{_left_out(plan)}"
+    message = message if plan.decisions else _matched(0, opened.letters.letters)
+    Console().print(message + _unreadable(opened.letters), highlight=False, markup=False)
     return 0
 
 
+def _left_out(plan: ReplayPlan) -> str:
+    counts = plan.counts()
+    return "".join(
+        f", {counts[decision]} left out: {decision.value}"
+        for decision in ReplayDecision
+        if decision is not ReplayDecision.DUE and counts[decision]
+    )
+
+
 def _matched(count: int, letters: int) -> str:
-    """How many match; that none does is another thing than that nothing was lost."""
+    """How many match; without a match, whether there are any letters at all."""
     if count:
         return f"{count} dead letter{'s' * (count != 1)}"
     return f"no dead letter matches, of {letters}" if letters else "no dead letters: nothing was lost"
 
 
-def letters_table(lines: list[Line]) -> Table:
+def letters_table(rows: list[LetterRow]) -> Table:
     """One row per letter, by the time of failure."""
     table = Table(*HEADS)
-    for line in lines:
-        size = "-" if line.value_bytes is None else str(line.value_bytes)
-        cells = (line.failed_at, str(line.origin), size, line.reason, line.detail)
+    for row in rows:
+        size = "-" if row.value_bytes is None else str(row.value_bytes)
+        cells = (row.failed_at, str(row.origin), size, row.reason, row.detail)
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))  # Text: a detail may look like markup
     return table
 
 
-def _json(line: Line) -> dict[str, object]:
-    origin = dict(zip(("source_topic", "source_partition", "source_offset"), line.origin, strict=True))
-    return {**origin, **{name: value for name, value in line._asdict().items() if name != "origin"}}
+def _json(row: LetterRow) -> dict[str, object]:
+    origin = dict(zip(("source_topic", "source_partition", "source_offset"), row.origin, strict=True))
+    return {**origin, **{name: value for name, value in row._asdict().items() if name != "origin"}}
 
 
-def _unreadable(tools: Tools) -> str:
-    return f"; {tools.unreadable} letters could not be read" if tools.unreadable else ""
+def _unreadable(letters: DeadLetters) -> str:
+    return f"; {letters.unreadable} letters could not be read" if letters.unreadable else ""

@@ -1,8 +1,8 @@
 """Recounted and published windows side by side, cell by cell, and what explains a difference. Pure.
 
-Which revisions came late for a SIP line is published nowhere, nor that one came too late to take a call out of a
-workflow it left. Where a window is exactly what it would be without the last revisions received after its grace, they
-are taken to be late, and it is said. Anything else that differs is a difference.
+Two facts are published nowhere: which revisions were late for a SIP line, and which came too late to take a call out of
+a workflow that it left. So a window is `late` when it is exactly right without the last revisions received after its
+grace. Any other difference is a difference.
 """
 
 from collections import Counter
@@ -22,15 +22,15 @@ MAX_CUTS: Final = 1000  # more possibly late revisions of one window than are tr
 _NOT_COUNTS: Final = frozenset(("dimension", "value", "window_start_at", "window_end_at", "revision", "is_final"))
 _ANY_WORD: Final = "*"
 _FEWER: Final = (
-    "fewer calls published: perhaps late for the SIP line alone, which is published nowhere (README, Limits)"
+    "fewer calls published: perhaps late for the SIP line alone, which is published nowhere (streams/README.md, Limits)"
 )
 
 
-class State(Enum):
-    """What a comparison says of a window. Only DIFFERENT says that something is wrong.
+class WindowState(Enum):
+    """The result of comparing one window. Only DIFFERENT means that something is wrong.
 
-    LATE: explained by calls that came after the grace. MOVING: the worker still has changes to it before it, or was
-    changing it. PARTIAL: some of its calls, or its result, may have left their topic.
+    LATE: calls that came after the grace explain the difference. MOVING: the worker was changing the window, or had
+    changes to it unread. PARTIAL: some of its calls, or its result, may have left their topic.
     """
 
     EQUAL = "equal"
@@ -48,21 +48,20 @@ class Cell(NamedTuple):
     published: int
 
 
-class Verdict(NamedTuple):
+class WindowComparison(NamedTuple):
     """One window compared. `cells` are empty only when it is equal."""
 
     key: WindowKey
-    state: State
+    state: WindowState
     cells: list[Cell]
     remark: str = ""
 
 
-class Known(NamedTuple):
-    """What is known beside the calls. `is_moving`: windows with changes on their way.
+class Evidence(NamedTuple):
+    """What a comparison needs besides the calls. `moving`: windows with changes on their way.
 
-    calls_since: everything appended from then on (epoch ms) is still in the topics of calls, answers, attempts and late
-    calls; results_since: the same of the results, None when nothing has left them. Where calls_since is None, nothing
-    has left those.
+    calls_since, results_since: everything appended from then on (epoch ms) is still in the topics of calls, answers,
+    attempts and late calls, or of results; None when nothing has left them.
     """
 
     published: Mapping[WindowKey, WindowedOutcomes]
@@ -71,18 +70,18 @@ class Known(NamedTuple):
     results_since: int | None = None
 
 
-def compare(ledger: Ledger, known: Known) -> list[Verdict]:
-    """A verdict on every window in scope that is recounted or published, oldest first."""
+def compare(ledger: Ledger, evidence: Evidence) -> list[WindowComparison]:
+    """Every window in scope that is recounted or published, compared, oldest first."""
     recounted = ledger.windows()
-    keys = recounted.keys() | {key for key in known.published if ledger.scope.covers(key)}
-    cells = {key: differences(recounted.get(key), known.published.get(key)) for key in keys}
+    keys = recounted.keys() | {key for key in evidence.published if ledger.scope.covers(key)}
+    cells = {key: differences(recounted.get(key), evidence.published.get(key)) for key in keys}
     touching = ledger.touching(key for key in keys if cells[key])
-    verdicts = [_verdict(ledger, known, key, cells[key], touching.get(key, [])) for key in keys]
-    return sorted(verdicts, key=lambda verdict: (verdict.key.start, verdict.key))
+    windows = [_compared(ledger, evidence, key, cells[key], touching.get(key, [])) for key in keys]
+    return sorted(windows, key=lambda window: (window.key.start, window.key))
 
 
 def differences(recounted: OutcomeCounts | None, published: WindowedOutcomes | None) -> list[Cell]:
-    """The cells that differ, in the order of their names; a window that is not there counts as zeros.
+    """The cells that differ, in the order of their names; a missing window counts as zeros.
 
     A map with more words than a window names is compared by its sums: which words have names depends on who came first.
     """
@@ -113,23 +112,26 @@ def _flat(counts: Any, path: str = "") -> dict[str, int]:
     return flat
 
 
-def _verdict(ledger: Ledger, known: Known, key: WindowKey, cells: list[Cell], touching: list[Revisions]) -> Verdict:
+def _compared(
+    ledger: Ledger, evidence: Evidence, key: WindowKey, cells: list[Cell], touching: list[Revisions]
+) -> WindowComparison:
     if not cells:
-        return Verdict(key, State.EQUAL, cells)
-    if known.calls_since is not None and key.start < known.calls_since + FUTURE_TOLERANCE_MS:
-        return Verdict(key, State.PARTIAL, cells, "some of its calls may have left their topics")
-    if key not in known.published and _result_may_be_gone(known, touching):
-        return Verdict(key, State.PARTIAL, cells, "its result may have left its topic")
-    if key in known.moving:
-        return Verdict(key, State.MOVING, cells, "the worker has changes to it on their way")
-    if late := late_revisions(ledger, key, known.published.get(key), touching):
-        return Verdict(key, State.LATE, cells, f"equal without {late} received after the grace (README, Limits)")
-    return Verdict(key, State.DIFFERENT, cells, _remark(key, cells, key in known.published))
+        return WindowComparison(key, WindowState.EQUAL, cells)
+    if evidence.calls_since is not None and key.start < evidence.calls_since + FUTURE_TOLERANCE_MS:
+        return WindowComparison(key, WindowState.PARTIAL, cells, "some of its calls may have left their topics")
+    if key not in evidence.published and _result_may_be_gone(evidence, touching):
+        return WindowComparison(key, WindowState.PARTIAL, cells, "its result may have left its topic")
+    if key in evidence.moving:
+        return WindowComparison(key, WindowState.MOVING, cells, "the worker has changes to it on their way")
+    if late := late_revisions(ledger, key, evidence.published.get(key), touching):
+        remark = f"equal without {late} received after the grace (streams/README.md, Limits)"
+        return WindowComparison(key, WindowState.LATE, cells, remark)
+    return WindowComparison(key, WindowState.DIFFERENT, cells, _remark(key, cells, key in evidence.published))
 
 
-def _result_may_be_gone(known: Known, touching: list[Revisions]) -> bool:
+def _result_may_be_gone(evidence: Evidence, touching: list[Revisions]) -> bool:
     received = [revision.received_at for revisions in touching for revision in revisions.values()]
-    return known.results_since is not None and max(received, default=0) < known.results_since
+    return evidence.results_since is not None and max(received, default=0) < evidence.results_since
 
 
 def _remark(key: WindowKey, cells: list[Cell], is_published: bool) -> str:
@@ -142,7 +144,7 @@ def _remark(key: WindowKey, cells: list[Cell], is_published: bool) -> str:
 def late_revisions(
     ledger: Ledger, key: WindowKey, published: WindowedOutcomes | None, touching: list[Revisions]
 ) -> int:
-    """How many of the last revisions must have been late to make the published window right; 0 when none would."""
+    """How many of the last revisions must have been late to make the published window right; 0 when that fails."""
     doubtful = sorted(
         (r for revisions in touching for r in revisions.values() if _could_be_late(ledger, key, r, revisions)),
         key=lambda revision: revision.received_at,

@@ -1,7 +1,7 @@
 """Windows counted again from the published calls, answers and attempts. Pure.
 
-What counts: each call once per workflow and per SIP line, as its latest revision there. A revision in the late topic
-never reached its workflow's windows. Nothing is taken from the worker's tables.
+Each call counts once per workflow and per SIP line, as its latest revision there. A revision in the late topic never
+reached its workflow's windows. The worker's tables are not used.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -50,7 +50,7 @@ class Scope(NamedTuple):
 
 
 class Revision(Struct):
-    """One revision of a call, as its records tell it. `outcome` lacks what answers and attempts add."""
+    """One revision of a call, from its records. `outcome` lacks what answers and attempts add."""
 
     number: int
     event_id: str
@@ -76,7 +76,7 @@ IsOut = Callable[[WindowKey, Revision], bool]  # true when the revision changed 
 
 
 class Ledger:
-    """The calls as published: feed calls first, then late calls, answers and attempts. Repeats change nothing."""
+    """The calls as published: add calls first, then late calls, answers and attempts. Repeat: safe."""
 
     def __init__(self, settings: WindowSettings, scope: Scope | None = None) -> None:
         self.settings = settings
@@ -87,7 +87,7 @@ class Ledger:
         return len(self._calls)
 
     def add_call(self, call: Call) -> None:
-        """Take one revision of a call."""
+        """Add one revision of a call."""
         revisions = self._calls.setdefault(call.call_id, {})
         if call.revision not in revisions:
             revisions[call.revision] = Revision(
@@ -95,21 +95,21 @@ class Ledger:
             )
 
     def add_late(self, call: Call) -> None:
-        """Take one record of the late topic."""
+        """Add one record of the late topic."""
         if revision := self._calls.get(call.call_id, {}).get(call.revision):
             revision.is_late = True
 
     def add_answer(self, answer: Answer) -> None:
-        """Take one answer."""
+        """Add one answer."""
         revision = self._calls.get(answer.call_id, {}).get(answer.revision)
         if revision and self._is_wanted(revision):
             state = QuestionState(question_name=answer.question_name, state=answer.state)
             revision.questions[answer.position] = state
 
     def add_attempt(self, attempt: CallAttempt) -> None:
-        """Take one dial. It names its delivery, not its revision."""
+        """Add one dial. It names its delivery, not its revision."""
         found = [r for r in self._calls.get(attempt.final_call_id, {}).values() if r.event_id == attempt.event_id]
-        if len(found) > 1:  # one delivery that told a call twice: the ids tell whose dial this is
+        if len(found) > 1:  # one delivery with the call twice: the ids decide whose dial this is
             found = [revision for revision in found if _is_dial_of(attempt, revision)]
         for revision in filter(self._is_wanted, found):
             revision.dials[attempt.attempt_number] = dial_of(attempt)
@@ -144,7 +144,7 @@ class Ledger:
     def standing(self, revisions: Revisions, is_out: IsOut) -> Iterator[tuple[WindowKey, Revision]]:
         """Where a call counts in the end, and as which revision.
 
-        A revision takes the one before out of its workflow or SIP line, also when it counts under another one itself.
+        A revision removes the one before it from that one's workflow or SIP line, also when it counts under another.
         """
         ordered = [revisions[number] for number in sorted(revisions)]
         for place, dimension in enumerate(DIMENSIONS):
@@ -166,7 +166,7 @@ def add(counts: OutcomeCounts, key: WindowKey, revision: Revision) -> None:
 
 
 def in_late_topic(key: WindowKey, revision: Revision) -> bool:
-    """What the late topic tells: only the workflow that a call was late for can be known from it."""
+    """Whether the late topic has this revision for the workflow. For which SIP line a call was late it does not say."""
     return revision.is_late and key.dimension == WORKFLOW.name and revision.outcome.workflow_id == key.value
 
 

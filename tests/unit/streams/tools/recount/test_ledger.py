@@ -15,7 +15,7 @@ from streams.rules.calls import Position
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import FanOut, fan_out
 from streams.rules.windows import Effect, PaneId, Windows, WindowSettings
-from streams.tools.recount.comparison import Known, State, Verdict, compare
+from streams.tools.recount.comparison import Evidence, WindowComparison, WindowState, compare
 from streams.tools.recount.ledger import Ledger, Scope, WindowKey
 from tests.support.deliveries import delivery, detail, question, redial
 from tests.support.topics import callback_of
@@ -89,7 +89,7 @@ class History:
             )
         return effect
 
-    def verdicts(self, fanned: Iterable[FanOut] | None = None, **known: Any) -> list[Verdict]:
+    def windows(self, fanned: Iterable[FanOut] | None = None, **known: Any) -> list[WindowComparison]:
         """What a recount says of the published records; of others, when given."""
         records = list(self.fanned if fanned is None else fanned)
         for one in records:
@@ -101,11 +101,11 @@ class History:
                 self.ledger.add_answer(answer)
             for attempt in one.attempts:
                 self.ledger.add_attempt(attempt)
-        return compare(self.ledger, Known(self.published, **known))
+        return compare(self.ledger, Evidence(self.published, **known))
 
-    def states(self, **known: Any) -> dict[WindowKey, State]:
+    def states(self, **known: Any) -> dict[WindowKey, WindowState]:
         """The state of each window."""
-        return {verdict.key: verdict.state for verdict in self.verdicts(**known)}
+        return {window.key: window.state for window in self.windows(**known)}
 
 
 def call(call_id: str, end: str = "13:25:12", workflow: str = "wf", line: str = "L", **fields: Any) -> dict[str, Any]:
@@ -142,14 +142,14 @@ def test_calls_of_every_kind_are_counted_as_the_worker_counts_them() -> None:
     history.tell(delivery(detail("one"), detail("two", duration=0), workflow="several"))
 
     assert len(history.published) == 5
-    assert set(history.states().values()) == {State.EQUAL}
+    assert set(history.states().values()) == {WindowState.EQUAL}
 
 
 def test_a_repeated_record_changes_nothing() -> None:
     history = History()
     first = history.tell(call("a", redail_call=[redial("r1", "2024-03-11 13:20:00")]))
 
-    assert {v.state for v in history.verdicts([first, first, first])} == {State.EQUAL}
+    assert {v.state for v in history.windows([first, first, first])} == {WindowState.EQUAL}
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_correction_counts_as_its_latest_revision_only(corrected: dict[str, An
     history.tell(call("b"))
     history.tell(corrected)
 
-    verdicts = history.verdicts()
+    windows = history.windows()
 
-    assert {verdict.state for verdict in verdicts} == {State.EQUAL}
+    assert {window.state for window in windows} == {WindowState.EQUAL}
     assert sum(counts.calls for counts in history.ledger.windows().values()) == 4
 
 
@@ -183,7 +183,7 @@ def test_a_delivery_that_tells_one_call_twice_gives_each_revision_its_own_dials(
     )
     history.tell(twice)
 
-    assert set(history.states().values()) == {State.EQUAL}
+    assert set(history.states().values()) == {WindowState.EQUAL}
 
 
 def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None:
@@ -191,9 +191,9 @@ def test_a_wrong_count_is_named_with_its_window_field_and_both_numbers() -> None
     history.tell(call("a"))
     history.published[wf()] = structs.replace(history.published[wf()], talk_round_sum=9, dispositions={"rejected": 1})
 
-    [wrong] = [verdict for verdict in history.verdicts() if verdict.cells]
+    [wrong] = [window for window in history.windows() if window.cells]
 
-    assert (wrong.key, wrong.state) == (wf(), State.DIFFERENT)
+    assert (wrong.key, wrong.state) == (wf(), WindowState.DIFFERENT)
     assert wrong.cells == [("dispositions.answered", 1, 0), ("dispositions.rejected", 0, 1), ("talk_round_sum", 5, 9)]
 
 
@@ -209,9 +209,9 @@ def test_a_window_over_its_names_is_equal_whoever_came_first_and_different_by_it
     others_named = structs.replace(published, result_labels={"label 4": 1, "label 5": 1, "other": 4})
 
     history.published[wf()] = others_named
-    assert set(history.states().values()) == {State.EQUAL}
+    assert set(history.states().values()) == {WindowState.EQUAL}
     history.published[wf()] = structs.replace(others_named, result_labels={"label 4": 1, "other": 4})
-    assert history.states()[wf()] is State.DIFFERENT
+    assert history.states()[wf()] is WindowState.DIFFERENT
 
 
 def test_a_window_is_different_that_is_only_published_or_only_recounted() -> None:
@@ -221,9 +221,9 @@ def test_a_window_is_different_that_is_only_published_or_only_recounted() -> Non
     del history.published[wf()]
 
     assert history.states() == {
-        wf(): State.DIFFERENT,
-        wf(value="invented"): State.DIFFERENT,
-        line(): State.EQUAL,
+        wf(): WindowState.DIFFERENT,
+        wf(value="invented"): WindowState.DIFFERENT,
+        line(): WindowState.EQUAL,
     }
 
 
@@ -231,10 +231,10 @@ def test_a_call_whose_attempts_were_lost_shows() -> None:
     history = History()
     told = history.tell(call("a"))
 
-    verdicts = history.verdicts([FanOut(told.call, told.answers, [], told.outcome, told.event_time)])
+    windows = history.windows([FanOut(told.call, told.answers, [], told.outcome, told.event_time)])
 
-    assert {verdict.state for verdict in verdicts} == {State.DIFFERENT}
-    assert "attempts" in {cell.field for cell in verdicts[0].cells}
+    assert {window.state for window in windows} == {WindowState.DIFFERENT}
+    assert "attempts" in {cell.field for cell in windows[0].cells}
 
 
 def test_a_late_call_is_not_counted_in_its_workflow_and_explains_its_sip_line() -> None:
@@ -246,7 +246,7 @@ def test_a_late_call_is_not_counted_in_its_workflow_and_explains_its_sip_line() 
     states = history.states()
 
     assert [fanned.call.call_id for fanned in history.late] == ["late"]
-    assert (states[wf()], states[line()]) == (State.EQUAL, State.LATE)
+    assert (states[wf()], states[line()]) == (WindowState.EQUAL, WindowState.LATE)
 
 
 def test_a_call_late_for_its_sip_line_only_is_told_apart_from_a_lost_one() -> None:
@@ -256,7 +256,7 @@ def test_a_call_late_for_its_sip_line_only_is_told_apart_from_a_lost_one() -> No
     history.tell(call("late for L", workflow="fresh"), at("15:01"))  # its first call sets a workflow's clock
 
     assert history.late == []
-    assert history.states()[line()] is State.LATE
+    assert history.states()[line()] is WindowState.LATE
 
 
 def test_a_call_missing_from_a_sip_line_that_came_in_time_is_a_difference_with_a_remark() -> None:
@@ -266,9 +266,9 @@ def test_a_call_missing_from_a_sip_line_that_came_in_time_is_a_difference_with_a
     history.tell(call("b"))
     history.published[line()] = published
 
-    [wrong] = [verdict for verdict in history.verdicts() if verdict.cells]
+    [wrong] = [window for window in history.windows() if window.cells]
 
-    assert wrong.state is State.DIFFERENT
+    assert wrong.state is WindowState.DIFFERENT
     assert "late for the SIP line" in wrong.remark
 
 
@@ -278,8 +278,8 @@ def test_a_correction_too_late_for_its_window_leaves_the_earlier_revision_standi
     history.tell(call("now", "15:00:00"), at("15:00"))
     history.tell(call("a", duration=0, talk_round=0, ring_type="busy"), at("15:01"))
 
-    assert history.states()[wf()] is State.EQUAL
-    assert history.states()[line()] is State.LATE
+    assert history.states()[wf()] is WindowState.EQUAL
+    assert history.states()[line()] is WindowState.LATE
 
 
 def test_a_call_that_left_a_workflow_too_late_is_explained_in_the_window_it_left() -> None:
@@ -290,7 +290,7 @@ def test_a_call_that_left_a_workflow_too_late_is_explained_in_the_window_it_left
 
     states = history.states()
 
-    assert (states[wf()], states[wf(value="wf-2")]) == (State.LATE, State.EQUAL)
+    assert (states[wf()], states[wf(value="wf-2")]) == (WindowState.LATE, WindowState.EQUAL)
 
 
 def test_windows_that_may_have_lost_calls_to_retention_are_partial_whatever_they_say() -> None:
@@ -299,13 +299,13 @@ def test_windows_that_may_have_lost_calls_to_retention_are_partial_whatever_they
     history.tell(call("kept", "13:30:10"))
     kept = history.fanned[1:]
 
-    states = {v.key: v.state for v in history.verdicts(kept, calls_since=START)}
+    states = {v.key: v.state for v in history.windows(kept, calls_since=START)}
 
     assert states == {
-        wf(): State.PARTIAL,
-        line(): State.PARTIAL,
-        wf(START + 5 * MINUTE): State.EQUAL,
-        line(START + 5 * MINUTE): State.EQUAL,
+        wf(): WindowState.PARTIAL,
+        line(): WindowState.PARTIAL,
+        wf(START + 5 * MINUTE): WindowState.EQUAL,
+        line(START + 5 * MINUTE): WindowState.EQUAL,
     }
 
 
@@ -314,8 +314,8 @@ def test_a_window_just_after_the_retention_is_compared() -> None:
     history.tell(call("a"))
     history.published.clear()
 
-    assert set(history.states(calls_since=START - 5 * MINUTE).values()) == {State.DIFFERENT}
-    assert set(history.states(calls_since=START - 5 * MINUTE + 1).values()) == {State.PARTIAL}
+    assert set(history.states(calls_since=START - 5 * MINUTE).values()) == {WindowState.DIFFERENT}
+    assert set(history.states(calls_since=START - 5 * MINUTE + 1).values()) == {WindowState.PARTIAL}
 
 
 def test_a_result_that_left_its_topic_is_not_missed() -> None:
@@ -323,8 +323,8 @@ def test_a_result_that_left_its_topic_is_not_missed() -> None:
     history.tell(call("a"))
     history.published.clear()
 
-    assert set(history.states(results_since=AT).values()) == {State.DIFFERENT}
-    assert set(history.states(results_since=AT + 1).values()) == {State.PARTIAL}
+    assert set(history.states(results_since=AT).values()) == {WindowState.DIFFERENT}
+    assert set(history.states(results_since=AT + 1).values()) == {WindowState.PARTIAL}
 
 
 def test_a_window_with_changes_on_their_way_is_moving_and_an_equal_one_is_equal() -> None:
@@ -332,7 +332,7 @@ def test_a_window_with_changes_on_their_way_is_moving_and_an_equal_one_is_equal(
     history.tell(call("a"))
     del history.published[wf()]
 
-    assert history.states(moving=frozenset((wf(), line()))) == {wf(): State.MOVING, line(): State.EQUAL}
+    assert history.states(moving=frozenset((wf(), line()))) == {wf(): WindowState.MOVING, line(): WindowState.EQUAL}
 
 
 @pytest.mark.parametrize(
@@ -351,4 +351,4 @@ def test_only_windows_in_scope_are_compared(scope: Scope, windows: set[WindowKey
     history.tell(call("a"))
     history.tell(call("b", "13:30:10", line="M"))
 
-    assert history.states() == dict.fromkeys(windows, State.EQUAL)
+    assert history.states() == dict.fromkeys(windows, WindowState.EQUAL)
