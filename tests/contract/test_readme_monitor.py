@@ -25,8 +25,8 @@ from streams.monitor.outcomes.views import phase
 from streams.monitor.settings import MonitorSettings
 from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
 from streams.rules.outcomes import DISPOSITIONS
+from tests.support.panes import PANE_MS, pane
 from tests.support.readmes import ROOT, Row, tables, word
-from tests.unit.streams.monitor.windows import PANE_MS, pane
 
 PAGE = ROOT / "streams" / "monitor" / "README.md"
 TABLES = tables(PAGE)
