@@ -23,8 +23,8 @@ from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.outcomes.views import phase
 from streams.monitor.settings import MonitorSettings
+from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
-from streams.rules.outcomes import DISPOSITIONS
 from tests.support.panes import PANE_MS, pane
 from tests.support.readmes import ROOT, Row, tables, word
 
