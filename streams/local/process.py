@@ -31,19 +31,13 @@ class Command:
     working_dir: Path | None = None
 
 
-def spawn(command: Command) -> subprocess.Popen[bytes]:
+async def spawn(command: Command) -> asyncio.subprocess.Process:
     """Start `command`, its standard output and error appended to its log.
 
     Raises: OSError when the program or the log cannot be opened.
     """
     with open_log(command) as log:
-        return subprocess.Popen(command.argv, stdout=log, **_popen_options(command))
-
-
-async def spawn_async(command: Command) -> asyncio.subprocess.Process:
-    """`spawn` for who waits in an event loop."""
-    with open_log(command) as log:
-        return await asyncio.create_subprocess_exec(*command.argv, stdout=log, **_popen_options(command))
+        return await asyncio.create_subprocess_exec(*command.argv, stdout=log, **popen_options(command))
 
 
 def open_log(command: Command) -> BinaryIO:
@@ -61,7 +55,8 @@ def set_aside_large(log_path: Path) -> None:
             os.truncate(log_path, 0)  # whoever has it open to append goes on at the new end
 
 
-def _popen_options(command: Command) -> dict[str, Any]:
+def popen_options(command: Command) -> dict[str, Any]:
+    """How its process is made: no input, errors among the output, a process group of its own."""
     return {
         "stdin": subprocess.DEVNULL,
         "stderr": subprocess.STDOUT,
@@ -76,19 +71,6 @@ def signal_group(group_id: int, number: signal.Signals) -> None:
     """Send a signal to a child and all it started; nothing happens when they are gone."""
     with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies only
         os.killpg(group_id, number)
-
-
-def stop_process(process: subprocess.Popen[bytes], timeout_s: float) -> int:
-    """SIGTERM, wait at most `timeout_s`, SIGKILL to what is left of the group; returns the exit code.
-
-    Blocks. Repeat: safe.
-    """
-    if process.poll() is None:
-        signal_group(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout_s)
-    signal_group(process.pid, signal.SIGKILL)
-    return process.wait()
 
 
 def last_lines(log_path: Path, count: int = 15) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from streams.local.console import Console
 from streams.local.errors import DATA_REMEDY, EXIT_CONFIG, EXIT_USAGE, RefusedError, disk_error
-from streams.local.process import Command, last_lines, set_aside_large, signal_group, spawn_async
+from streams.local.process import Command, last_lines, set_aside_large, signal_group, spawn
 from streams.local.reaper import Reaper
 
 FIRST_DELAY_S = 0.5
@@ -129,7 +129,7 @@ class Child:
             await asyncio.sleep(delay_s)
 
     async def _run_once(self) -> int:
-        process = self._process = await spawn_async(self.program.command())
+        process = self._process = await spawn(self.program.command())
         self._reaper.register(process.pid)
         bounding = asyncio.create_task(self._bound_log())
         try:
@@ -169,7 +169,7 @@ def describe_exit(exit_code: int) -> str:
 
 async def run_to_end(command: Command, reaper: Reaper, timeout_s: float) -> int | None:
     """Exit code of a program that runs once; None when it had to be killed after `timeout_s`."""
-    process = await spawn_async(command)
+    process = await spawn(command)
     reaper.register(process.pid)
     try:
         async with asyncio.timeout(timeout_s):

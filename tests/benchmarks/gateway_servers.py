@@ -17,13 +17,12 @@ import psutil
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
-from streams.local.kafka import LocalKafka
 from streams.local.ports import free_ports
 from streams.local.process import last_lines
-from streams.local.registry import LocalRegistry
 from streams.topics.schemas import apply_schemas
 from tests.support.load.spec import Result, Spec
 from tests.support.processes.gateway import environment, running_gateway
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.waiting import wait_until
 
 OURS = "gateway"
@@ -93,8 +92,8 @@ async def generated(spec: Spec) -> Result:
 async def running_servers(names: Sequence[str], directory: Path) -> AsyncIterator[dict[str, Server]]:
     """The gateway and the peers asked for, all on one new broker."""
     async with AsyncExitStack() as stack:
-        kafka = stack.enter_context(LocalKafka(directory / "kafka", steady=True))
-        registry = stack.enter_context(LocalRegistry(directory / "registry"))
+        kafka = stack.enter_context(KafkaProcess(directory / "kafka", steady=True))
+        registry = stack.enter_context(RegistryProcess(directory / "registry"))
         await _create_topics(kafka.bootstrap_servers)
         await apply_schemas(registry.url)
         servers: dict[str, Server] = {}

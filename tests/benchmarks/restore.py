@@ -19,13 +19,12 @@ from msgspec import msgpack
 
 from schemas.placement import partition_of
 from schemas.topics import CALLS_TABLE, changelog_name
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from streams.rules.calls import CallState, Decision
 from streams.rules.fanout import fan_out
 from streams.settings import DEFAULT_APP_ID, WorkerSettings
 from streams.worker.tables import pack_row
 from tests.benchmarks import machine
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
 from tests.support.samples import EXAMPLE
 from tests.support.topics import callback_of
@@ -71,7 +70,7 @@ def main() -> None:
     print(machine.describe())
     print(f"one row is {len(row())} bytes")
     directory = Path(tempfile.mkdtemp(prefix="restore-"))
-    with LocalKafka(directory / "kafka", steady=True) as kafka, LocalRegistry(directory / "registry") as registry:
+    with KafkaProcess(directory / "kafka", steady=True) as kafka, RegistryProcess(directory / "registry") as registry:
         seconds, rss = asyncio.run(measure(kafka.bootstrap_servers, registry.url, directory, rows))
     print(f"{rows} rows: ready after {seconds:.1f} s ({rows / seconds:,.0f} rows/s), {rss:.0f} MiB resident")
 

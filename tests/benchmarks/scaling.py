@@ -25,8 +25,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from tests.benchmarks import machine
 from tests.benchmarks.peers import report
 from tests.benchmarks.peers.broker import Broker
@@ -35,6 +33,7 @@ from tests.benchmarks.peers.measuring import Bench, Run
 from tests.benchmarks.peers.runners import BY_NAME, OURS
 from tests.benchmarks.peers.session import BROKER_HEAP_MIB, schema_ids
 from tests.benchmarks.peers.work import SchemaIds
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 
 ANSWERS = 8
 
@@ -71,8 +70,8 @@ AXES = tuple(dict.fromkeys(point.axis for point in POINTS))
 
 
 def measure(
-    kafka: LocalKafka,
-    registry: LocalRegistry,
+    kafka: KafkaProcess,
+    registry: RegistryProcess,
     ids: SchemaIds,
     directory: Path,
     point: Point,
@@ -177,8 +176,8 @@ def main() -> None:
     print(about, flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="scaling-", ignore_cleanup_errors=True) as temporary,
-        LocalRegistry(Path(temporary) / "registry") as registry,
-        LocalKafka(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+        RegistryProcess(Path(temporary) / "registry") as registry,
+        KafkaProcess(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
     ):
         ids = asyncio.run(schema_ids(registry.url))
         points = [point for point in POINTS if point.axis in options.only]

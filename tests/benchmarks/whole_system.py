@@ -16,13 +16,12 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import CALLS
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from tests.benchmarks.gateway_servers import OURS, Server, generated
 from tests.support.load.bodies import Shape
 from tests.support.load.spec import Spec
 from tests.support.processes.gateway import running_gateway
 from tests.support.processes.monitor import MonitorProcess, running_monitor
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
 from tests.support.waiting import wait_until
 
@@ -57,8 +56,8 @@ class WholeSystem:
 async def whole_system(directory: Path) -> AsyncIterator[WholeSystem]:
     """Everything ready, on a new broker."""
     async with AsyncExitStack() as stack:
-        kafka = stack.enter_context(LocalKafka(directory / "kafka", steady=True))
-        registry = stack.enter_context(LocalRegistry(directory / "registry"))
+        kafka = stack.enter_context(KafkaProcess(directory / "kafka", steady=True))
+        registry = stack.enter_context(RegistryProcess(directory / "registry"))
         bootstrap = kafka.bootstrap_servers
         system = WorkerSystem(bootstrap, registry.url, directory, partitions=PARTITIONS)
         await stack.enter_async_context(system)

@@ -23,11 +23,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import CO_PARTITIONED, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
 from tests.benchmarks import machine
 from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
 from tests.support.waiting import wait_until
 
@@ -81,7 +80,12 @@ class Progress:
 
 
 async def measure(
-    kafka: LocalKafka, registry: LocalRegistry, directory: Path, callbacks: int, answers: int, command: tuple[str, ...]
+    kafka: KafkaProcess,
+    registry: RegistryProcess,
+    directory: Path,
+    callbacks: int,
+    answers: int,
+    command: tuple[str, ...],
 ) -> dict[str, float]:
     """One run: callbacks a second, CPU cores used, CPU microseconds a callback, MiB resident."""
     system = WorkerSystem(kafka.bootstrap_servers, registry.url, directory, partitions=PARTITIONS, command=command)
@@ -127,11 +131,11 @@ def main() -> None:
     commands = {"worker": WORKER, "by fastavro": BY_FASTAVRO} if options.against_fastavro else {"worker": WORKER}
     directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
     rates: dict[str, list[float]] = {name: [] for name in commands}
-    with LocalRegistry(directory / "registry") as registry:
+    with RegistryProcess(directory / "registry") as registry:
         for number, name in itertools.product(range(options.repetitions), commands):
             here = directory / f"{number}-{name.replace(' ', '-')}"
             here.mkdir()
-            with LocalKafka(here / "kafka", steady=True) as kafka:
+            with KafkaProcess(here / "kafka", steady=True) as kafka:
                 arguments = (kafka, registry, here, options.callbacks, options.answers, commands[name])
                 run = asyncio.run(measure(*arguments))
             rates[name].append(run["callbacks/s"])

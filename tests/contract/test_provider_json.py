@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
@@ -81,7 +81,7 @@ details = objects(
 deliveries = objects(named(EXAMPLE, details=st.lists(details, max_size=2)), {})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150)
 @given(deliveries, st.booleans())
 def test_any_delivery_is_rebuilt(delivery: dict[str, Any], ascii_only: bool) -> None:
     body = json.dumps(delivery, ensure_ascii=ascii_only).encode()

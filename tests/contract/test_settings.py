@@ -165,7 +165,7 @@ VALUES = st.one_of(
 
 @given(environ=st.dictionaries(VARIABLES, VALUES, max_size=6))
 @example(environ={"KAFKA_SASL_USERNAME": "\ud800"})
-@profile(max_examples=60, deadline=None)
+@profile(max_examples=60)
 def test_whatever_is_in_an_environment_all_roles_say_the_same(environ: dict[str, str]) -> None:
     answers = {role: answer(role, environ) for role in ROLES}
     of_gateway = answers.pop("gateway")

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.signatures.verification import Key, sign
 from schemas.topics import CALLBACKS
-from streams.local.kafka import LocalKafka
 from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.processes.service import KafkaProcess
 from tests.support.samples import to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -25,7 +25,7 @@ PER_STEP = 150  # callbacks accepted between the steps of the roll
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with LocalKafka(tmp_path_factory.mktemp("keys-kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("keys-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka.bootstrap_servers
 

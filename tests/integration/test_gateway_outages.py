@@ -12,10 +12,9 @@ import pytest
 
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, TOPICS
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from tests.conftest import StartKafka
 from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.samples import to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -56,14 +55,14 @@ async def assert_accepted_soon(client: Client, body: bytes) -> None:
 
 
 @pytest.fixture
-async def kafka(start_kafka: StartKafka) -> LocalKafka:
+async def kafka(start_kafka: StartKafka) -> KafkaProcess:
     kafka = start_kafka()
     await create_topics(kafka.bootstrap_servers)
     return kafka
 
 
 async def test_a_broker_that_is_stopped_or_frozen_gives_503_and_the_gateway_recovers_each_time(
-    kafka: LocalKafka, registry_url: str, tmp_path: Path
+    kafka: KafkaProcess, registry_url: str, tmp_path: Path
 ) -> None:
     async with running_gateway(kafka.bootstrap_servers, registry_url, tmp_path) as client:
         start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
@@ -89,7 +88,7 @@ async def test_a_broker_that_is_stopped_or_frozen_gives_503_and_the_gateway_reco
 
 
 async def test_many_posts_to_a_frozen_broker_are_all_answered_in_time(
-    kafka: LocalKafka, registry_url: str, tmp_path: Path
+    kafka: KafkaProcess, registry_url: str, tmp_path: Path
 ) -> None:
     async with running_gateway(
         kafka.bootstrap_servers, registry_url, tmp_path, GATEWAY_MAX_IN_FLIGHT_REQUESTS="20"
@@ -110,7 +109,7 @@ async def test_many_posts_to_a_frozen_broker_are_all_answered_in_time(
 
 
 async def test_sigterm_ends_the_gateway_in_time_while_the_broker_is_frozen(
-    kafka: LocalKafka, registry_url: str, tmp_path: Path
+    kafka: KafkaProcess, registry_url: str, tmp_path: Path
 ) -> None:
     async with running_gateway(kafka.bootstrap_servers, registry_url, tmp_path) as client:
         kafka.freeze()
@@ -130,7 +129,7 @@ async def is_in_flight(client: Client) -> bool:
 
 
 async def test_a_gateway_started_before_kafka_and_registry_serves_503_and_then_200(tmp_path: Path) -> None:
-    kafka, registry = LocalKafka(tmp_path / "kafka"), LocalRegistry(tmp_path / "registry")
+    kafka, registry = KafkaProcess(tmp_path / "kafka"), RegistryProcess(tmp_path / "registry")
     async with running_gateway(kafka.bootstrap_servers, registry.url, tmp_path, is_ready=False) as client:
         await assert_503_in_time(client, body_of("early"))
         reasons = (await client.readyz()).json()["reasons"]

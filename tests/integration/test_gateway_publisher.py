@@ -18,9 +18,9 @@ from schemas.headers import TraceContext, headers_for
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
-from streams.local.kafka import LocalKafka
 from tests.support.fakes import FakePublisher
 from tests.support.processes.gateway import create_topics, end_offsets, records_since
+from tests.support.processes.service import KafkaProcess
 from tests.support.provider import read_callback
 from tests.support.samples import EXAMPLE, settings, to_body
 from tests.support.waiting import wait_until
@@ -41,7 +41,7 @@ class Rig(NamedTuple):
     keys: Keys
 
 
-def at(kafka: LocalKafka, registry_url: str) -> dict[str, Any]:
+def at(kafka: KafkaProcess, registry_url: str) -> dict[str, Any]:
     """Settings for a gateway there."""
     return {
         "kafka": KafkaConnection(bootstrap_servers=kafka.bootstrap_servers),
@@ -50,14 +50,14 @@ def at(kafka: LocalKafka, registry_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    with LocalKafka(tmp_path_factory.mktemp("publisher-kafka")) as kafka:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
+    with KafkaProcess(tmp_path_factory.mktemp("publisher-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka
 
 
 @pytest.fixture(params=["memory", "kafka"])
-async def rig(request: pytest.FixtureRequest, kafka: LocalKafka, registry_url: str) -> AsyncIterator[Rig]:
+async def rig(request: pytest.FixtureRequest, kafka: KafkaProcess, registry_url: str) -> AsyncIterator[Rig]:
     if request.param == "memory":
         yield in_memory()
         return
@@ -162,7 +162,7 @@ async def test_an_absent_broker_is_an_error_to_try_again_within_the_deadline_and
     assert "back" in await started.keys()
 
 
-async def test_the_age_of_the_oldest_record_without_an_answer_is_told(kafka: LocalKafka, registry_url: str) -> None:
+async def test_the_age_of_the_oldest_record_without_an_answer_is_told(kafka: KafkaProcess, registry_url: str) -> None:
     configured = settings(**at(kafka, registry_url), publish_timeout_s=RECOVERY_S)
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
     await publisher.start()
@@ -197,7 +197,7 @@ async def test_stopping_is_bounded_without_a_broker_and_may_be_repeated(started:
         await started.publisher.publish(CALLBACKS, "late", callback(), HEADERS)
 
 
-async def test_a_producer_that_kafka_fenced_is_replaced(kafka: LocalKafka, registry_url: str) -> None:
+async def test_a_producer_that_kafka_fenced_is_replaced(kafka: KafkaProcess, registry_url: str) -> None:
     configured = settings(**at(kafka, registry_url))
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
     await publisher.start()

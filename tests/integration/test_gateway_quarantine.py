@@ -19,7 +19,6 @@ from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
-from streams.local.kafka import LocalKafka
 from tests.support.processes.gateway import (
     Client,
     create_topics,
@@ -28,6 +27,7 @@ from tests.support.processes.gateway import (
     run_gateway_command,
     running_gateway,
 )
+from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
 from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
 
@@ -38,7 +38,7 @@ RIGHT_KEYS = {"AIRUDDER_SIGNING_KEYS": f"{RIGHT.id}:{RIGHT.secret.decode()}"}
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with LocalKafka(tmp_path_factory.mktemp("quarantine-kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("quarantine-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka.bootstrap_servers
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import CALLBACKS
-from streams.local.kafka import LocalKafka
 from tests.integration.gateway_load import Load
 from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
+from tests.support.processes.service import KafkaProcess
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with LocalKafka(tmp_path_factory.mktemp("rolling-kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("rolling-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka.bootstrap_servers
 

@@ -19,7 +19,6 @@ from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE
-from streams.local.kafka import LocalKafka
 from tests.integration.gateway_attacks import ATTACKS, under
 from tests.support.processes.gateway import (
     Client,
@@ -30,6 +29,7 @@ from tests.support.processes.gateway import (
     run_gateway_command,
     running_gateway,
 )
+from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -41,7 +41,7 @@ CE_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own with the gateway's topics, since their names are fixed."""
-    with LocalKafka(tmp_path_factory.mktemp("gateway-kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("gateway-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka.bootstrap_servers
 

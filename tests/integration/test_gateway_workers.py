@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.signatures.verification import Key, sign
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
-from streams.local.kafka import LocalKafka
 from tests.integration.gateway_load import Load
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
 from tests.support.processes.gateway import (
@@ -28,6 +27,7 @@ from tests.support.processes.gateway import (
     records_since,
     running_gateway,
 )
+from tests.support.processes.service import KafkaProcess
 from tests.support.samples import EXAMPLE, KEY, signed, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -46,14 +46,14 @@ UNSIGNED = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    with LocalKafka(tmp_path_factory.mktemp("workers-kafka")) as kafka:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
+    with KafkaProcess(tmp_path_factory.mktemp("workers-kafka")) as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         yield kafka
 
 
 @pytest.fixture
-async def client(kafka: LocalKafka, registry_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(kafka: KafkaProcess, registry_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps([{"id": "file", "secret": "planted-s3cret-of-the-file"}]))
     environ = {"AIRUDDER_SIGNING_KEYS_FILE": str(keys), "GATEWAY_WORKERS": str(WORKERS)}
@@ -103,7 +103,7 @@ async def post_anew(client: Client, body: bytes, headers: dict[str, str] | None 
 
 
 async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_lost(
-    client: Client, kafka: LocalKafka
+    client: Client, kafka: KafkaProcess
 ) -> None:
     start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
     counts: list[float] = []
@@ -146,7 +146,7 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
 
 
 async def test_readyz_tells_the_truth_over_all_workers_and_livez_does_not_ask_kafka(
-    client: Client, kafka: LocalKafka
+    client: Client, kafka: KafkaProcess
 ) -> None:
     kafka.freeze()
     try:
@@ -207,7 +207,7 @@ async def test_sighup_reloads_the_keys_of_every_worker(client: Client, tmp_path:
         assert await post_anew(client, body, headers) == 200
 
 
-async def test_sigterm_finishes_what_every_worker_has_in_flight(client: Client, kafka: LocalKafka) -> None:
+async def test_sigterm_finishes_what_every_worker_has_in_flight(client: Client, kafka: KafkaProcess) -> None:
     start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
     half_sent, terminated = asyncio.Semaphore(0), asyncio.Event()
 
@@ -257,7 +257,7 @@ async def test_workers_end_when_their_parent_is_killed(client: Client) -> None:
 
 
 async def test_all_workers_together_keep_to_the_days_quarantine_also_after_a_death(
-    client: Client, kafka: LocalKafka
+    client: Client, kafka: KafkaProcess
 ) -> None:
     start = await end_offsets(kafka.bootstrap_servers, QUARANTINE)
 
@@ -287,7 +287,7 @@ async def test_all_workers_together_keep_to_the_days_quarantine_also_after_a_dea
 
 
 async def test_what_workers_spooled_is_delivered_by_the_one_that_is_left(
-    kafka: LocalKafka, registry_url: str, tmp_path: Path
+    kafka: KafkaProcess, registry_url: str, tmp_path: Path
 ) -> None:
     start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
     spool = {"GATEWAY_SPOOL_DIR": str(tmp_path / "spool"), "GATEWAY_PUBLISH_TIMEOUT_S": "1"}
@@ -319,7 +319,7 @@ async def is_drained(client: Client) -> bool:
 
 
 async def test_a_worker_that_cannot_start_ends_the_gateway_with_its_reason(
-    kafka: LocalKafka, registry_url: str, tmp_path: Path
+    kafka: KafkaProcess, registry_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "spool").write_text("not a directory")
     gateway = GatewayProcess(

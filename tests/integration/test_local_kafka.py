@@ -9,9 +9,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from streams.local.errors import DiskError, NotReadyError
-from streams.local.kafka import LocalKafka
 from tests.conftest import StartKafka
 from tests.support.clients import consume, create_topic, produce
+from tests.support.processes.service import KafkaProcess
 
 
 async def test_a_client_produces_and_consumes_by_group(kafka_bootstrap: str) -> None:
@@ -37,7 +37,7 @@ async def test_records_and_cluster_id_outlive_a_kill_and_another_port(start_kafk
 
     kafka.kill()
 
-    with LocalKafka(kafka.data_dir) as moved:
+    with KafkaProcess(kafka.data_dir) as moved:
         await produce(moved.bootstrap_servers, topic, b"after the kill")
         assert await consume(moved.bootstrap_servers, topic, 2) == [b"before the kill", b"after the kill"]
         assert kafka.cluster_id
@@ -46,7 +46,7 @@ async def test_records_and_cluster_id_outlive_a_kill_and_another_port(start_kafk
 
 def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        kafka = LocalKafka(tmp_path, server.getsockname()[1])
+        kafka = KafkaProcess(tmp_path, server.getsockname()[1])
 
         with pytest.raises(
             NotReadyError, match=r"kafka ended with exit code 1 while starting\.(?s:.*)Address already in use"
@@ -60,4 +60,4 @@ def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(DiskError, match="--data-dir"):
-        LocalKafka(tmp_path / "file" / "kafka").start()
+        KafkaProcess(tmp_path / "file" / "kafka").start()

@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaProducer
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import WORKFLOW_OUTCOMES
-from streams.local.kafka import LocalKafka
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 from tests.support.processes.monitor import (
     MonitorProcess,
@@ -25,6 +24,7 @@ from tests.support.processes.monitor import (
     running_monitor,
     send_outcomes,
 )
+from tests.support.processes.service import KafkaProcess
 from tests.support.waiting import wait_until
 
 READY_S = 30
@@ -59,7 +59,7 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("monitor")
-    with LocalKafka(home / "kafka") as kafka:
+    with KafkaProcess(home / "kafka") as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
         with running_monitor(kafka.bootstrap_servers, registry_url, home / "monitor.log") as monitor:
             yield Stack(kafka.bootstrap_servers, registry_url, monitor)

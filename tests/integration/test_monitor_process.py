@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS
-from streams.local.kafka import LocalKafka
 from tests.support.panes import PANE_MS, pane
 from tests.support.processes.monitor import (
     MonitorProcess,
@@ -20,6 +19,7 @@ from tests.support.processes.monitor import (
     running_monitor,
     send_outcomes,
 )
+from tests.support.processes.service import KafkaProcess
 from tests.support.waiting import wait_until
 
 GROUP = "airudder-streams"
@@ -80,7 +80,7 @@ async def reasons(monitor: MonitorProcess) -> str:
 
 
 async def test_it_outlives_kafka_and_recovers_by_itself(tmp_path: Path, registry_url: str) -> None:
-    kafka = LocalKafka(tmp_path / "kafka")
+    kafka = KafkaProcess(tmp_path / "kafka")
     try:
         with running_monitor(kafka.bootstrap_servers, registry_url, tmp_path / "log") as monitor:
             await _starts_without_kafka(monitor)

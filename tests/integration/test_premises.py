@@ -12,11 +12,11 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, WORKFLOW_OUTCOMES
-from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID
 from streams.topics.expected import placed_by_count
 from tests.conftest import StartKafka
 from tests.support.processes.gateway import Client, running_gateway
+from tests.support.processes.service import RegistryProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.samples import to_body, with_detail
 from tests.support.waiting import wait_until
@@ -70,7 +70,7 @@ async def test_a_registry_that_was_replaced_and_topics_that_grew_are_named_and_n
     start_kafka: StartKafka, tmp_path: Path
 ) -> None:
     kafka = start_kafka()
-    first = LocalRegistry(tmp_path / "registry")
+    first = RegistryProcess(tmp_path / "registry")
     with first:
         system = WorkerSystem(kafka.bootstrap_servers, first.url, tmp_path)
         await system.__aenter__()
@@ -86,7 +86,7 @@ async def test_a_registry_that_was_replaced_and_topics_that_grew_are_named_and_n
         assert worker.log.read_text().count("worker.recovered") == 1, "the other was never disturbed"
 
     try:
-        with LocalRegistry(tmp_path / "empty", first.port):
+        with RegistryProcess(tmp_path / "empty", first.port):
             await ends_with_69(worker, "topics apply")
             await wait_for_fault(client, "topics apply")
             assert not await is_accepted(client, "meanwhile")

@@ -18,9 +18,9 @@ from schemas.topics import (
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
-from streams.local.kafka import LocalKafka
 from tests.conftest import StartKafka
 from tests.support.deliveries import delivery, detail, redial
+from tests.support.processes.service import KafkaProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.samples import EXAMPLE
 from tests.support.times import ended, now_ms
@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 @pytest.fixture(scope="module")
 def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One broker for the tests that look at one worker; each has its own workflows, SIP lines and calls."""
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka.bootstrap_servers
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from schemas.reader import TopicReader
 from schemas.topics import CALLBACKS, CALLS, WORKFLOW_OUTCOMES
-from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.worker.app import STOP_TIMEOUT_S
 from tests.conftest import StartKafka
 from tests.integration.hurried_worker import HANG_KEY
 from tests.support.deliveries import delivery, detail
+from tests.support.processes.service import KafkaProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.times import now_ms
 from tests.support.topics import callback_of
@@ -31,12 +31,12 @@ EXIT_S = 30
 
 
 @pytest.fixture
-def kafka(start_kafka: StartKafka) -> LocalKafka:
+def kafka(start_kafka: StartKafka) -> KafkaProcess:
     return start_kafka()
 
 
 @pytest.fixture
-async def system(kafka: LocalKafka, registry_url: str, tmp_path: Path) -> AsyncIterator[WorkerSystem]:
+async def system(kafka: KafkaProcess, registry_url: str, tmp_path: Path) -> AsyncIterator[WorkerSystem]:
     """Its workers take 15 s without progress for a hang."""
     settings = {"HURRIED_NO_PROGRESS_S": str(NO_PROGRESS_S)}
     async with WorkerSystem(
@@ -70,7 +70,7 @@ async def assert_all_is_there(system: WorkerSystem, count: int) -> None:
 
 
 async def test_a_recovery_that_hangs_ends_the_worker_within_its_bound_and_names_the_reason(
-    system: WorkerSystem, kafka: LocalKafka
+    system: WorkerSystem, kafka: KafkaProcess
 ) -> None:
     first = await system.start_worker("w1")
     await write(system, 0, 300)
@@ -177,7 +177,7 @@ async def test_told_to_stop_with_a_hung_agent_it_ends_in_time_and_commits_nothin
     await assert_all_is_there(system, 100)
 
 
-async def test_told_to_stop_while_the_broker_is_away_it_ends_in_time(system: WorkerSystem, kafka: LocalKafka) -> None:
+async def test_told_to_stop_while_the_broker_is_away_it_ends_in_time(system: WorkerSystem, kafka: KafkaProcess) -> None:
     worker = await system.start_worker()
     kafka.freeze()
     try:
@@ -190,7 +190,7 @@ async def test_told_to_stop_while_the_broker_is_away_it_ends_in_time(system: Wor
         assert "not stopped within" in worker.log.read_text()
 
 
-async def test_told_to_stop_while_it_starts_it_ends_in_time(system: WorkerSystem, kafka: LocalKafka) -> None:
+async def test_told_to_stop_while_it_starts_it_ends_in_time(system: WorkerSystem, kafka: KafkaProcess) -> None:
     worker = system.launch_worker()
     await wait_until(lambda: is_recovering(worker), 60, "the worker has seen its topics")
     kafka.freeze()

@@ -28,11 +28,11 @@ from schemas.topics import (
     changelog_name,
 )
 from streams.errors import TopicsError
-from streams.local.registry import LocalRegistry
 from streams.settings import DEFAULT_APP_ID, KafkaSettings, TopicSettings
 from streams.topics.admin import apply_topics, check_topics
 from tests.conftest import StartKafka, StartRegistry
 from tests.support.deliveries import delivery, detail
+from tests.support.processes.service import RegistryProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.times import now_ms
 from tests.support.topics import callback_of
@@ -45,12 +45,12 @@ AWAY_S = 15
 
 
 @pytest.fixture
-def registry(start_registry: StartRegistry) -> LocalRegistry:
+def registry(start_registry: StartRegistry) -> RegistryProcess:
     return start_registry()
 
 
 @pytest.fixture
-async def system(start_kafka: StartKafka, registry: LocalRegistry, tmp_path: Path) -> AsyncIterator[WorkerSystem]:
+async def system(start_kafka: StartKafka, registry: RegistryProcess, tmp_path: Path) -> AsyncIterator[WorkerSystem]:
     settings = {"HURRIED_NO_PROGRESS_S": "20"}
     async with WorkerSystem(
         start_kafka().bootstrap_servers, registry.url, tmp_path, settings=settings, command=HURRIED
@@ -105,7 +105,7 @@ def under(schema_id: int, wire: bytes) -> bytes:
 
 
 async def test_while_the_registry_is_away_known_schemas_flow_and_a_new_one_waits_without_a_commit(
-    system: WorkerSystem, registry: LocalRegistry
+    system: WorkerSystem, registry: RegistryProcess
 ) -> None:
     new = await register(system, "newer-gateway", {**json.loads(schema_text("Callback")), "doc": "a newer gateway's"})
     worker = await system.start_worker(HURRIED_NO_PROGRESS_S="180")

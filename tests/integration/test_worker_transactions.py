@@ -30,10 +30,10 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     changelog_name,
 )
-from streams.local.kafka import LocalKafka
 from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from streams.worker.horizon import HorizonPoller
 from tests.support.deliveries import delivery, detail
+from tests.support.processes.service import KafkaProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
 from tests.support.times import ended, now_ms
 from tests.support.topics import callback_of
@@ -71,7 +71,7 @@ class Mirror:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One broker for all; each test has its own workflows and calls."""
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as kafka:
+    with KafkaProcess(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka.bootstrap_servers
 
 

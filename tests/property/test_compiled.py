@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
@@ -79,7 +79,7 @@ def test_every_schema_of_ours_is_compiled(kind: type[Record]) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=NAMES)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100)
 @given(st.data())
 def test_records_become_the_bytes_that_fastavro_makes_of_them(kind: type[Record], data: st.DataObject) -> None:
     record = data.draw(ANY_RECORD[kind])
@@ -99,7 +99,7 @@ def test_values_out_of_the_schema_are_judged_by_fastavro(kind: type[Record]) -> 
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=NAMES)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100)
 @given(st.data())
 def test_damaged_bytes_are_judged_by_fastavro(kind: type[Record], data: st.DataObject) -> None:
     wire = mutated(encode_by_fastavro(7, EXAMPLES[kind]), data)

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, example, given
+from hypothesis import example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from streams.rules.fanout import check, content_digest, fan_out
 from tests.support.provider import provider_json
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 
-PROFILE = profile(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PROFILE = profile(max_examples=300)
 ENVELOPE = Envelope("e" * 64, 1_710_163_513_250, "hmac-sha256", "k1")
 SAMPLES = dict(zip((kind.name for kind in KINDS), (EXAMPLE, STATUS_CHANGE, CHATBOT_SESSION), strict=True))
 REASONS = re.compile(

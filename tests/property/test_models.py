@@ -25,8 +25,8 @@ from schemas.topics import CALLBACKS
 
 EVENTS = st.sampled_from("abcde")
 REMEMBERED = 3
-PROFILE = profile(max_examples=100, stateful_step_count=40, deadline=None)
-ON_DISK = profile(max_examples=25, stateful_step_count=30, deadline=None)
+PROFILE = profile(max_examples=100, stateful_step_count=40)
+ON_DISK = profile(max_examples=25, stateful_step_count=30)
 
 
 class WithLoop(RuleBasedStateMachine):

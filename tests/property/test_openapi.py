@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as profile
 from schemathesis import GenerationMode
 from schemathesis.core import NotSet
@@ -22,11 +22,7 @@ from tests.support.fakes import FakePublisher
 from tests.support.samples import settings, signed
 
 EXAMPLES = 40
-PROFILE = profile(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-)
+PROFILE = profile(max_examples=EXAMPLES)
 GATEWAY = Gateway(settings(), FakePublisher())
 HOOK = TestClient(create_app(GATEWAY))
 SERVED: dict[str, Any] = TestClient(create_ops_app(GATEWAY)).get("/openapi.json").json()

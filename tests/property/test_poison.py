@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from tests.support.oracle import Arrival
 from tests.support.topics import callback_of
 
 END = "2024-03-11 13:24:00"  # before NOW_MS
-PROFILE = profile(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+PROFILE = profile(max_examples=8)
 
 
 class Bench:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given
+from hypothesis import example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from schemas import codec
 from tests.support.provider import provider_json
 from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, receive_of
 
-PROFILE = profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PROFILE = profile(max_examples=100)
 KEYS = (Key("a", b"first"), Key("b", b"whsec_c2Vjb25k"))
 HEADER_NAMES = (b"x-airudder-sign", b"webhook-id", b"webhook-timestamp", b"webhook-signature", b"other")
 bodies = st.binary(max_size=200) | st.dictionaries(st.text(max_size=3), st.text(max_size=3)).map(

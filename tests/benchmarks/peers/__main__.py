@@ -25,8 +25,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from tests.benchmarks import machine
 from tests.benchmarks.peers import report
 from tests.benchmarks.peers.broker import Broker
@@ -34,6 +32,7 @@ from tests.benchmarks.peers.job import PARTITIONS, Job
 from tests.benchmarks.peers.measuring import Bench, Run
 from tests.benchmarks.peers.runners import BY_NAME, RUNNERS, Runner
 from tests.benchmarks.peers.session import BROKER_HEAP_MIB, schema_ids
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 
 
 def main() -> None:
@@ -48,8 +47,8 @@ def main() -> None:
     started, runs = time.monotonic(), list[Run]()
     with (
         tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as temporary,
-        LocalRegistry(Path(temporary) / "registry") as registry,
-        LocalKafka(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
+        RegistryProcess(Path(temporary) / "registry") as registry,
+        KafkaProcess(Path(temporary) / "kafka", steady=True, heap_mib=BROKER_HEAP_MIB) as kafka,
         Broker(kafka.bootstrap_servers, PARTITIONS) as broker,
     ):
         ids = asyncio.run(schema_ids(registry.url))

@@ -13,13 +13,14 @@ from typing import Any
 
 import psutil
 
-from streams.local.process import Command, last_lines, signal_group, spawn
+from streams.local.process import Command, last_lines, signal_group
 from streams.local.reaper import Reaper
 from tests.benchmarks.peers.broker import Broker
 from tests.benchmarks.peers.checks import faults_in, is_final
 from tests.benchmarks.peers.job import Input, Job
 from tests.benchmarks.peers.runners import Runner
 from tests.benchmarks.peers.work import Place, SchemaIds
+from tests.support.processes.service import run_command
 
 POLL_S = 0.1
 MAX_FROZEN_S = 8.0  # ours ends itself after 10 s, and some groups give up a silent member after as long
@@ -130,7 +131,7 @@ class Team:
             log = place.directory / "log"
             environ = {**place.environ(), **runner.environ(place, bench.registry_url)}
             command = Command(runner.name, tuple(runner.argv(place)), log, environ)
-            self._processes.append((spawn(command), log))
+            self._processes.append((run_command(command), log))
             self._reaper.register(self._processes[-1][0].pid)
 
     def freeze(self) -> None:

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from streams.local.registry import LocalRegistry
 from streams.topics.schemas import apply_schemas
 from tests.faults.gateway.gateway_kills import kill_gateways
 from tests.faults.gateway.spool_kills import kill_spool_writers
+from tests.support.processes.service import RegistryProcess
 
 
 def main(
@@ -28,7 +28,7 @@ def main(
         print(f"seed {seed}: data and logs in {directory}", flush=True)
         spool = asyncio.run(kill_spool_writers(directory, seed, kills - gateways))
         print(f"{spool} ({time.monotonic() - started:.0f} s)", flush=True)
-        with LocalRegistry(directory / "registry") as registry:
+        with RegistryProcess(directory / "registry") as registry:
             asyncio.run(apply_schemas(registry.url))
             gateway = asyncio.run(kill_gateways(directory / "gateways", registry.url, seed, gateways))
         print(f"{gateway} ({time.monotonic() - started:.0f} s)", flush=True)

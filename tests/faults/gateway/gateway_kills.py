@@ -16,8 +16,8 @@ import httpx2
 from aiokafka import TopicPartition
 
 from schemas.topics import CALLBACKS
-from streams.local.kafka import LocalKafka
 from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
+from tests.support.processes.service import KafkaProcess
 from tests.support.samples import to_body, with_detail
 from tests.support.waiting import wait_until
 
@@ -108,7 +108,7 @@ class Senders:
 class Flapping:
     """The broker's troubles: frozen, thawed, killed and started again, by a seed."""
 
-    def __init__(self, kafka: LocalKafka, random: Random, outcome: GatewayOutcome) -> None:
+    def __init__(self, kafka: KafkaProcess, random: Random, outcome: GatewayOutcome) -> None:
         self._kafka = kafka
         self._random = random
         self._outcome = outcome
@@ -137,7 +137,7 @@ class Flapping:
 async def kill_gateways(directory: Path, registry_url: str, seed: int, kills: int) -> GatewayOutcome:
     """Raises AssertionError when the system does not come back. The outcome counts what was lost."""
     outcome, random = GatewayOutcome(), Random(seed)
-    with LocalKafka(directory / "kafka") as kafka:
+    with KafkaProcess(directory / "kafka") as kafka:
         await create_topics(kafka.bootstrap_servers)
         start = await end_offsets(kafka.bootstrap_servers, CALLBACKS)
         gateway = _gateway(kafka, registry_url, directory)
@@ -180,7 +180,7 @@ async def _one_life(gateway: GatewayProcess, senders: Senders, flapping: Flappin
     senders.pause()
 
 
-def _gateway(kafka: LocalKafka, registry_url: str, directory: Path) -> GatewayProcess:
+def _gateway(kafka: KafkaProcess, registry_url: str, directory: Path) -> GatewayProcess:
     return GatewayProcess(
         kafka.bootstrap_servers,
         registry_url,
@@ -196,7 +196,7 @@ async def _is_drained(client: Client) -> bool:
 
 
 async def _compare(
-    kafka: LocalKafka, start: dict[TopicPartition, int], senders: Senders, outcome: GatewayOutcome
+    kafka: KafkaProcess, start: dict[TopicPartition, int], senders: Senders, outcome: GatewayOutcome
 ) -> None:
     found = await records_since(kafka.bootstrap_servers, start)
     ids = [dict(record.headers)["ce_id"].decode() for record in found]

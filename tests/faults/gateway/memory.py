@@ -16,11 +16,10 @@ import psutil
 import typer
 import uvloop
 
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from streams.topics.schemas import apply_schemas
 from tests.faults.gateway.sender import Load, make_requests, send
 from tests.support.processes.gateway import Client, create_topics, running_gateway
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 
 SAMPLE_S = 0.05
 MIB = 1024 * 1024
@@ -43,7 +42,7 @@ class Frozen:
 
 
 async def load_a_frozen_gateway(
-    directory: Path, kafka: LocalKafka, registry_url: str, rate: int, seconds: int, **environ: str
+    directory: Path, kafka: KafkaProcess, registry_url: str, rate: int, seconds: int, **environ: str
 ) -> Frozen:
     """`kafka` has the gateway's topics. Freezes it, sends, thaws it and sees a callback accepted again."""
     requests = make_requests(rate * seconds)
@@ -76,9 +75,9 @@ def main(
 ) -> None:
     """Start Kafka, registry and a gateway, freeze Kafka, send, and print memory and answers."""
     environ = dict(setting.split("=", 1) for setting in settings or [])
-    with tempfile.TemporaryDirectory() as name, LocalKafka(Path(name) / "kafka") as kafka:
+    with tempfile.TemporaryDirectory() as name, KafkaProcess(Path(name) / "kafka") as kafka:
         asyncio.run(create_topics(kafka.bootstrap_servers))
-        with LocalRegistry(Path(name) / "registry") as registry:
+        with RegistryProcess(Path(name) / "registry") as registry:
             asyncio.run(apply_schemas(registry.url))
             for rate in rates:
                 frozen = uvloop.run(load_a_frozen_gateway(Path(name), kafka, registry.url, rate, seconds, **environ))

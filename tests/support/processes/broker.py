@@ -14,21 +14,20 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import CALLBACKS
-from streams.local.kafka import LocalKafka
 from streams.local.ports import LOOPBACK
-from streams.local.service import STOP_TIMEOUT_S
 from tests.support.processes import permissions
 from tests.support.processes.proxy import Proxy
+from tests.support.processes.service import STOP_TIMEOUT_S, KafkaProcess
 from tests.support.waiting import wait_until
 
 PARTITIONS = 3
 SLOW_S = 4.0
 
 
-class JoinedKafka(LocalKafka):
+class JoinedKafka(KafkaProcess):
     """A broker without a controller that joins another's cluster, to hold more replicas."""
 
-    def __init__(self, data_dir: Path, first: LocalKafka, node_id: int) -> None:
+    def __init__(self, data_dir: Path, first: KafkaProcess, node_id: int) -> None:
         super().__init__(data_dir, heap_mib=256)
         self._first = first
         self._node_id = node_id
@@ -53,8 +52,8 @@ class JoinedKafka(LocalKafka):
 _OF_THE_FIRST = ("process.roles", "node.id", "listeners=", "controller.quorum.voters")
 
 
-class ProxiedKafka(LocalKafka):
-    """Tells its clients to come through a proxy; `LocalKafka`'s own checks go past it."""
+class ProxiedKafka(KafkaProcess):
+    """Tells its clients to come through a proxy; `KafkaProcess`'s own checks go past it."""
 
     def __init__(self, data_dir: Path, proxy: Proxy) -> None:
         super().__init__(data_dir)

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from streams.local.kafka import LocalKafka
 from streams.local.ports import LOOPBACK, free_ports
+from tests.support.processes.service import KafkaProcess
 
 PASSWORD = "right"  # everybody's
 ANSWER_S = 20.0
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
     is_prefix: bool = False
 
 
-class SecuredKafka(LocalKafka):
+class SecuredKafka(KafkaProcess):
     """Listeners beside the plain one: `servers(protocol)`. `users` have PASSWORD, by PLAIN."""
 
     def __init__(self, data_dir: Path, users: tuple[str, ...]) -> None:

@@ -17,10 +17,9 @@ from aiokafka.errors import KafkaError
 from schemas.errors import SchemaError
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, CALLS, CO_PARTITIONED
-from streams.local.kafka import LocalKafka
-from streams.local.registry import LocalRegistry
 from tests.support.comparison import OUTPUTS, Outputs, Poison, Report, compare
 from tests.support.oracle import PROBE, Arrival, event_id_of
+from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
 from tests.support.topics import CallbackWriter, callback_of
 from tests.support.traffic import Broken, Json
@@ -35,8 +34,8 @@ WRITE_TRIES = 5
 class FaultySystem:
     """Everything at hand; `sent` are the deliveries by event_id."""
 
-    kafka: LocalKafka
-    registry: LocalRegistry
+    kafka: KafkaProcess
+    registry: RegistryProcess
     system: WorkerSystem
     sent: dict[str, Json] = field(default_factory=dict)
     written: int = 0
@@ -174,7 +173,7 @@ async def _consumer(bootstrap: str) -> AsyncIterator[Any]:
 async def faulty_system(directory: Path, settings: dict[str, str], partitions: int = 3) -> AsyncIterator[FaultySystem]:
     """A new installation below `directory`, without a worker."""
     async with AsyncExitStack() as stack:
-        kafka, registry = LocalKafka(directory / "kafka"), LocalRegistry(directory / "registry")
+        kafka, registry = KafkaProcess(directory / "kafka"), RegistryProcess(directory / "registry")
         for service in (kafka, registry):
             stack.push_async_callback(asyncio.to_thread, service.stop)
             await asyncio.to_thread(service.start)

@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import PREFIX_BYTES, decode, encode, parse, parsed_schema, schema_id_of, schema_text
@@ -25,7 +25,7 @@ from tests.support.strategies import ANY_RECORD, NAMES, TYPES
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=NAMES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.data())
 def test_any_record_comes_back_as_it_was_written(kind: type[Record], data: st.DataObject) -> None:
     record = data.draw(ANY_RECORD[kind])
@@ -82,14 +82,14 @@ def test_bytes_that_are_no_such_record_are_a_decode_error(why: str, data: bytes)
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=60))
 def test_random_bytes_are_a_record_or_a_decode_error_and_nothing_else(kind: type[Record], data: bytes) -> None:
     with suppress(DecodeError):
         assert isinstance(decode(b"\x00\x00\x00\x00\x01" + data, parsed_schema(kind.__name__), kind), kind)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(PREFIX_BYTES, len(GOOD) - 1), st.integers(0, 255))
 def test_a_record_with_one_byte_changed_is_a_record_or_a_decode_error(position: int, byte: int) -> None:
     data = bytearray(GOOD)

@@ -66,7 +66,7 @@ def test_the_same_record_has_the_same_headers() -> None:
     assert made() == made()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text("0123456789abcdef", min_size=32, max_size=32))
 def test_any_id_makes_a_valid_traceparent(record_id: str) -> None:
     ((_, value),) = [header for header in made(record_id) if header[0] == "traceparent"]
@@ -153,7 +153,7 @@ def test_instants_are_written_in_utc_with_milliseconds(at_ms: int, expected: str
     assert rfc3339(at_ms) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 4_102_444_800_000))
 def test_no_millisecond_is_lost_in_writing(at_ms: int) -> None:
     assert rfc3339(at_ms).endswith(f".{at_ms % 1000:03d}Z")

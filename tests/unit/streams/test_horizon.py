@@ -162,7 +162,7 @@ def test_constant_load_whose_lag_is_never_zero_still_moves_the_horizon(lag: int)
     assert set(reached.values()) == {1_000 * (299 - 3 * lag) - SLACK_MS}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=40))
 def test_the_horizon_never_passes_a_callback_that_is_not_worked_off(steps: list[tuple[int, int, int, int]]) -> None:
     """One partition each; callback n arrives at n s and leaves one record in each topic after, one stage a commit."""

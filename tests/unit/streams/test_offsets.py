@@ -106,7 +106,7 @@ def test_delivered_is_the_last_offset_handed_over() -> None:
     assert (tracker().delivered("p"), tracker(4, 9).delivered("p")) == (None, 9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.sampled_from("pq"), st.integers(1, 5)), min_size=1, max_size=25),
     st.lists(st.one_of(st.none(), st.integers(0, 24)), max_size=60),

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from streams.local import process
-from streams.local.process import Command, last_lines, spawn, stop_process
+from streams.local.process import Command, last_lines, spawn
 
 
 def test_the_end_of_a_log_is_quoted_whatever_its_bytes(tmp_path: Path) -> None:
@@ -18,33 +17,23 @@ def test_the_end_of_a_log_is_quoted_whatever_its_bytes(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "missing.log") == "    (no output)"
 
 
-def test_output_is_appended_to_the_log_and_settings_do_not_show(tmp_path: Path) -> None:
+async def test_output_is_appended_to_the_log_and_settings_do_not_show(tmp_path: Path) -> None:
     show = "import os; print(os.environ['AIRUDDER_SIGNING_KEYS'])"
     command = Command(
         "role", (sys.executable, "-S", "-c", show), tmp_path / "logs" / "role.log", {"AIRUDDER_SIGNING_KEYS": "k:s"}
     )
 
-    assert [spawn(command).wait(), spawn(command).wait()] == [0, 0]
+    assert [await (await spawn(command)).wait() for _ in range(2)] == [0, 0]
     assert command.log_path.read_text() == "k:s\nk:s\n"
     assert "k:s" not in repr(command)
 
 
-def test_a_large_log_is_set_aside_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_log_is_set_aside_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "LOG_LIMIT_BYTES", 3)
     command = Command("role", (sys.executable, "-S", "-c", "print('new')"), tmp_path / "role.log")
     command.log_path.write_text("the old log")
 
-    spawn(command).wait()
+    await (await spawn(command)).wait()
 
     assert command.log_path.read_text() == "new\n"
     assert (tmp_path / "role.log.1").read_text() == "the old log"
-
-
-def test_a_process_that_ignores_sigterm_is_killed_after_the_time_it_has() -> None:
-    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
-    child = subprocess.Popen((sys.executable, "-S", "-c", stubborn), stdout=subprocess.PIPE, process_group=0)
-    assert child.stdout
-    with child.stdout:
-        child.stdout.readline()
-
-        assert stop_process(child, timeout_s=0.1) == -9

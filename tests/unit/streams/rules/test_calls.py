@@ -291,7 +291,7 @@ class Simulation:
         self.publish(100)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(RECORDS, STEPS)
 def test_crashes_and_replays_give_every_record_the_decision_it_had(
     records: list[tuple[int, str, str]], steps: list[tuple[str, int, int]]

@@ -64,7 +64,7 @@ ODD: Final = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     usual=st.sampled_from([0, 40 * MINUTE, 2 * HOUR, 7 * HOUR, 14 * HOUR, 30 * HOUR, 2 * YEAR]),
     jitters=st.lists(st.integers(0, 40 * MINUTE), min_size=2, max_size=60),

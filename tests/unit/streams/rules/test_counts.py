@@ -77,7 +77,7 @@ def counted(*calls: CallOutcome, by_workflow: bool = True) -> OutcomeCounts:
     return counts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(outcomes(), max_size=4), st.lists(outcomes(), min_size=1, max_size=4), st.booleans(), st.randoms())
 def test_calls_added_and_removed_in_any_order_leave_no_trace(
     kept: list[CallOutcome], passing: list[CallOutcome], by_workflow: bool, random: Random
@@ -94,7 +94,7 @@ def test_calls_added_and_removed_in_any_order_leave_no_trace(
     assert counted(*kept, by_workflow=by_workflow) == counts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(outcomes(), max_size=5))
 def test_counts_are_what_counting_by_hand_gives(calls: list[CallOutcome]) -> None:
     counts = counted(*calls)
@@ -144,7 +144,7 @@ def test_the_counts_are_exactly_the_fields_of_a_windowed_record() -> None:
     assert set(WindowedOutcomes.__struct_fields__) - frame == set(OutcomeCounts().fields())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(outcomes(), max_size=4), st.randoms())
 def test_equal_counts_give_equal_records_whatever_the_order_of_calls(calls: list[CallOutcome], random: Random) -> None:
     first = msgspec.json.encode(counted(*calls).fields())
@@ -160,7 +160,7 @@ def test_nine_billion_absurd_calls_fit_into_64_bits() -> None:
     assert counts.duration_s_sum * 9_000_000_000 <= INT64
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(outcomes(), max_size=3))
 def test_stored_counts_come_back_as_they_were(calls: list[CallOutcome]) -> None:
     counts = counted(*calls)

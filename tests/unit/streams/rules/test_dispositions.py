@@ -127,7 +127,7 @@ def mixed_case(words: tuple[str, ...]) -> st.SearchStrategy[str | None]:
 NUMBERS = st.one_of(st.none(), st.integers(-3, 60), st.integers())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mixed_case(RESULTS), mixed_case(RING_TYPES), mixed_case(HANGUPS), NUMBERS, NUMBERS, NUMBERS)
 def test_every_input_meets_exactly_one_rule(
     result: str | None,

@@ -177,7 +177,7 @@ def test_doubly_escaped_text_becomes_readable_and_what_is_no_escape_stays(
     assert expected == readable(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("\\ud83e0Aa意")))
 def test_readable_text_can_always_be_written_as_utf_8(text: str) -> None:
     made = readable(text)
@@ -186,7 +186,7 @@ def test_readable_text_can_always_be_written_as_utf_8(text: str) -> None:
     made.encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(lambda text: "\\" not in text))
 def test_any_text_escaped_as_the_provider_does_is_read_back(text: str) -> None:
     escaped = "".join(f"\\u{unit}" for unit in text.encode("utf-16-be").hex(" ", 2).split())
@@ -267,7 +267,7 @@ def test_of_a_dial_told_twice_otherwise_the_earlier_one_counts() -> None:
     assert (first.ring_type, first.disposition) == ("normal", "rejected")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 25)), max_size=6, unique_by=lambda one: one[1]),
     st.randoms(use_true_random=False),

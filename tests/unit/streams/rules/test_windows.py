@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import msgpack
 
@@ -618,7 +618,7 @@ def finals_of(simulation: Simulation) -> dict[PaneId, set[bytes]]:
     return finals
 
 
-in_virtual_time = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+in_virtual_time = settings(max_examples=250)
 
 
 @in_virtual_time

@@ -143,7 +143,7 @@ async def test_the_producer_is_asked_for_anew_each_time() -> None:
     assert [len(producer.values("t")) for producer in producers] == [1, 2]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60), st.integers(1, 64))
 def test_the_partition_of_a_key_is_every_kafka_clients(key: bytes, partitions: int) -> None:
     numbers = list(range(partitions))

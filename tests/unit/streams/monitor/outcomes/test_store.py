@@ -66,7 +66,7 @@ def windows_of(members: tuple[WindowedOutcomes, ...], width: int) -> list[Window
     return stored(*members).windows("workflow", "wf-1", WindowQuery(width * PANE_MS // 1000))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some_panes, st.sampled_from([1, 3, 12, 288]))
 def test_merging_loses_and_invents_nothing(members: tuple[WindowedOutcomes, ...], width: int) -> None:
     windows = windows_of(members, width)
@@ -76,7 +76,7 @@ def test_merging_loses_and_invents_nothing(members: tuple[WindowedOutcomes, ...]
     assert len({w.window_start_at for w in windows}) == len(windows)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some_panes, st.randoms())
 def test_merging_is_the_same_in_any_order(members: tuple[WindowedOutcomes, ...], random: Any) -> None:
     shuffled = list(members)
@@ -85,7 +85,7 @@ def test_merging_is_the_same_in_any_order(members: tuple[WindowedOutcomes, ...],
     assert merge(list(members), 0, 1, is_final=True) == merge(shuffled, 0, 1, is_final=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some_panes)
 def test_five_minutes_into_an_hour_is_five_into_fifteen_into_an_hour(members: tuple[WindowedOutcomes, ...]) -> None:
     for hour in windows_of(members, 12):
