@@ -30,7 +30,7 @@ class WorkerMetrics:
         )
         self.contradictions = Counter(
             "stream_call_contradiction",
-            "Calls whose fields contradict each other, by rule (README, What counts)",
+            "Calls whose fields contradict each other, by rule (streams/README.md, Contradictions)",
             ["rule"],
             registry=self.registry,
         )

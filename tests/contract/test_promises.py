@@ -1,4 +1,4 @@
-"""tests/README.md says which test proves which promise: each test that it names is there."""
+"""READMEs say which test proves which promise: each test that they name is there."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.readmes import READMES
+
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS / "README.md"
 NAMED = re.compile(r"`([a-z_/]+)::(\w+)")
 
 
 def _named() -> list[tuple[str, str]]:
-    return sorted(set(NAMED.findall(PAGE.read_text())))
+    """Module below tests/ and name, of every README."""
+    found = {named for page in READMES for named in NAMED.findall(page.read_text(encoding="utf-8"))}
+    return sorted((module.removeprefix("tests/"), name) for module, name in found)
 
 
 def _defined(path: Path) -> set[str]:

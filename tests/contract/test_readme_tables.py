@@ -19,6 +19,7 @@ from gateway.signatures.schemes import SAFE_SCHEMES, SCHEMES
 from gateway.webhooks.kinds import KINDS
 from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import DEFAULT_KEYS, GROUPS
+from schemas.topics import TOPICS
 from tests.support.readmes import READMES, ROOT, Row, name_of, tables, word, words
 
 GATEWAY = ROOT / "gateway" / "README.md"
@@ -61,6 +62,10 @@ def _choices(name: str, annotation: Any) -> tuple[str, ...]:
     if name == "AIRUDDER_SIGNATURE_SCHEME":
         return SIGNATURE_SCHEMES
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def test_every_setting_is_in_one_table_and_no_other_is() -> None:
+    assert sorted(word(row["name"]) for _, row in setting_rows()) == sorted(FIELDS)
 
 
 @pytest.mark.parametrize(("page", "row"), setting_rows(), ids=lambda value: value if isinstance(value, str) else "")
@@ -124,3 +129,13 @@ def test_the_signature_schemes_are_those_of_the_table() -> None:
 
     told = {name: row["under `auto`"].startswith("yes") for row in rows for name in words(row["scheme"])}
     assert told == {name: scheme in SAFE_SCHEMES for name, scheme in SCHEMES.items()}
+
+
+# -- the root
+
+
+def test_the_topics_for_subscribers_are_those_of_the_table() -> None:
+    rows = tables(ROOT / "README.md")["Topics"]
+
+    told = {(word(row["topic"]), row["key"].replace("`", ""), word(row["record"]), row["cleanup"]) for row in rows}
+    assert told == {(topic.name, topic.key, topic.record, topic.cleanup) for topic in TOPICS if topic.is_output}

@@ -12,9 +12,10 @@ from typer.core import TyperCommand, TyperGroup
 
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
-from tests.support.readmes import READMES, ROOMS, ROOT, name_of, words
+from tests.support.readmes import READMES, ROOMS, ROOT, name_of, prose, words
 
-MADE_BY_READERS = {"body.json", "keys.toml"}
+MAX_ROOT_LINES = 150
+MADE_BY_READERS = {"body.json", "keys.toml", "consumer.py"}
 COMMANDS: dict[str, Any] = {
     "gateway": typer.main.get_command(gateway_main.app),
     "streams": typer.main.get_command(streams_main.app),
@@ -56,10 +57,11 @@ def fault_of(command: TyperCommand | TyperGroup, arguments: str) -> str:
     return ""
 
 
-def commands_in(text: str) -> list[tuple[TyperCommand | TyperGroup, str]]:
+def commands_in(page: Path) -> list[tuple[TyperCommand | TyperGroup, str]]:
     """Every command that is written out, by its program or, in backticks, by its first word alone."""
+    text = page.read_text(encoding="utf-8")
     found = [(COMMANDS[program], arguments) for program, arguments in RUN_COMMAND.findall(text)]
-    for word in words(text):
+    for word in words(prose(page)):
         if match := PROGRAMS.fullmatch(word):
             found.append((COMMANDS[match[1]], match[2]))
             continue
@@ -78,9 +80,13 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_root_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= MAX_ROOT_LINES
+
+
 @pytest.mark.parametrize("page", READMES, ids=name_of)
 def test_every_path_and_module_is_there(page: Path) -> None:
-    named = words(page.read_text(encoding="utf-8"))
+    named = words(prose(page))
     paths = [word for word in named if PATH.fullmatch(word)]
     modules = [word for word in named if MODULE.fullmatch(word) and not FILE.fullmatch(word)]
 
@@ -91,16 +97,29 @@ def test_every_path_and_module_is_there(page: Path) -> None:
 @pytest.mark.parametrize("page", READMES, ids=name_of)
 def test_every_file_that_is_named_alone_is_somewhere_in_its_room(page: Path) -> None:
     room = page.parent
-    names = {word for word in words(page.read_text(encoding="utf-8")) if FILE.fullmatch(word)}
+    names = {word for word in words(prose(page)) if FILE.fullmatch(word)}
     tracked = {path.name for path in room.rglob("*") if ".venv" not in path.parts and ".data" not in path.parts}
 
     assert names - tracked - MADE_BY_READERS == set()
 
 
 @pytest.mark.parametrize("page", READMES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in LINK.findall(text) if "://" not in link]
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [
+        anchor
+        for link, anchor in ANCHOR.findall(text)
+        if "://" not in link and anchor not in anchors_of(page.parent / link if link else page)
+    ] == []
+
+
+@pytest.mark.parametrize("page", READMES, ids=name_of)
 def test_every_command_is_there_with_its_options(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    faults = [fault_of(command, arguments) for command, arguments in commands_in(text)]
+    faults = [fault_of(command, arguments) for command, arguments in commands_in(page)]
 
     assert [fault for fault in faults if fault] == []
     assert [module for module in RUN_MODULE.findall(text) if not is_module(module.rstrip("."))] == []

@@ -296,16 +296,3 @@ def test_the_first_command_of_the_help_names_the_default_registry() -> None:
     help_text = typer.main.get_command(gateway_main.app).help or ""
 
     assert f"SCHEMA_REGISTRY_URL={GatewaySettings().registry.url}\n" in help_text
-
-
-def is_in(row: str, name: str) -> bool:
-    """True when a row of the README has the name, also as `_SUFFIX` or `/_SUFFIX` after one of its family."""
-    splits = [place for place, letter in enumerate(name) if letter == "_"]
-    return name in row or any(name[:i] in row and re.search(rf"[/`]{name[i:]}\b", row) for i in splits)
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    rows = readme.partition("\n## Settings\n")[2].partition("\n## ")[0].splitlines()
-
-    assert {name for name in NAMES if not any(is_in(row, name) for row in rows)} == set()

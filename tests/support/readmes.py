@@ -20,7 +20,7 @@ def tables(path: Path) -> dict[str, list[Row]]:
     """Rows by the heading above them, each as {column: cell}; those of several tables below one heading follow on."""
     found: dict[str, list[Row]] = {}
     heading, columns = "", list[str]()
-    for line in _outside_fences(path.read_text(encoding="utf-8")):
+    for line in prose(path).splitlines():
         if match := _HEADING.fullmatch(line):
             heading, columns = match[1], []
         elif not line.startswith("|"):
@@ -48,14 +48,15 @@ def word(text: str) -> str:
     return only
 
 
-def _outside_fences(text: str) -> list[str]:
+def prose(path: Path) -> str:
+    """The text without what stands in fences."""
     lines, is_inside = [], False
-    for line in text.splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("```"):
             is_inside = not is_inside
         elif not is_inside:
             lines.append(line)
-    return lines
+    return "\n".join(lines)
 
 
 def name_of(page: Path) -> str:
