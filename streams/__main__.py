@@ -14,6 +14,7 @@ from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime.choices import one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError
+from streams.monitor.lag.verdicts import MEANINGS
 
 T = TypeVar("T")
 RoleName = Literal["gateway", "worker", "monitor", "topics"]
@@ -143,23 +144,25 @@ def check_config(
     _run(lambda: print_config(os.environ, role))
 
 
-@app.command()
+@app.command(epilog="\n\n".join(["Verdicts:", *(f"{word}: {meaning}" for word, meaning in MEANINGS.items())]))
 def lag(
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="What /api/lag answers, on one line.")] = False,
     partitions: Annotated[bool, typer.Option("--partitions", help="A row for each partition.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print anew every 2 s until Ctrl-C.")] = False,
+    group: Annotated[list[str] | None, typer.Option(help="Only this group, or pattern; may be repeated.")] = None,
 ) -> None:
     """Print how far behind the worker is, and the groups of MONITOR_GROUPS: records, seconds, and a verdict.
 
-    Verdicts: ok; behind (the next record is over 10 s old); warn (the backlog grows); rewind (records are read again);
-    stall (a member has it and stands still); stop (no member has it); beyond (committed past the end); unknown.
-    Unless all is ok it looks twice, 6 s apart.
+    A row has a topic's records to read, the age of the oldest, and the worst verdict of its partitions. The last line
+    of each group says whether it is behind. Unless all is ok it looks twice, 6 s apart: one look cannot say whether an
+    offset moves.
 
     Exit code 0: every verdict is ok. 1: some are not, or something could not be seen. 69: Kafka did not answer.
     """
-    from streams.monitor.lag.table import print_lag
+    from streams.monitor.lag.command import LagOptions, print_lag
 
-    raise typer.Exit(_run(lambda: print_lag(os.environ, as_json=as_json, by_partition=partitions, watch=watch)))
+    options = LagOptions(tuple(group or ()), as_json, partitions, watch)
+    raise typer.Exit(_run(lambda: print_lag(os.environ, options)))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -14,12 +15,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from rich.console import Console
 
+from schemas.runtime import exits
 from schemas.topics import Topic
 from streams.errors import StreamsError
 from streams.monitor.lag import poller as polling
+from streams.monitor.lag.command import PIPE_WIDTH, LagOptions, print_lag
 from streams.monitor.lag.poller import LagPoller
-from streams.monitor.lag.table import print_lag
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.lag.verdicts import MEANINGS
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
 from tests.support.processes.monitor import admin_client, create_topics, kafka_producer
@@ -253,19 +256,33 @@ async def test_records_that_retention_took_are_counted_to_the_record(scene: Scen
     assert row_of(snapshot, scene.group).begin_offset == 8
 
 
-async def test_the_command_tells_groups_without_a_reader_at_the_first_try(scene: Scene) -> None:
+async def test_the_command_answers_at_the_first_try(scene: Scene) -> None:
     await scene.produce(2)
     await scene.commit(1)
-    out = Console(file=StringIO(), width=400)
-    environ = {"KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap, "MONITOR_GROUPS": scene.group}
-    code = await print_lag(environ, out)
-    printed = out.file.getvalue() if isinstance(out.file, StringIO) else ""
+    code, printed = await command(scene, LagOptions(groups=(scene.group,)))
 
-    [line] = [line for line in printed.splitlines() if scene.group in line]
-    assert line.split()[:4] == [scene.group, "Empty", "0", scene.topic]
-    assert (line.split()[5], line.split()[-1], code) == ("1", "stop", 1)
+    [row] = [line for line in printed.splitlines() if line.startswith(scene.group) and scene.topic in line]
+    assert (row.split()[1], row.split()[2], row.split()[-1], code) == (scene.topic, "1", "stop", exits.NO)
+    assert f"{scene.group} is behind: 1 record to read" in printed
+    assert f"stop in {scene.topic}/0: {MEANINGS['stop']}" in printed
+
+
+async def test_the_command_ends_with_0_for_a_group_that_has_read_all(scene: Scene) -> None:
+    await scene.produce(2)
+    await scene.commit(2)
+    code, printed = await command(scene, LagOptions(groups=(scene.group,), as_json=True))
+
+    [group] = json.loads(printed)["groups"]
+    assert (group["consumergroup"], group["partitions"][0]["lag"], code) == (scene.group, 0, 0)
+
+
+async def command(scene: Scene, options: LagOptions) -> tuple[int, str]:
+    """The exit code of the command, and what it prints without a terminal."""
+    text = StringIO()
+    code = await print_lag({"KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap}, options, Console(file=text, width=PIPE_WIDTH))
+    return code, text.getvalue()
 
 
 async def test_the_command_says_so_when_the_broker_is_away() -> None:
     with pytest.raises(StreamsError, match=r"127\.0\.0\.1:1"):
-        await print_lag({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+        await print_lag({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, LagOptions())

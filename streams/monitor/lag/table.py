@@ -1,24 +1,15 @@
-"""`python -m streams lag`: how far behind is each group, for people, for pipes and for scripts."""
+"""Pure: what `python -m streams lag` prints: a row per group and topic within 80 columns, then who is behind."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.errors import BrokerUnavailableError
-from streams.monitor import instants
-from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
-from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import STOP_AFTER_S, WORST_FIRST, LagVerdict
-from streams.monitor.lag.views import lag_view
-from streams.monitor.settings import MonitorSettings
+from streams.monitor.lag.facts import FACTS, LAG, LAG_SECONDS, TopicLag, topics_of, worst
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot
+from streams.monitor.lag.verdicts import MEANINGS, LagVerdict
 
 STYLES: dict[LagVerdict, str] = {
     "ok": "green",
@@ -29,108 +20,87 @@ STYLES: dict[LagVerdict, str] = {
     "stall": "red",
     "beyond": "red",
 }
-TOTALS = ("group", "state", "members", "topic", "partitions", "records", "seconds", "verdict")
-PARTITIONS = ("group", "state", "members", "topic", "partition", "committed", "end", "records", "seconds", "verdict")
-LOOKS_APART_S = STOP_AFTER_S + 1
-"""One look cannot tell a reader that stands still from one that works."""
-
-PIPE_WIDTH = 10_000
-EXIT_ALL_OK, EXIT_NOT_OK = 0, 1
-
-
-async def print_lag(
-    environ: Mapping[str, str],
-    console: Console | None = None,
-    *,
-    as_json: bool = False,
-    by_partition: bool = False,
-    watch: bool = False,
-) -> int:
-    """Print the lag of every group; the exit code: 0 when all was seen and every verdict is `ok`, 1 when not.
-
-    Raises: SettingsError, BrokerUnavailableError.
-    """
-    poller = LagPoller(MonitorSettings.from_env(environ))
-    out = console or _console()
-    try:
-        snapshot = await _looked_twice(poller, out if watch else None)
-        while watch:
-            _print(snapshot, out, as_json, by_partition)
-            snapshot = await _next(poller, snapshot)
-        _print(snapshot, out, as_json, by_partition)
-        return EXIT_ALL_OK if is_all_ok(snapshot) else EXIT_NOT_OK
-    finally:
-        await poller.aclose()
+MAX_NAMED = 6
 
 
 def is_all_ok(snapshot: LagSnapshot) -> bool:
-    """True when all was seen, and every partition is read as it should be."""
-    return not snapshot.unseen and all(row.verdict == "ok" for group in snapshot.groups for row in group.partitions)
+    """True when nothing was left unseen, and every topic is read as it should be."""
+    topics = (topic for group in snapshot.groups for topic in topics_of(group))
+    return not snapshot.unseen and all(group.is_known for group in snapshot.groups) and not _bad(topics)
 
 
-def lag_table(snapshot: LagSnapshot, by_partition: bool = False, is_plain: bool = False) -> Table:
-    """A row per group and topic, or per partition; a dash where nobody can know. Plain has no lines."""
-    table = Table(title=f"Consumer lag at {instants.text(snapshot.as_of_ms)}", box=None if is_plain else box.HEAVY_HEAD)
-    for title in PARTITIONS if by_partition else TOTALS:
+def lag_table(snapshot: LagSnapshot, by_partition: bool = False) -> Table:
+    """A row per group and topic, or per partition; `-` where nobody can know."""
+    titles = [(fact, fact.of_partition if by_partition else fact.of_topic) for fact in FACTS]
+    facts = [(fact, title) for fact, title in titles if title]
+    table = Table(box=None, pad_edge=False)
+    for title in ("group", "topic", *(["partition"] if by_partition else [])):
         table.add_column(title, overflow="fold")
-    for group in snapshot.groups:
-        for cells, state in _partitions(group) if by_partition else _topics(group):
-            head = (group.consumergroup, group.state, group.members)
-            texts = ("-" if cell is None else str(cell) for cell in (*head, *cells))
-            # Text, not str: a group may be called [red] and must not be read as markup
-            table.add_row(*map(Text, texts), Text(state, STYLES.get(state, "dim")))
+    for _, title in facts:
+        table.add_column(title, overflow="fold", justify="right")
+    table.add_column("verdict", overflow="fold")
+    for topic in (topic for group in snapshot.groups for topic in topics_of(group)):
+        head = (topic.group.consumergroup, topic.topic)
+        if by_partition:
+            for row in topic.partitions:
+                cells = (str(row.partition), *(fact.text(row) for fact, _ in facts))
+                table.add_row(*map(Text, (*head, *cells)), _verdict(row.verdict))
+        else:
+            cells = tuple(fact.text(*topic.partitions) for fact, _ in facts)
+            table.add_row(*map(Text, (*head, *cells)), _verdict(topic.verdict))
     return table
 
 
-def _console() -> Console:
-    """As wide as the terminal; without one as wide as it takes, for nothing may be cut off before a grep."""
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-
-
-async def _looked_twice(poller: LagPoller, waiting: Console | None) -> LagSnapshot:
-    """The second look, where the first leaves anything to be told."""
-    first = await poller.poll_once()
-    if waiting is not None or is_all_ok(first) or not any(group.is_known for group in first.groups):
-        return first
-    await asyncio.sleep(LOOKS_APART_S)
-    return await poller.poll_once()
-
-
-async def _next(poller: LagPoller, before: LagSnapshot) -> LagSnapshot:
-    await asyncio.sleep(POLL_INTERVAL_S)
-    try:
-        return await poller.poll_once()
-    except BrokerUnavailableError as error:
-        sys.stderr.write(f"{error}\n")
-        return before
-
-
-def _print(snapshot: LagSnapshot, out: Console, as_json: bool, by_partition: bool) -> None:
-    if as_json:
-        out.file.write(json.dumps(lag_view(snapshot)) + "\n")
-        return
-    out.print(lag_table(snapshot, by_partition, is_plain=not out.is_terminal))
+def summary(snapshot: LagSnapshot) -> Iterator[str]:
+    """A line per group that says whether it is behind, and a line per thing that could not be seen."""
     for group in snapshot.groups:
-        if not group.is_known:
-            out.print(Text(f"{group.consumergroup}: the broker does not know this group; nothing was ever read"))
+        yield f"{group.consumergroup} {_answer(group)}"
     for missing in snapshot.unseen:
-        out.print(Text(f"not seen: {missing.what}: {missing.why}"))
+        yield f"not seen: {missing.what}: {missing.why}"
 
 
-def _partitions(group: GroupLag) -> Iterator[tuple[tuple[object, ...], LagVerdict]]:
-    for row in group.partitions:
-        cells = (row.topic, row.partition, row.current_offset, row.end_offset, row.lag, _seconds([row]))
-        yield cells, row.verdict
+def _answer(group: GroupLag) -> str:
+    if not group.is_known:
+        return "has never read anything: the broker does not know this group"
+    topics = topics_of(group)
+    found = worst(topic.verdict for topic in topics)
+    size = _size(group)
+    if found == "ok":
+        return f"is not behind: {size}"
+    if found == "unknown":
+        return f"may be behind or not: {size}; {_why_unknown(topics)}"
+    return f"is behind: {size}\n  {found} in {_places(topics, found)}: {MEANINGS[found]}"
 
 
-def _topics(group: GroupLag) -> Iterator[tuple[tuple[object, ...], LagVerdict]]:
-    for topic in sorted({row.topic for row in group.partitions}):
-        rows = [row for row in group.partitions if row.topic == topic]
-        known = [row.lag for row in rows if row.lag is not None]
-        worst = min((row.verdict for row in rows), key=WORST_FIRST.index)
-        yield (topic, len(rows), sum(known) if known else None, _seconds(rows)), worst
+def _size(group: GroupLag) -> str:
+    """`3 records to read, the oldest 1.2 s old; 1 member (Stable)`."""
+    records, oldest = LAG.of(*group.partitions), LAG_SECONDS.of(*group.partitions)
+    to_read = "an unknown number of records" if records is None else _counted(records, "record")
+    age = f", the oldest {oldest:.1f} s old" if oldest else ""
+    return f"{to_read} to read{age}; {_counted(group.members, 'member')} ({group.state})"
 
 
-def _seconds(rows: list[PartitionLag]) -> str | None:
-    known = [row.lag_seconds for row in rows if row.lag_seconds is not None]
-    return f"{max(known):.1f}" if known else None
+def _counted(count: float, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _why_unknown(topics: list[TopicLag]) -> str:
+    rows = [row for topic in topics for row in topic.partitions if row.verdict == "unknown" and row.has_records]
+    if any(row.current_offset is None for row in rows):
+        return "it has committed nothing yet in a part of the topics"
+    return "it was not watched for long enough: --watch sees more"
+
+
+def _places(topics: list[TopicLag], found: LagVerdict) -> str:
+    rows = [row for topic in topics for row in topic.partitions if row.verdict == found]
+    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    return ", ".join(f"{row.topic}/{row.partition}" for row in rows[:MAX_NAMED]) + more
+
+
+def _bad(topics: Iterator[TopicLag]) -> bool:
+    return any(topic.verdict != "ok" for topic in topics)
+
+
+def _verdict(found: LagVerdict) -> Text:
+    # Text, not str: a group may be called [red] and must not be read as markup
+    return Text(found, STYLES.get(found, "dim"))

@@ -1,0 +1,143 @@
+"""`lag` looks twice where one look leaves a verdict open, and its exit code answers for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from schemas.runtime import exits
+from streams.errors import BrokerUnavailableError
+from streams.monitor.lag import command
+from streams.monitor.lag.command import PIPE_WIDTH, LagOptions, print_lag
+from streams.monitor.lag.readings import Unseen
+from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
+from streams.monitor.settings import MonitorSettings
+from tests.support.waiting import wait_until
+
+ROW = PartitionLag("airudder.callbacks.v1", 0, 10, 0, 14, 4, 1.25, "ok")
+OTHER = GroupLag("billing", "Stable", 1, (replace(ROW, topic="orders"),), {})
+
+
+def snapshot(row: PartitionLag = ROW, *, is_known: bool = True) -> LagSnapshot:
+    worker = GroupLag("airudder-streams", "Stable", 1, (row,), {}, is_known)
+    return LagSnapshot(0, (worker, OTHER), {}, {}, {})
+
+
+class Poller:
+    """Finds these, one after the other, and the last one again and again."""
+
+    def __init__(self, *looks: LagSnapshot | Exception) -> None:
+        self.looks = list(looks)
+        self.count = 0
+        self.closed = False
+        self.settings: MonitorSettings | None = None
+
+    def __call__(self, settings: MonitorSettings) -> Poller:
+        self.settings = settings
+        return self
+
+    async def poll_once(self) -> LagSnapshot:
+        self.count += 1
+        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LOOKS_APART_S", 0.0)
+    monkeypatch.setattr(command, "POLL_INTERVAL_S", 0.0)
+
+
+async def run(poller: Poller, monkeypatch: pytest.MonkeyPatch, options: LagOptions | None = None) -> tuple[int, str]:
+    monkeypatch.setattr(command, "LagPoller", poller)
+    out = StringIO()
+    code = await print_lag({}, options or LagOptions(), Console(file=out, width=PIPE_WIDTH))
+    assert poller.closed
+    return code, out.getvalue()
+
+
+async def test_all_ok_is_told_at_once_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    poller = Poller(snapshot())
+    code, printed = await run(poller, monkeypatch)
+
+    assert (code, poller.count) == (0, 1)
+    assert "airudder-streams is not behind" in printed
+
+
+async def test_what_is_open_is_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    poller = Poller(snapshot(replace(ROW, verdict="unknown")), snapshot(replace(ROW, verdict="stop")))
+    code, printed = await run(poller, monkeypatch)
+
+    assert (code, poller.count) == (exits.NO, 2)
+    assert "is behind" in printed
+    assert "unknown" not in printed
+
+
+@pytest.mark.parametrize(
+    "found", [snapshot(is_known=False), replace(snapshot(), unseen=(Unseen("group g", "hidden"),))]
+)
+async def test_what_is_not_known_to_be_well_is_1(monkeypatch: pytest.MonkeyPatch, found: LagSnapshot) -> None:
+    code, _ = await run(Poller(found), monkeypatch)
+
+    assert code == exits.NO
+
+
+async def test_one_group_alone_is_shown_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = replace(snapshot(replace(ROW, verdict="stop")), unseen=(Unseen("x", "y", topic=ROW.topic),))
+    poller = Poller(stopped)
+    code, printed = await run(poller, monkeypatch, LagOptions(groups=("bill*",)))
+
+    assert code == 0
+    assert "airudder-streams" not in printed
+    assert poller.settings is not None
+    assert poller.settings.groups == "bill*"
+
+
+async def test_a_group_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = await run(Poller(snapshot()), monkeypatch, LagOptions(groups=("biling",)))
+
+    assert (code, capsys.readouterr().err) == (exits.NO, "no consumer group fits biling\n")
+
+
+async def test_json_has_the_shape_of_the_api_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, printed = await run(Poller(snapshot()), monkeypatch, LagOptions(as_json=True))
+
+    assert printed.count("\n") == 1
+    assert json.loads(printed)["groups"][0]["partitions"][0] == {
+        "topic": ROW.topic,
+        "partition": 0,
+        "current_offset": 10,
+        "begin_offset": 0,
+        "end_offset": 14,
+        "lag": 4,
+        "lag_seconds": 1.25,
+        "state": "ok",
+        "rewound_by": 0,
+    }
+
+
+async def test_a_watch_goes_on_through_trouble_and_ends_with_0(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poller = Poller(snapshot(), BrokerUnavailableError("away"), snapshot(replace(ROW, verdict="stop")))
+    task = asyncio.create_task(run(poller, monkeypatch, LagOptions(watch=True)))
+    await wait_until(lambda: poller.count >= 5, 5, "it has looked five times")
+    task.cancel()
+    code, printed = await task
+
+    assert code == 0
+    assert printed.count("is not behind: ") > 2
+    assert "is behind" in printed
+    assert "away" in capsys.readouterr().err
