@@ -28,6 +28,7 @@ from streams.monitor.connections import BoundedRequests, bounded_protocol, raise
 from streams.monitor.monitor import Monitor
 from streams.monitor.problems import EXCEPTION_HANDLERS
 from streams.monitor.settings import MonitorSettings
+from streams.rules.dimensions import DIMENSIONS, Dimension
 
 SHUTDOWN_TIMEOUT_S = 5
 
@@ -61,10 +62,7 @@ def create_app(settings: MonitorSettings) -> Starlette:
             Route("/", routes.page),
             Route("/api/health", routes.health),
             Route("/api/lag", routes.lag),
-            Route("/api/outcomes/workflows", routes.workflows),
-            Route("/api/outcomes/workflows/{value:anything}", routes.workflow),
-            Route("/api/outcomes/sip-lines", routes.sip_lines),
-            Route("/api/outcomes/sip-lines/{value:anything}", routes.sip_line),
+            *(route for dimension in DIMENSIONS for route in _outcome_routes(dimension)),
             Route("/api/events", routes.events),
             Route("/metrics", routes.metrics),
             Route("/livez", routes.livez),
@@ -75,6 +73,11 @@ def create_app(settings: MonitorSettings) -> Starlette:
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+
+
+def _outcome_routes(dimension: Dimension) -> tuple[Route, Route]:
+    path, endpoint = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension)
+    return Route(path, endpoint), Route(f"{path}/{{value:anything}}", endpoint)
 
 
 def serve(settings: MonitorSettings) -> int:

@@ -1,22 +1,24 @@
-"""The first page, rendered on the server: tables that need no script. Everything from outside is escaped."""
+"""The first page, rendered on the server: tables that need no script. The templates are in `templates/`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import NotReadyError
-from streams.monitor.health import Health, HealthState
+from streams.monitor.health import HealthState
 from streams.monitor.labels import short
-from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import WORST_FIRST
+from streams.monitor.lag.facts import FACTS, Fact, topics_of
+from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.monitor import Monitor
-from streams.monitor.outcomes.store import Dimension
 from streams.monitor.outcomes.views import phase
+from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import Kpi, kpis
 
@@ -25,36 +27,6 @@ MAX_SHOWN_CHARS = 80
 MAX_LINKED_CHARS = 500
 OLD_AFTER_S = 10.0
 
-DOCUMENT = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="{icon}">
-<link rel="stylesheet" href="/assets/page.css">
-<script src="/assets/page.js" type="module"></script>
-<noscript><meta http-equiv="refresh" content="10"></noscript>
-</head>
-<body>
-<header><h1>AiRudder streams</h1><p id="feed">reload for news</p></header>
-<main id="live" data-health="{state}">
-{status}
-<section id="lag" data-reads="lag"><h2>Lag <span class="age">{lag_age}</span></h2>{lag}</section>
-<section id="outcomes" data-reads="outcomes"><h2>Workflows <span class="age">{outcomes_age}</span></h2>
-{workflows}</section>
-<section data-reads="outcomes"><h2>SIP lines <span class="age">{outcomes_age}</span></h2>{sip_lines}</section>
-</main>
-<footer>The same as JSON: <a href="/api/health">health</a>, <a href="/api/lag">lag</a>,
-<a href="/api/outcomes/workflows">workflows</a>,
-<a href="/api/outcomes/sip-lines">SIP lines</a>; <a href="/metrics">metrics</a>,
-<a href="/readyz">readiness</a></footer>
-</body>
-</html>
-"""
-
-
 ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E{shape}%3C/svg%3E"
 ICON_SHAPES: dict[HealthState, str] = {
     "ok": "%3Ccircle cx='4' cy='4' r='3' fill='%231a7f4b'/%3E",
@@ -62,34 +34,134 @@ ICON_SHAPES: dict[HealthState, str] = {
     "broken": "%3Crect x='1' y='1' width='6' height='6' fill='%23d0423a'/%3E",
     "blind": "%3Cpath d='M1 1h6v6H1zM3 3v2h2V3z' fill='%23d0423a' fill-rule='evenodd'/%3E",
 }
-"""Told apart by shape, too."""
+"""Different in shape, too, for those who see no colours."""
+
+_environment = Environment(
+    loader=PackageLoader("streams.monitor"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {
+    "instant": instants.text,
+    "cut": lambda value: short(value, MAX_SHOWN_CHARS),
+    "words": lambda name: name.replace("_", " "),
+    "topics": topics_of,
+}
 
 
 def render_page(monitor: Monitor, now_ms: int | None = None) -> str:
     """A complete HTML document of what the monitor knows now; what it does not know is said in words."""
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     health = monitor.health(now_ms)
-    return DOCUMENT.format(
-        title=f"{health.state.upper()} · AiRudder streams",
+    return _environment.get_template("page.html").render(
+        health=health,
         icon=ICON.format(shape=ICON_SHAPES[health.state]),
-        state=health.state,
-        status=_status(health),
-        lag_age=_age(monitor.poller.as_of_ms, now_ms),
-        outcomes_age=_age(monitor.reader.as_of_ms, now_ms),
-        lag=_lag_section(monitor),
-        workflows=_outcomes_section(monitor, "workflow", "Workflow", now_ms),
-        sip_lines=_outcomes_section(monitor, "sip_line", "SIP line", now_ms),
+        max_rows=MAX_ROWS,
+        lag=_lag_panel(monitor, now_ms),
+        outcomes=[_outcomes_panel(monitor, dimension, now_ms) for dimension in DIMENSIONS],
     )
 
 
-def _status(health: Health) -> str:
-    rows = "".join(
-        f'<li><a href="{escape(p.link)}">{escape(p.what)}</a>: {escape(p.evidence)} '
-        f"<small>since {instants.text(p.since_ms or health.as_of_ms)}</small></li>"
-        for p in health.problems[:MAX_ROWS]
+@dataclass(frozen=True)
+class LagPanel:
+    """The newest lag with the facts to show, or why there is none. age: empty while it is fresh."""
+
+    age: str
+    snapshot: LagSnapshot | None = None
+    facts: tuple[Fact, ...] = ()
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class OutcomesPanel:
+    """The newest window of each value of a dimension, or why there is none. more: rows beyond MAX_ROWS."""
+
+    dimension: Dimension
+    age: str
+    window_s: int
+    rows: tuple[OutcomeRow, ...] = ()
+    more: int = 0
+    absent: str = ""
+
+    @property
+    def kpi_names(self) -> list[str]:
+        """All KPIs, in the order of their list."""
+        return [kpi.name for kpi in self.rows[0].kpis]
+
+
+@dataclass(frozen=True)
+class KpiCell:
+    """One KPI of one window. text: empty below the least number of samples."""
+
+    name: str
+    n: int
+    text: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """One window. url: its value's windows as JSON; None where the value is too long, or empty."""
+
+    window: WindowedOutcomes
+    url: str | None
+    phase: str
+    kpis: list[KpiCell]
+    dispositions: list[tuple[str, int]]
+
+    @property
+    def dials(self) -> int:
+        """All dials that have a disposition."""
+        return sum(count for _, count in self.dispositions)
+
+
+def _lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:
+    age = _age(monitor.poller.as_of_ms, now_ms)
+    try:
+        return LagPanel(age, monitor.poller.snapshot, tuple(fact for fact in FACTS if fact.of_topic))
+    except NotReadyError as error:
+        return LagPanel(age, absent=str(error))
+
+
+def _outcomes_panel(monitor: Monitor, dimension: Dimension, now_ms: int) -> OutcomesPanel:
+    age, window_s = _age(monitor.reader.as_of_ms, now_ms), monitor.settings.window_s
+    try:
+        newest = monitor.reader.caught_up_store.newest(dimension)
+    except NotReadyError as error:
+        return OutcomesPanel(dimension, age, window_s, absent=str(error))
+    if not newest:
+        return OutcomesPanel(dimension, age, window_s, absent="No calls yet.")
+    newest.sort(key=lambda window: (-window.window_start_at, -window.calls, window.value))
+    rows = tuple(_row(dimension, window, now_ms) for window in newest[:MAX_ROWS])
+    return OutcomesPanel(dimension, age, window_s, rows, len(newest) - len(rows))
+
+
+def _row(dimension: Dimension, window: WindowedOutcomes, now_ms: int) -> OutcomeRow:
+    counts = ((name, window.attempt_dispositions.get(name, 0)) for name in DISPOSITIONS)
+    is_linked = 0 < len(window.value) <= MAX_LINKED_CHARS
+    return OutcomeRow(
+        window,
+        f"/api/outcomes/{dimension.url}/{quote(window.value, safe='')}" if is_linked else None,
+        phase(window, now_ms),
+        list(_kpi_cells(window)),
+        [(name, count) for name, count in counts if count > 0],
     )
-    problems = f'<ul class="problems">{rows}</ul>' if rows else ""
-    return f'<p class="status {health.state}" id="headline" role="status">{escape(health.headline)}</p>{problems}'
+
+
+def _kpi_cells(window: WindowedOutcomes) -> Iterator[KpiCell]:
+    values, samples = kpis(window)
+    for name, kpi in values.items():
+        yield KpiCell(name, samples[name]) if kpi is None else _known(name, kpi)
+
+
+def _known(name: str, kpi: Kpi) -> KpiCell:
+    """A share is shown in per cent with its interval, a mean as a number."""
+    value, n, low, high = kpi["value"] or 0.0, int(kpi["n"] or 0), kpi["low"], kpi["high"]
+    if low is None or high is None:
+        return KpiCell(name, n, f"{value:.1f}", f"n={n}")
+    return KpiCell(name, n, f"{100 * value:.0f} %", f"95 %: {100 * low:.0f} to {100 * high:.0f} %, n={n}")
 
 
 def _age(as_of_ms: int | None, now_ms: int) -> str:
@@ -97,113 +169,3 @@ def _age(as_of_ms: int | None, now_ms: int) -> str:
     if as_of_ms is None or now_ms - as_of_ms <= OLD_AFTER_S * 1000:
         return ""
     return f"{(now_ms - as_of_ms) / 1000:.0f} s old"
-
-
-def _table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Cells come as finished <td> elements."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return (
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _text(value: object) -> str:
-    return f"<td>{escape(str(value))}</td>"
-
-
-def _number(value: object) -> str:
-    return f'<td class="number">{escape(str(value))}</td>'
-
-
-def _lag_section(monitor: Monitor) -> str:
-    try:
-        snapshot = monitor.poller.snapshot
-    except NotReadyError as error:
-        return f"<p>{escape(str(error))}</p>"
-    heads = ("Group", "Members", "Topic", "Partitions", "Records", "Seconds", "Verdict")
-    return _table(f"As of {instants.text(snapshot.as_of_ms)}", heads, _lag_rows(snapshot))
-
-
-def _lag_rows(snapshot: LagSnapshot) -> Iterable[list[str]]:
-    for group in snapshot.groups:
-        topics = sorted({row.topic for row in group.partitions})
-        for topic in topics:
-            yield _lag_row(group, topic, [row for row in group.partitions if row.topic == topic])
-        if not topics:
-            yield [_text(group.consumergroup), _number(group.members), '<td colspan="5">nothing committed yet</td>']
-
-
-def _lag_row(group: GroupLag, topic: str, rows: list[PartitionLag]) -> list[str]:
-    records = [row.lag for row in rows if row.lag is not None]
-    seconds = [row.lag_seconds for row in rows if row.lag_seconds is not None]
-    worst = min((row.verdict for row in rows), key=WORST_FIRST.index)
-    guilty = [str(row.partition) for row in rows if row.verdict == worst] if worst not in ("ok", "unknown") else []
-    where = f" in {', '.join(guilty)}" if guilty else ""
-    rewound = sum(row.rewound_by for row in rows)
-    again = f"; {rewound} read again" if rewound else ""
-    return [
-        _text(short(group.consumergroup, MAX_SHOWN_CHARS)),
-        _number(group.members),
-        _text(topic),
-        _number(len(rows)),
-        _number(sum(records) if records else "n/a"),
-        _number(f"{max(seconds):.1f}" if seconds else "n/a"),
-        f'<td><span class="verdict {worst}">{worst}</span>{escape(where)}{again}</td>',
-    ]
-
-
-def _outcomes_section(monitor: Monitor, dimension: Dimension, title: str, now_ms: int) -> str:
-    try:
-        store = monitor.reader.caught_up_store
-    except NotReadyError as error:
-        return f"<p>{escape(str(error))}</p>"
-    newest = sorted(store.newest(dimension), key=lambda window: (-window.window_start_at, -window.calls, window.value))
-    if not newest:
-        return "<p>No calls yet.</p>"
-    heads = (title, "Window (UTC)", "Calls", "Answered", "Dials", "ASR", "NER", "Dispositions of dials")
-    more = len(newest) - MAX_ROWS
-    note = f"<p>{more} more in the JSON.</p>" if more > 0 else ""
-    caption = f"The newest window of each, {monitor.settings.window_s} s long"
-    return _table(caption, heads, (_outcome_row(dimension, window, now_ms) for window in newest[:MAX_ROWS])) + note
-
-
-def _outcome_row(dimension: Dimension, window: WindowedOutcomes, now_ms: int) -> list[str]:
-    values, samples = kpis(window)
-    stage = phase(window, now_ms)
-    return [
-        f'<th scope="row">{_named(dimension, window.value)}</th>',
-        f'<td>{instants.text(window.window_start_at)} <span class="open">{stage}</span></td>',
-        _number(window.calls),
-        _number(window.answered),
-        _number(window.attempts),
-        *(_ratio(values[name], samples[name]) for name in ("asr", "ner")),
-        f"<td>{_bar(window)}</td>",
-    ]
-
-
-def _named(dimension: Dimension, value: str) -> str:
-    """The value, cut where it is longer than anybody reads, with a link where one can be followed."""
-    text = escape(short(value, MAX_SHOWN_CHARS)) or "(none)"
-    if not 0 < len(value) <= MAX_LINKED_CHARS:
-        return text
-    path = "workflows" if dimension == "workflow" else "sip-lines"
-    return f'<a href="/api/outcomes/{path}/{quote(value, safe="")}">{text}</a>'
-
-
-def _ratio(kpi: Kpi | None, n: int) -> str:
-    if kpi is None:
-        return f'<td class="number faint">n/a (n={n})</td>'
-    share, low, high = ((kpi[key] or 0.0) * 100 for key in ("value", "low", "high"))
-    return f'<td class="number" title="95 %: {low:.0f} to {high:.0f} %, n={n}">{share:.0f} %</td>'
-
-
-def _bar(window: WindowedOutcomes) -> str:
-    """A bar of shares with the counts in words below it."""
-    counts = [(name, window.attempt_dispositions.get(name, 0)) for name in DISPOSITIONS]
-    shown = [(name, count) for name, count in counts if count > 0]
-    total = sum(count for _, count in shown) or 1
-    parts = "".join(f'<i class="{name}" style="width:{100 * count / total:.2f}%"></i>' for name, count in shown)
-    words = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in shown)
-    return f'<span class="bar" aria-hidden="true">{parts}</span><small>{words}</small>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
@@ -21,10 +21,10 @@ from streams.monitor.lag.views import lag_view
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.parameters import refuse_unknown, window_request
-from streams.monitor.outcomes.store import Dimension
 from streams.monitor.outcomes.views import dimension_view, value_view
 from streams.monitor.page import render_page
 from streams.monitor.problems import problem
+from streams.rules.dimensions import Dimension
 
 SSE_PING_S = 15
 SSE_SEND_TIMEOUT_S = 10
@@ -59,24 +59,13 @@ async def lag(request: Request) -> Response:
     return _json(lag_view(_monitor(request).poller.snapshot))
 
 
-async def workflows(request: Request) -> Response:
-    """Every workflow's windows."""
-    return await _outcomes(request, "workflow")
+def outcomes_of(dimension: Dimension) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint for a dimension's windows: of every value, or of the one that the path names."""
 
+    async def outcomes(request: Request) -> Response:
+        return await _outcomes(request, dimension, request.path_params.get("value"))
 
-async def sip_lines(request: Request) -> Response:
-    """Every SIP line's windows."""
-    return await _outcomes(request, "sip_line")
-
-
-async def workflow(request: Request) -> Response:
-    """One workflow's windows."""
-    return await _outcomes(request, "workflow", request.path_params["value"])
-
-
-async def sip_line(request: Request) -> Response:
-    """One SIP line's windows."""
-    return await _outcomes(request, "sip_line", request.path_params["value"])
+    return outcomes
 
 
 async def events(request: Request) -> Response:
@@ -110,7 +99,7 @@ async def page(request: Request) -> Response:
     return HTMLResponse(document, headers=PAGE_HEADERS)
 
 
-async def _outcomes(request: Request, dimension: Dimension, value: str | None = None) -> Response:
+async def _outcomes(request: Request, dimension: Dimension, value: str | None) -> Response:
     """Windows as JSON, made beside the event loop: however large, it must not keep others waiting."""
     monitor = _monitor(request)
     store, as_of_ms = monitor.reader.caught_up_store, monitor.reader.as_of_ms

@@ -78,6 +78,11 @@ class TopicLag:
         return () if found in ("ok", "unknown") else tuple(row for row in self.partitions if row.verdict == found)
 
     @property
+    def rewound_by(self) -> float:
+        """How many records are read again."""
+        return REWOUND_BY.of(*self.partitions) or 0
+
+    @property
     def drain_s(self) -> float | None:
         """Seconds until nothing is left; infinite when not draining, None when nobody can know."""
         return self.group.drain_seconds.get(self.topic)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.labels import OTHER, Labels
-from streams.monitor.outcomes.store import Dimension, OutcomeStore
+from streams.monitor.outcomes.store import OutcomeStore
+from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.kpis import kpis
 from streams.rules.merging import merge
 from streams.rules.windows import window_start
 
-CAPS: dict[Dimension, int] = {"workflow": 200, "sip_line": 100}
 MAX_UNFOLDED = 256
 SPANS_S = {"15m": 900, "1h": 3600}
 """The trailing spans, each up to the pane that lasts now: what stopped an hour ago has no KPI."""
@@ -41,7 +40,7 @@ class OutcomeFamilies:
         self._pane_s = pane_s
         self._clock = clock
         self._now_s = now_s
-        self._labels = {dimension: Labels(cap) for dimension, cap in CAPS.items()}
+        self._labels = {dimension: Labels(dimension.max_labels) for dimension in DIMENSIONS}
         self._state: tuple[int, int] | None = None
         self._reused_until = 0.0
         self._made: list[Metric] = []
@@ -52,7 +51,7 @@ class OutcomeFamilies:
         state, began = (store.changes, newest), self._clock()
         if self._state is not None and (state == self._state or began < self._reused_until):
             return self._made
-        families = [family for dimension in get_args(Dimension) for family in self._of(store, dimension, newest)]
+        families = [family for dimension in DIMENSIONS for family in self._of(store, dimension, newest)]
         families.append(self._dropped_family())
         cost_s = self._clock() - began
         self._state, self._made = state, families
@@ -62,9 +61,9 @@ class OutcomeFamilies:
     def _of(self, store: OutcomeStore, dimension: Dimension, newest: int) -> Iterator[Metric]:
         values = store.values(dimension)
         self._labels[dimension].keep(values)
-        labels = [dimension, "kpi", "window"]
-        ratios = GaugeMetricFamily(f"{dimension}_kpi_ratio", "KPI; absent below 30 samples.", labels=labels)
-        samples = GaugeMetricFamily(f"{dimension}_kpi_samples", "Sample size of the KPI.", labels=labels)
+        labels = [dimension.name, "kpi", "window"]
+        ratios = GaugeMetricFamily(f"{dimension.name}_kpi_ratio", "KPI; absent below 30 samples.", labels=labels)
+        samples = GaugeMetricFamily(f"{dimension.name}_kpi_samples", "Sample size of the KPI.", labels=labels)
         for value, span, window in self._windows(store, dimension, values, newest):
             found, sizes = kpis(window)
             for name, size in sizes.items():
@@ -100,7 +99,7 @@ class OutcomeFamilies:
         text = f"Values that the cap sent to `{OTHER}`."
         family = CounterMetricFamily("label_values_dropped", text, labels=["label"])
         for dimension, labels in self._labels.items():
-            family.add_metric([dimension], labels.dropped)
+            family.add_metric([dimension.name], labels.dropped)
         return family
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import BadRequestError
-from streams.monitor.outcomes.store import MAX_DIGITS, Dimension, Laid, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.store import MAX_DIGITS, Laid, OutcomeStore, WindowQuery
+from streams.rules.dimensions import Dimension
 
 MAX_WINDOWS = 2_000
 MAX_PANES = 20_000

@@ -10,7 +10,8 @@ from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.periods import LocalDays, window_seconds, zone_of
 from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
-from streams.monitor.outcomes.store import Dimension, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.store import OutcomeStore, WindowQuery
+from streams.rules.dimensions import Dimension
 from streams.rules.windows import window_start
 
 NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})

@@ -12,18 +12,19 @@ import structlog
 from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
-from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.errors import BrokerUnavailableError
 from streams.monitor.errors import ImplausibleRecordError, NotReadyError, TopicsMissingError
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.outcomes.store import DIMENSION_OF_TOPIC, OutcomeStore
+from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.settings import MonitorSettings
+from streams.rules.dimensions import DIMENSIONS
 
 READ_TIMEOUT_S = 1.0
 RETRY_S = 1.0
 PRUNE_EVERY_S = 600.0
 CHECK_PARTITIONS_EVERY_S = 30.0
 STALE_AFTER_S = 10.0
+DIMENSION_OF_TOPIC = {dimension.results.name: dimension for dimension in DIMENSIONS}
 
 log = structlog.get_logger("monitor.outcomes")
 
@@ -68,7 +69,7 @@ class OutcomeReader:
             await self._registry.aclose()
 
     async def _read_from_the_beginning(self) -> None:
-        consumer = WholeTopicsConsumer(self._settings.kafka, (WORKFLOW_OUTCOMES.name, SIP_LINE_OUTCOMES.name))
+        consumer = WholeTopicsConsumer(self._settings.kafka, tuple(DIMENSION_OF_TOPIC))
         try:
             await consumer.open()
             self._note(None)

@@ -7,20 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import msgspec
 
 from schemas.records.outcomes import WindowedOutcomes
-from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
 from streams.monitor.outcomes.periods import Bounds, LocalDays
 from streams.monitor.outcomes.plausible import fault_of
+from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.merging import merge
 from streams.rules.windows import window_start
 
-Dimension = Literal["workflow", "sip_line"]
-DIMENSION_OF_TOPIC: dict[str, Dimension] = {WORKFLOW_OUTCOMES.name: "workflow", SIP_LINE_OUTCOMES.name: "sip_line"}
 RETENTION = timedelta(days=30)
 """As long as the topics keep them, and by the same clock: when the record was appended, not its event time."""
 
@@ -71,8 +69,8 @@ class OutcomeStore:
     """
 
     def __init__(self) -> None:
-        self._panes: dict[Dimension, dict[str, dict[int, Pane]]] = {"workflow": {}, "sip_line": {}}
-        self._final_until: dict[Dimension, int] = dict.fromkeys(get_args(Dimension), 0)
+        self._panes: dict[Dimension, dict[str, dict[int, Pane]]] = {dimension: {} for dimension in DIMENSIONS}
+        self._final_until: dict[Dimension, int] = dict.fromkeys(DIMENSIONS, 0)
         self.changes = 0
 
     def put(self, dimension: Dimension, record: WindowedOutcomes, appended_at: int) -> None:
@@ -80,7 +78,7 @@ class OutcomeStore:
 
         Raises: ImplausibleRecordError for what no worker sends; one such record must not spoil what others sent.
         """
-        if fault := fault_of(record, dimension, appended_at):
+        if fault := fault_of(record, dimension.name, appended_at):
             raise ImplausibleRecordError(fault)
         panes = self._panes[dimension].setdefault(record.value, {})
         end, length = record.window_end_at, record.window_end_at - record.window_start_at
@@ -126,7 +124,7 @@ class OutcomeStore:
     def check(self, dimension: Dimension, value: str) -> None:
         """Raises NotFoundError for a value without any pane."""
         if not self._panes[dimension].get(value):
-            raise NotFoundError(f"no outcomes of {dimension} {value[:MAX_ECHO]!r}")
+            raise NotFoundError(f"no outcomes of {dimension.name} {value[:MAX_ECHO]!r}")
 
     def laid(self, dimension: Dimension, value: str, query: WindowQuery) -> list[Laid]:
         """The value's windows in order of time, not yet added up; none for a value without any pane."""

@@ -20,7 +20,7 @@ def value_view(store: OutcomeStore, value: str, asked: WindowRequest) -> tuple[d
     part = part_of(store, asked.dimension, [value], asked.query, asked.after)
     windows = part.values[0][1] if part.values else []
     return {
-        "dimension": asked.dimension,
+        "dimension": asked.dimension.name,
         "value": value,
         "window_s": asked.window_s,
         "as_of": instants.text(asked.as_of_ms),
@@ -32,7 +32,7 @@ def dimension_view(store: OutcomeStore, asked: WindowRequest) -> tuple[dict[str,
     """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without such windows are not."""
     part = part_of(store, asked.dimension, store.values(asked.dimension), asked.query, asked.after)
     return {
-        "dimension": asked.dimension,
+        "dimension": asked.dimension.name,
         "window_s": asked.window_s,
         "as_of": instants.text(asked.as_of_ms),
         "values": [

@@ -14,8 +14,9 @@ from streams.monitor.lag import metrics as lag_metrics
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.metrics import MonitorMetrics
-from streams.monitor.outcomes.metrics import CAPS, OutcomeFamilies
+from streams.monitor.outcomes.metrics import OutcomeFamilies
 from streams.monitor.outcomes.store import OutcomeStore
+from streams.rules.dimensions import SIP_LINE
 from tests.support.panes import NOON_MS, PANE_MS, pane
 
 
@@ -169,7 +170,7 @@ def test_families_are_made_anew_when_only_time_went_on() -> None:
 @pytest.mark.parametrize("name", ["other", "__other__"])
 def test_a_line_may_bear_the_overflows_name(name: str) -> None:
     store = lines(101)
-    store.put("sip_line", pane(dimension="sip_line", value=name, attempts=7), NOON_MS)
+    store.put(SIP_LINE, pane(dimension="sip_line", value=name, attempts=7), NOON_MS)
     metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
     metrics.watch(Poller(), Reader(store))
     series = [line.split("} ")[0] for line in generate_latest(metrics.registry).decode().splitlines() if "}" in line]
@@ -181,7 +182,7 @@ def test_values_of_fifty_thousand_characters_cost_no_more_than_others() -> None:
     store = OutcomeStore()
     for i in range(300):
         value = "x" * 50_000 + str(i)
-        store.put("sip_line", pane(dimension="sip_line", value=value, attempts=40), NOON_MS)
+        store.put(SIP_LINE, pane(dimension="sip_line", value=value, attempts=40), NOON_MS)
     metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
     metrics.watch(Poller(), Reader(store))
 
@@ -192,7 +193,7 @@ def lines(count: int) -> OutcomeStore:
     store = OutcomeStore()
     for i in range(count):
         record = pane(dimension="sip_line", value=f"line-{i}", attempts=40, attempt_dispositions={"answered": 10})
-        store.put("sip_line", record, NOON_MS)
+        store.put(SIP_LINE, record, NOON_MS)
     return store
 
 
@@ -200,8 +201,8 @@ def test_a_kpi_is_the_newest_spans() -> None:
     store = lines(1)
     old = pane(NOON_MS - 12 * PANE_MS, dimension="sip_line", value="line-0", attempts=1000)
     recent = pane(NOON_MS - 11 * PANE_MS, dimension="sip_line", value="line-0", attempts=60)
-    store.put("sip_line", old, NOON_MS)
-    store.put("sip_line", recent, NOON_MS)
+    store.put(SIP_LINE, old, NOON_MS)
+    store.put(SIP_LINE, recent, NOON_MS)
     found = scraped(Poller(), Reader(store))
 
     assert found["sip_line_kpi_ratio kpi=asr sip_line=line-0 window=15m"] == 0.25
@@ -215,9 +216,9 @@ def test_ten_thousand_invented_lines_stay_under_the_cap_and_are_counted() -> Non
     found = samples(metrics)
     labels = {s.split("sip_line=")[1].split()[0] for s in found if s.startswith("sip_line_kpi_samples")}
 
-    assert len(labels) == CAPS["sip_line"] + 1
-    assert found["sip_line_kpi_samples kpi=asr sip_line=__other__ window=15m"] == 40 * (10_000 - CAPS["sip_line"])
-    assert found["label_values_dropped_total label=sip_line"] == 10_000 - CAPS["sip_line"]
+    assert len(labels) == SIP_LINE.max_labels + 1
+    assert found["sip_line_kpi_samples kpi=asr sip_line=__other__ window=15m"] == 40 * (10_000 - SIP_LINE.max_labels)
+    assert found["label_values_dropped_total label=sip_line"] == 10_000 - SIP_LINE.max_labels
 
 
 def test_a_second_scrape_reuses_what_has_not_changed() -> None:
@@ -227,10 +228,10 @@ def test_a_second_scrape_reuses_what_has_not_changed() -> None:
     times[0] = 100
     assert families.families(store) is first
 
-    store.put("sip_line", pane(dimension="sip_line", value="new"), NOON_MS)
+    store.put(SIP_LINE, pane(dimension="sip_line", value="new"), NOON_MS)
     again = families.families(store)
     assert again is not first
-    store.put("sip_line", pane(dimension="sip_line", value="newer"), NOON_MS)
+    store.put(SIP_LINE, pane(dimension="sip_line", value="newer"), NOON_MS)
     times[0] = 109
     assert families.families(store) is again, "many scrapers must not multiply the work"
     times[0] = 111
@@ -241,7 +242,7 @@ def test_what_takes_long_to_make_is_made_less_often() -> None:
     ticks = iter([0, 7, 60, 71, 78])
     store, families = lines(1), OutcomeFamilies(300, ticks.__next__, lambda: NOON_MS / 1000)
     first = families.families(store)
-    store.put("sip_line", pane(dimension="sip_line", value="new"), NOON_MS)
+    store.put(SIP_LINE, pane(dimension="sip_line", value="new"), NOON_MS)
 
     assert families.families(store) is first, "after 60 s, with 7 s to make it"
     assert families.families(store) is not first

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import quote
+
+import pytest
 
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
+from streams.monitor.outcomes.metrics import OutcomeFamilies
+from streams.monitor.outcomes.store import WindowQuery
+from streams.monitor.outcomes.views import window_view
 from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings
+from streams.rules import kpis as rules
+from streams.rules.dimensions import WORKFLOW
+from streams.rules.kpis import kpis
 from tests.support.panes import NOON_MS, pane
 
 EVIL = '"><script>alert(1)</script>{x}'
@@ -20,11 +29,13 @@ class Tags(HTMLParser):
     def __init__(self, document: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.links: list[str] = []
         self.text = ""
         self.feed(document)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.links += [value for name, value in attrs if name == "href" and value]
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -36,7 +47,7 @@ def monitor_with(row: PartitionLag, value: str = "wf") -> Monitor:
     monitor.poller._snapshot = LagSnapshot(NOON_MS, (group,), {}, {}, {})
     monitor.reader._is_caught_up = True
     record = pane(value=value, calls=31, answered=1, attempts=40, attempt_dispositions={"answered": 1, "no_answer": 39})
-    monitor.reader._store.put("workflow", record, NOON_MS)
+    monitor.reader._store.put(WORKFLOW, record, NOON_MS)
     return monitor
 
 
@@ -48,6 +59,54 @@ async def test_names_from_outside_are_text() -> None:
 
     assert page.tags.count("script") == 1
     assert page.text.count(EVIL) == 3
+
+
+@pytest.mark.parametrize("value", [EVIL, "<script>alert(1)</script>", "' onmouseover='x", "{{ 7 * 7 }}", "a/b?c#d&e"])
+async def test_a_workflow_id_is_text_whatever_it_holds(value: str) -> None:
+    document = render_page(monitor_with(ROW, value))
+    page, plain = Tags(document), Tags(render_page(monitor_with(ROW)))
+
+    assert page.tags == plain.tags
+    assert value in page.text
+    assert f"/api/outcomes/workflows/{quote(value, safe='')}" in page.links
+
+
+async def test_what_a_problem_says_is_text() -> None:
+    monitor = Monitor(MonitorSettings())
+    monitor.poller.fault = EVIL
+    page = Tags(render_page(monitor))
+
+    assert EVIL in page.text
+    assert page.tags.count("script") == 1
+
+
+async def test_a_value_that_is_empty_or_endless_has_no_link() -> None:
+    empty, endless = (Tags(render_page(monitor_with(ROW, value))) for value in ("", "x" * 501))
+
+    assert "(none)" in empty.text
+    assert not any(link.startswith("/api/outcomes/workflows/") for link in empty.links + endless.links)
+
+
+async def test_every_kpi_of_the_list_has_a_column() -> None:
+    names = kpis(pane())[0]
+    page = Tags(render_page(monitor_with(ROW)))
+
+    assert len(names) > 10
+    assert [name for name in names if name.replace("_", " ") not in page.text] == []
+
+
+async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    proportions = rules._proportions
+    monkeypatch.setattr(rules, "_proportions", lambda window: proportions(window) | {"brand_new": (20, 40)})
+    monitor = monitor_with(ROW)
+    store = monitor.reader.caught_up_store
+    families = OutcomeFamilies(300, now_s=lambda: NOON_MS / 1000).families(store)
+    [window] = store.windows(WORKFLOW, "wf", WindowQuery(300))
+
+    assert "brand new" in Tags(render_page(monitor)).text
+    assert "50 %" in Tags(render_page(monitor)).text
+    assert window_view(window, NOON_MS)["kpis"]["brand_new"]["value"] == 0.5
+    assert "brand_new" in {sample.labels.get("kpi") for family in families for sample in family.samples}
 
 
 async def test_lag_shows_the_sum_the_oldest_and_the_worst_verdict_with_its_partition() -> None:

@@ -14,6 +14,7 @@ from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.parameters import refuse_unknown, window_request
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.outcomes.views import dimension_view, value_view
+from streams.rules.dimensions import WORKFLOW
 from tests.support.panes import NOON_MS, PANE_MS, pane
 
 HOUR_MS = 3_600_000
@@ -24,12 +25,12 @@ MIDNIGHT_MS = NOON_MS - NOON_MS % DAY_MS  # 2024-03-11T00:00:00Z, a Monday
 def stored(*records: WindowedOutcomes) -> OutcomeStore:
     store = OutcomeStore()
     for record in records:
-        store.put("workflow", record, record.window_start_at)
+        store.put(WORKFLOW, record, record.window_start_at)
     return store
 
 
 def asked(store: OutcomeStore, *parameters: tuple[str, str], value: str | None = "wf-1", now: int = NOON_MS) -> Any:
-    question = window_request(parameters, store, "workflow", value, 300, now)
+    question = window_request(parameters, store, WORKFLOW, value, 300, now)
     return (dimension_view(store, question) if value is None else value_view(store, value, question))[0]
 
 
@@ -91,7 +92,7 @@ def test_of_a_value_that_is_long_silent_the_last_day_is_its_own() -> None:
 def test_a_pane_dated_ahead_of_now_does_not_move_the_last_day() -> None:
     ahead = pane(NOON_MS + 20 * HOUR_MS, value="foreign")
     store = stored(pane(NOON_MS - 23 * HOUR_MS, calls=2), pane(calls=3))
-    store.put("workflow", ahead, NOON_MS)
+    store.put(WORKFLOW, ahead, NOON_MS)
     [ours] = [v for v in asked(store, value=None)["values"] if v["value"] == "wf-1"]
 
     assert [w["calls"] for w in ours["windows"]] == [2, 3]
@@ -161,7 +162,7 @@ def test_a_large_answer_comes_in_bounded_parts_that_add_up(
     more: Cursor | None = None
     for _ in range(20):
         after = [("after", str(more))] if more else []
-        question = window_request(after, store, "workflow", None, 300, NOON_MS)
+        question = window_request(after, store, WORKFLOW, None, 300, NOON_MS)
         body, more = dimension_view(store, question)
         part = [(v["value"], w["window_start_at"]) for v in body["values"] for w in v["windows"]]
         assert 0 < len(part) <= 7

@@ -11,6 +11,7 @@ from streams.monitor.errors import ImplausibleRecordError
 from streams.monitor.labels import OTHER, Labels, short
 from streams.monitor.outcomes.plausible import fault_of
 from streams.monitor.outcomes.store import OutcomeStore, WindowQuery
+from streams.rules.dimensions import WORKFLOW
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
 HUGE = 2**62
@@ -42,12 +43,12 @@ HUGE = 2**62
 )
 def test_what_no_worker_sends_is_refused_by_its_field(field: str, record: WindowedOutcomes) -> None:
     store = OutcomeStore()
-    store.put("workflow", pane(calls=7), NOON_MS)
+    store.put(WORKFLOW, pane(calls=7), NOON_MS)
     with pytest.raises(ImplausibleRecordError, match=f"^{field}: ") as refused:
-        store.put("workflow", record, NOON_MS)
+        store.put(WORKFLOW, record, NOON_MS)
 
     assert len(str(refused.value)) < 100, "no word of the record is repeated"
-    assert [w.calls for w in store.windows("workflow", "wf-1", WindowQuery(300))] == [7]
+    assert [w.calls for w in store.windows(WORKFLOW, "wf-1", WindowQuery(300))] == [7]
 
 
 @pytest.mark.parametrize(

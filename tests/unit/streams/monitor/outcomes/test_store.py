@@ -15,6 +15,7 @@ from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
 from streams.monitor.outcomes.periods import window_seconds
 from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery
+from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.merging import merge
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
@@ -63,7 +64,7 @@ def total(windows: list[WindowedOutcomes]) -> Counter[str]:
 
 
 def windows_of(members: tuple[WindowedOutcomes, ...], width: int) -> list[WindowedOutcomes]:
-    return stored(*members).windows("workflow", "wf-1", WindowQuery(width * PANE_MS // 1000))
+    return stored(*members).windows(WORKFLOW, "wf-1", WindowQuery(width * PANE_MS // 1000))
 
 
 @settings(max_examples=60)
@@ -96,12 +97,12 @@ def test_five_minutes_into_an_hour_is_five_into_fifteen_into_an_hour(members: tu
 def stored(*records: WindowedOutcomes) -> OutcomeStore:
     store = OutcomeStore()
     for record in records:
-        store.put("workflow", record, NOON_MS)
+        store.put(WORKFLOW, record, NOON_MS)
     return store
 
 
 def calls(store: OutcomeStore, window_s: int = 300, **query: Any) -> list[int]:
-    return [w.calls for w in store.windows("workflow", "wf-1", WindowQuery(window_s, **query))]
+    return [w.calls for w in store.windows(WORKFLOW, "wf-1", WindowQuery(window_s, **query))]
 
 
 def test_of_two_records_of_a_pane_the_higher_revision_stays() -> None:
@@ -113,22 +114,22 @@ def test_a_correction_after_the_final_record_replaces_it() -> None:
 
 
 def test_an_open_record_of_the_same_revision_does_not_reopen_a_final_one() -> None:
-    [window] = stored(pane(is_final=True), pane()).windows("workflow", "wf-1", WindowQuery(300))
+    [window] = stored(pane(is_final=True), pane()).windows(WORKFLOW, "wf-1", WindowQuery(300))
 
     assert window.is_final
 
 
 def test_a_tombstone_forgets_the_pane_and_the_value_with_its_last() -> None:
     store = stored(pane(value="a|b"))
-    store.delete("workflow", f"a|b|{NOON_MS}".encode())
+    store.delete(WORKFLOW, f"a|b|{NOON_MS}".encode())
 
-    assert store.values("workflow") == []
+    assert store.values(WORKFLOW) == []
 
 
 @pytest.mark.parametrize("key", [b"", b"wf-1", b"wf-1|", b"wf-1|x", b"wf-2|1", b"\xff|1"])
 def test_a_tombstone_of_something_else_changes_nothing(key: bytes) -> None:
     store = stored(pane())
-    store.delete("workflow", key)
+    store.delete(WORKFLOW, key)
 
     assert len(store) == 1
 
@@ -138,12 +139,12 @@ def test_panes_leave_as_long_after_arrival_as_the_topic_keeps_them_whatever_thei
     horizon = NOON_MS + int(RETENTION.total_seconds() * 1000)
 
     assert (store.prune(horizon), store.prune(horizon + 1)) == (0, 2)
-    assert store.values("workflow") == []
+    assert store.values(WORKFLOW) == []
 
 
 def test_a_value_never_seen_is_not_found() -> None:
     with pytest.raises(NotFoundError):
-        OutcomeStore().windows("sip_line", "nope", WindowQuery(300))
+        OutcomeStore().windows(SIP_LINE, "nope", WindowQuery(300))
 
 
 def three() -> OutcomeStore:
@@ -175,7 +176,7 @@ def test_a_merged_window_is_final_when_its_panes_are_and_time_went_past(
 ) -> None:
     quarter = NOON_MS + PANE_MS
     records = [pane(quarter + i * PANE_MS, is_final=final) for i, final in enumerate(finals) if final is not None]
-    [window] = stored(*records).windows("workflow", "wf-1", WindowQuery(900))
+    [window] = stored(*records).windows(WORKFLOW, "wf-1", WindowQuery(900))
 
     assert expected == window.is_final
 
