@@ -90,8 +90,8 @@ class Monitor:
         while True:
             try:
                 self.events.publish("beat", json.dumps(self._pulse()))
-            except Exception:  # the one thing that must not end
-                log.exception("beat_failed")
+            except Exception as error:  # without a beat every open page says that we are gone
+                log.exception("beat.failed", reason=type(error).__name__)
             await asyncio.sleep(BEAT_S)
 
     def _pulse(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Asks the broker for lag on the monitor's own clock, each time within a deadline; a failure keeps what was known."""
+"""Polls the broker for lag, each time within a deadline. A poll that fails keeps the last snapshot."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from schemas.topics import BY_NAME, DEAD_LETTERS
 from streams.errors import BrokerUnavailableError
 from streams.monitor.broker import TROUBLE, explained
 from streams.monitor.errors import NotReadyError
+from streams.monitor.faults import FaultNote
 from streams.monitor.lag.ahead import look_ahead
 from streams.monitor.lag.groups import GroupReader, Topology
 from streams.monitor.lag.readings import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
@@ -49,12 +50,17 @@ class LagPoller:
         self._tracker = LagTracker(settings.app_id)
         self._watches = watches(settings.groups)
         self._ahead: dict[tuple[Partition, int], Ahead] = {}
-        self._asking_for = ""
+        self._waiting_for = ""
         self._reader: GroupReader | None = None
         self._on_poll = on_poll
         self._on_duration = on_duration
         self._snapshot: LagSnapshot | None = None
-        self.fault: str | None = None
+        self._fault = FaultNote(log, "lag.poll_failed", "lag.poll_recovered")
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last poll failed; None when it succeeded."""
+        return self._fault.text
 
     @property
     def snapshot(self) -> LagSnapshot:
@@ -78,7 +84,7 @@ class LagPoller:
                 self._on_duration(elapsed)
                 await asyncio.sleep(max(0.0, POLL_INTERVAL_S - elapsed))
         finally:
-            await self._close()
+            await self.aclose()
 
     async def poll_once(self) -> LagSnapshot:
         """One look. Raises BrokerUnavailableError, also when the deadline passes; the connection is then given up."""
@@ -86,54 +92,45 @@ class LagPoller:
             async with asyncio.timeout(POLL_DEADLINE_S):
                 reading = await self._read()
         except (BrokerUnavailableError, TimeoutError) as error:
-            await self._close()
-            message = str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s, asked for {self._asking_for}"
+            await self.aclose()
+            message = (
+                str(error) or f"Kafka did not answer within {POLL_DEADLINE_S:g} s; we waited for {self._waiting_for}"
+            )
             servers = self._settings.kafka.bootstrap_servers
             raise BrokerUnavailableError(message if servers in message else f"{message} ({servers})") from error
         self._snapshot = self._tracker.update(reading)
         return self._snapshot
 
-    async def aclose(self) -> None:
-        """Disconnect. Safe to call twice."""
-        await self._close()
-
     async def _try_poll(self) -> None:
         try:
             snapshot = await self.poll_once()
         except BrokerUnavailableError as error:
-            self._note(str(error))
-        except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
-            await self._close()
-            self._note(f"the lag poll failed: {type(error).__name__}", error)
+            self._fault.set(str(error))
+        except Exception as error:  # an unforeseen answer must not end the polling
+            await self.aclose()
+            self._fault.set(f"the lag poll failed: {type(error).__name__}", error)
         else:
-            self._note(None)
+            self._fault.clear()
             self._on_poll(snapshot)
 
-    def _note(self, fault: str | None, error: Exception | None = None) -> None:
-        """One line per change, not per poll."""
-        if fault is None and self.fault is not None:
-            log.info("lag_poll_succeeds")
-        elif fault != self.fault:
-            log.warning("lag_poll_failing", reason=fault, exc_info=error)
-        self.fault = fault
-
-    async def _close(self) -> None:
+    async def aclose(self) -> None:
+        """Disconnect. Repeat: safe."""
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.close()
 
     async def _read(self) -> Reading:
-        self._asking_for = "a connection"
+        self._waiting_for = "a connection"
         if self._reader is None:
             self._reader = GroupReader(self._settings.kafka)
             await self._reader.open()
         reader = self._reader
-        self._asking_for = "its topics"
+        self._waiting_for = "its topics"
         topology = await reader.topology()
         groups, unseen = await self._groups(reader, topology)
         wanted = {partition for partition in topology.leaders if partition.topic in BY_NAME}
         wanted.update(*(concerns(group, self._settings.app_id, topology.leaders.keys()) for group in groups))
-        self._asking_for = "the ends of partitions"
+        self._waiting_for = "the ends of partitions"
         leaders = {partition: topology.leaders[partition] for partition in wanted}
         hidden = [
             Unseen(f"topic {name}", hidden_topic(name), topic=name)
@@ -141,9 +138,9 @@ class LagPoller:
         ]
         begin, end, no_marks = await reader.water_marks(leaders)
         if wanted and not end:
-            raise BrokerUnavailableError(f"Kafka told the end of no partition: {no_marks[0].why}")
+            raise BrokerUnavailableError(f"Kafka gave the end of no partition: {no_marks[0].why}")
         dead_letters = await self._dead_letters(reader, leaders, end)
-        self._asking_for = "the records that groups stand at"
+        self._waiting_for = "the records that groups stand at"
         no_records = await self._look_ahead(reader, leaders, self._offsets(groups, begin, end), end)
         at_ms = int(time.time() * 1000)
         missing = (*unseen, *hidden, *no_marks, *no_records)
@@ -151,7 +148,7 @@ class LagPoller:
 
     async def _groups(self, reader: GroupReader, topology: Topology) -> tuple[list[GroupReading], list[Unseen]]:
         """The worker's group, and those that MONITOR_GROUPS names."""
-        self._asking_for = "its consumer groups"
+        self._waiting_for = "its consumer groups"
         wanted: dict[str, int | None] = {self._settings.app_id: None}
         unseen: list[Unseen] = []
         if self._settings.groups:

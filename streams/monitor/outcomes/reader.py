@@ -1,4 +1,4 @@
-"""Keeps the outcome store current: reads both outcome topics from the beginning, then follows them."""
+"""Keeps the outcome store current: reads the outcome topics from the beginning, then follows them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from streams.errors import BrokerUnavailableError
 from streams.monitor.errors import ImplausibleRecordError, NotReadyError, TopicsMissingError
+from streams.monitor.faults import FaultNote
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.settings import MonitorSettings
@@ -21,7 +22,7 @@ from streams.rules.dimensions import DIMENSIONS
 
 READ_TIMEOUT_S = 1.0
 RETRY_S = 1.0
-PRUNE_EVERY_S = 600.0
+EXPIRE_EVERY_S = 600.0
 CHECK_PARTITIONS_EVERY_S = 30.0
 STALE_AFTER_S = 10.0
 DIMENSION_OF_TOPIC = {dimension.results.name: dimension for dimension in DIMENSIONS}
@@ -32,8 +33,8 @@ log = structlog.get_logger("monitor.outcomes")
 class OutcomeReader:
     """Owns the store. `run` until cancelled; `caught_up_store` any time.
 
-    The store outlives a lost connection: what is read again is the same, and revisions sort it out. So windows stay
-    available while the broker is away, with `as_of_ms` telling how old they are.
+    The store outlives a lost connection: records that are read again are dropped by their revisions. So windows stay
+    available while the broker is away; `as_of_ms` is their age.
     """
 
     def __init__(self, settings: MonitorSettings, on_change: Callable[[int], None] = lambda _: None) -> None:
@@ -42,28 +43,33 @@ class OutcomeReader:
         self._on_change = on_change
         self._store = OutcomeStore()
         self._is_caught_up = False
-        self._pruned_at = 0.0
+        self._expired_at = 0.0
         self.as_of_ms: int | None = None
-        self.fault: str | None = "the outcome topics have not been read yet"
+        self._fault = FaultNote(log, "outcomes.lost", "outcomes.restored", "the outcome topics have not been read yet")
         self.undecodable = 0
 
     @property
+    def fault(self) -> str | None:
+        """What keeps us from reading, in words."""
+        return self._fault.text
+
+    @property
     def caught_up_store(self) -> OutcomeStore:
-        """The store once it was complete. Raises NotReadyError before: half the windows would be a lie."""
+        """The store. Raises: NotReadyError until all that was in the topics at the start has been read."""
         if not self._is_caught_up:
             raise NotReadyError(self.fault or "the outcome topics are still being read")
         return self._store
 
     async def run(self) -> None:
-        """Read for ever; starts over after any trouble."""
+        """Read until cancelled; starts over after any fault."""
         try:
             while True:
                 try:
                     await self._read_from_the_beginning()
                 except (BrokerUnavailableError, TopicsMissingError) as error:
-                    self._note(str(error))
-                except Exception as error:  # an answer we did not foresee must not end the monitor's eyes
-                    self._note(f"reading outcomes failed: {type(error).__name__}", error)
+                    self._fault.set(str(error))
+                except Exception as error:  # an unforeseen answer must not end the reading
+                    self._fault.set(f"reading outcomes failed: {type(error).__name__}", error)
                 await asyncio.sleep(RETRY_S)
         finally:
             await self._registry.aclose()
@@ -72,7 +78,7 @@ class OutcomeReader:
         consumer = WholeTopicsConsumer(self._settings.kafka, tuple(DIMENSION_OF_TOPIC))
         try:
             await consumer.open()
-            self._note(None)
+            self._fault.clear()
             checked_at = time.monotonic()
             while True:
                 await self._step(consumer)
@@ -86,54 +92,48 @@ class OutcomeReader:
     async def _step(self, consumer: WholeTopicsConsumer) -> None:
         before = self._store.changes
         for record in await consumer.read(READ_TIMEOUT_S):
-            await self._take(record)
+            await self._process(record)
         if await consumer.is_caught_up():
             self._is_caught_up = True
             self.as_of_ms = consumer.heard_at_ms() or self.as_of_ms
             self._note_held(consumer.held_back())
-        self._prune()
+        self._expire()
         if self._is_caught_up and self._store.changes != before:
             self._on_change(self._store.changes)
 
-    async def _take(self, record: KeptRecord) -> None:
-        """One record into the store; waits while the registry is away, counts and skips what cannot be decoded."""
+    async def _process(self, record: KeptRecord) -> None:
+        """Put one record into the store. Waits while the registry is away; counts and skips what cannot be decoded."""
         dimension = DIMENSION_OF_TOPIC[record.topic]
         if record.value is None:
             return self._store.delete(dimension, record.key or b"")
         while True:
             try:
                 outcomes = await self._registry.decode(record.value, WindowedOutcomes)
-                self._note(None)
+                self._fault.clear()
                 return self._store.put(dimension, outcomes, record.appended_at)
             except RegistryUnavailableError as error:
-                self._note(str(error))
+                self._fault.set(str(error))
                 await asyncio.sleep(RETRY_S)
             except (DecodeError, ImplausibleRecordError) as error:
-                return self._pass_over(record, str(error))
-            except Exception as error:  # one record, whatever it holds, must not keep us from the next
-                return self._pass_over(record, type(error).__name__)
+                return self._skip(record, str(error))
+            except Exception as error:  # one record must not stop the reading, whatever it holds
+                return self._skip(record, type(error).__name__)
 
-    def _pass_over(self, record: KeptRecord, fault: str) -> None:
+    def _skip(self, record: KeptRecord, fault: str) -> None:
         self.undecodable += 1
-        log.warning("undecodable", topic=record.topic, partition=record.partition, offset=record.offset, reason=fault)
+        log.warning(
+            "outcomes.skipped", topic=record.topic, partition=record.partition, offset=record.offset, reason=fault
+        )
 
     def _note_held(self, partitions: list[str]) -> None:
-        """A transaction may take a moment; one that lasts keeps everything behind it from us."""
+        """An open transaction holds back all records behind it; it is a fault once it lasts."""
         is_long = time.time() * 1000 - (self.as_of_ms or 0) > STALE_AFTER_S * 1000
         if partitions and is_long:
-            self._note(f"a transaction has not ended, and holds back what is behind it: {', '.join(partitions)}")
+            self._fault.set(f"a transaction has not ended, and holds back what is behind it: {', '.join(partitions)}")
         elif not partitions:
-            self._note(None)
+            self._fault.clear()
 
-    def _prune(self) -> None:
-        if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
-            self._pruned_at = time.monotonic()
-            self._store.prune(int(time.time() * 1000), timedelta(days=self._settings.history_days))
-
-    def _note(self, fault: str | None, error: Exception | None = None) -> None:
-        """One line per change, not per attempt."""
-        if fault != self.fault:
-            log.warning("outcomes_unavailable", reason=fault, exc_info=error) if fault else log.info(
-                "outcomes_available"
-            )
-        self.fault = fault
+    def _expire(self) -> None:
+        if time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
+            self._expired_at = time.monotonic()
+            self._store.expire(int(time.time() * 1000), timedelta(days=self._settings.history_days))

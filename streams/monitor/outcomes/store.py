@@ -99,7 +99,7 @@ class OutcomeStore:
             self._forget_empty(dimension, value)
             self.changes += 1
 
-    def prune(self, now_ms: int, retention: timedelta = RETENTION) -> int:
+    def expire(self, now_ms: int, retention: timedelta = RETENTION) -> int:
         """Drop panes that were appended longer ago than that; how many."""
         horizon = now_ms - int(retention.total_seconds() * 1000)
         dropped = 0

@@ -73,7 +73,7 @@ async def test_a_workflow_id_is_text_whatever_it_holds(value: str) -> None:
 
 async def test_what_a_problem_says_is_text() -> None:
     monitor = Monitor(MonitorSettings())
-    monitor.poller.fault = EVIL
+    monitor.poller._fault.set(EVIL)
     page = Tags(render_page(monitor))
 
     assert EVIL in page.text

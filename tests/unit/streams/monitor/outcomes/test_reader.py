@@ -40,7 +40,7 @@ async def test_a_record_that_cannot_be_taken_is_counted_and_the_next_one_taken(p
     reader = OutcomeReader(MonitorSettings())
     reader._registry = Decoding(poison, pane(calls=3))  # type: ignore[assignment]  # all a reader asks of it
     for offset in range(2):
-        await reader._take(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOON_MS, b"k", b"v"))
+        await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOON_MS, b"k", b"v"))
 
     assert (reader.undecodable, len(reader._store)) == (1, 1)
 

@@ -138,7 +138,7 @@ def test_panes_leave_as_long_after_arrival_as_the_topic_keeps_them_whatever_thei
     store = stored(pane(NOON_MS - int(timedelta(days=900).total_seconds() * 1000)), pane())
     horizon = NOON_MS + int(RETENTION.total_seconds() * 1000)
 
-    assert (store.prune(horizon), store.prune(horizon + 1)) == (0, 2)
+    assert (store.expire(horizon), store.expire(horizon + 1)) == (0, 2)
     assert store.values(WORKFLOW) == []
 
 
