@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from streams.monitor import instants
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
-from streams.monitor.lag.verdicts import LAG_SLO_S, WORST_FIRST, LagVerdict
+from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
 
 HealthState = Literal["broken", "blind", "degraded", "ok"]
 HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
@@ -28,15 +28,16 @@ NO_MEMBER_AFTER_S = 3.0
 """Members change places within moments, when a worker is replaced; a session that ran out lasts."""
 
 MAX_NAMED = 12
-EVIDENCE: dict[LagVerdict, tuple[HealthState, str]] = {
-    "stop": ("broken", "nobody reads"),
-    "stall": ("broken", "a member has it, and its offset does not move"),
-    "beyond": ("broken", "committed beyond the end: nothing is read until the end has passed it"),
-    "rewind": ("degraded", "went back: records are read again"),
-    "warn": ("degraded", "the backlog grows"),
-    "behind": ("degraded", "the next record is older than it may be"),
-    "unknown": ("degraded", "not known yet whether it is read"),
+SEVERITY: dict[LagVerdict, HealthState] = {
+    "stop": "broken",
+    "stall": "broken",
+    "beyond": "broken",
+    "rewind": "degraded",
+    "warn": "degraded",
+    "behind": "degraded",
+    "unknown": "degraded",
 }
+EVIDENCE = {verdict: (severity, MEANINGS[verdict]) for verdict, severity in SEVERITY.items()}
 
 
 @dataclass(frozen=True)
