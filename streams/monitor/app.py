@@ -26,7 +26,9 @@ from streams.errors import SettingsError
 from streams.monitor import routes
 from streams.monitor.connections import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
+from streams.monitor.outcomes.parameters import NAMES as PARAMETERS
 from streams.monitor.problems import EXCEPTION_HANDLERS
+from streams.monitor.routes import Endpoint
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS, Dimension
 
@@ -44,6 +46,27 @@ class AnythingConvertor(StringConvertor):
 register_url_convertor("anything", AnythingConvertor())
 
 
+def _of_dimension(dimension: Dimension) -> tuple[Endpoint, Endpoint]:
+    path, serve, name = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension), dimension.title
+    return (
+        Endpoint(path, serve, f"the windows of every {name}", PARAMETERS),
+        Endpoint(f"{path}/{{value}}", serve, f"the windows of one {name}; 404 for an unknown one", PARAMETERS),
+    )
+
+
+ENDPOINTS = (
+    Endpoint("/", routes.page, "the page"),
+    Endpoint("/api/health", routes.health, "whether anything is wrong, and whether the monitor knows"),
+    Endpoint("/api/lag", routes.lag, "records, seconds and verdict of every watched partition"),
+    *(endpoint for dimension in DIMENSIONS for endpoint in _of_dimension(dimension)),
+    Endpoint("/api/events", routes.events, "server-sent events: beat, lag, outcomes"),
+    Endpoint("/metrics", routes.metrics, "Prometheus text"),
+    Endpoint("/livez", routes.livez, "200 while the process answers"),
+    Endpoint("/readyz", routes.readyz, "200 when everything watched was read lately and whole"),
+)
+"""Every path but that of this list itself, /api, and /assets."""
+
+
 def create_app(settings: MonitorSettings) -> Starlette:
     """The application; its lifespan starts and stops the reading of Kafka. It starts whether Kafka is there or not."""
 
@@ -59,25 +82,14 @@ def create_app(settings: MonitorSettings) -> Starlette:
     assets = files("streams.monitor").joinpath("assets")
     return Starlette(
         routes=[
-            Route("/", routes.page),
-            Route("/api/health", routes.health),
-            Route("/api/lag", routes.lag),
-            *(route for dimension in DIMENSIONS for route in _outcome_routes(dimension)),
-            Route("/api/events", routes.events),
-            Route("/metrics", routes.metrics),
-            Route("/livez", routes.livez),
-            Route("/readyz", routes.readyz),
+            *(endpoint.route() for endpoint in ENDPOINTS),
+            Route("/api", routes.index_of(ENDPOINTS)),
             Mount("/assets", StaticFiles(directory=str(assets))),
         ],
         middleware=[Middleware(BoundedRequests)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
-
-
-def _outcome_routes(dimension: Dimension) -> tuple[Route, Route]:
-    path, endpoint = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension)
-    return Route(path, endpoint), Route(f"{path}/{{value:anything}}", endpoint)
 
 
 def serve(settings: MonitorSettings) -> int:

@@ -39,9 +39,10 @@ def on_monitor_error(_: Request, error: Exception) -> Response:
 
 
 def on_http_error(_: Request, error: Exception) -> Response:
-    """The router's 404 and 405."""
+    """The router's 404 and 405; a 404 leads to the list of endpoints."""
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, error.detail, error.headers)
+    detail = "no such path; /api lists them all" if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+    return problem(error.status_code, detail, error.headers)
 
 
 def on_any_error(_: Request, error: Exception) -> Response:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from streams.monitor.events import EventHub
@@ -38,6 +39,23 @@ PAGE_HEADERS = {
 _to_json = msgspec.json.Encoder().encode
 
 
+Serve = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path, what it answers in words, and the parameters that it takes."""
+
+    path: str
+    serve: Serve
+    answers: str
+    parameters: Set[str] = frozenset()
+
+    def route(self) -> Route:
+        """The same for Starlette. A value in a path may hold anything, slashes included."""
+        return Route(self.path.replace("{value}", "{value:anything}"), self.serve)
+
+
 def _monitor(request: Request) -> Monitor:
     monitor: Monitor = request.state.monitor
     return monitor
@@ -45,6 +63,22 @@ def _monitor(request: Request) -> Monitor:
 
 def _json(body: object) -> Response:
     return Response(_to_json(body), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def index_of(endpoints: Sequence[Endpoint]) -> Serve:
+    """The endpoint of /api: `{"endpoints": [{"path", "answers", "parameters"}]}`."""
+    body = {
+        "endpoints": [
+            {"path": endpoint.path, "answers": endpoint.answers, "parameters": sorted(endpoint.parameters)}
+            for endpoint in endpoints
+        ]
+    }
+
+    async def index(request: Request) -> Response:
+        refuse_unknown(request.query_params.multi_items(), frozenset())
+        return _json(body)
+
+    return index
 
 
 async def health(request: Request) -> Response:
@@ -59,7 +93,7 @@ async def lag(request: Request) -> Response:
     return _json(lag_view(_monitor(request).poller.snapshot))
 
 
-def outcomes_of(dimension: Dimension) -> Callable[[Request], Awaitable[Response]]:
+def outcomes_of(dimension: Dimension) -> Serve:
     """The endpoint for a dimension's windows: of every value, or of the one that the path names."""
 
     async def outcomes(request: Request) -> Response:
