@@ -1,4 +1,4 @@
-"""The monitor over HTTP: routes, errors, start and stop. The only wiring."""
+"""The monitor over HTTP: its endpoints, its start and its stop. The only wiring."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging
 from streams.errors import SettingsError
 from streams.monitor import routes
-from streams.monitor.connections import BoundedRequests, bounded_protocol, raise_descriptor_limit
+from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.parameters import NAMES as PARAMETERS
 from streams.monitor.problems import EXCEPTION_HANDLERS
@@ -38,7 +38,7 @@ log = structlog.get_logger("monitor")
 
 
 class AnythingConvertor(StringConvertor):
-    """The rest of a path, whatever it holds: providers' names may have slashes and line breaks."""
+    """The rest of a path. Provider's names may hold anything, slashes and line breaks included."""
 
     regex = r"[\s\S]*"
 
@@ -68,7 +68,7 @@ ENDPOINTS = (
 
 
 def create_app(settings: MonitorSettings) -> Starlette:
-    """The application; its lifespan starts and stops the reading of Kafka. It starts whether Kafka is there or not."""
+    """The application. Its lifespan starts and stops the reading of Kafka, and does not wait for Kafka."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Monitor]]:
@@ -125,7 +125,7 @@ def _serve_on(bound: socket.socket, settings: MonitorSettings, connections: int)
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    # uvicorn ends by raising the signal it stopped for once more; without these an orderly stop would read as a kill.
+    # uvicorn raises the signal again after it has stopped; without these an orderly stop would look like a kill.
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop_signal, _already_stopped)
     server = uvicorn.Server(config)

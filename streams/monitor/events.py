@@ -1,4 +1,4 @@
-"""What is new, for those who listen: the newest of each kind, never a backlog, so a slow listener costs nothing."""
+"""Events for listeners: the newest of each kind and never a backlog, so a slow listener costs nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EventHub:
         self.listeners = 0
 
     def publish(self, kind: Kind, data: str) -> None:
-        """Replace the newest event of its kind by this one and wake whoever listens."""
+        """Replace the newest event of this kind and wake the listeners."""
         self._sequence += 1
         self._newest[kind] = (self._sequence, data)
         self._changed.set()
@@ -31,7 +31,7 @@ class EventHub:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """One listener's place for as long as the block lasts. Raises TooManyListenersError."""
+        """A listener's place while the block lasts. Raises: TooManyListenersError."""
         if self.listeners >= MAX_LISTENERS:
             raise TooManyListenersError(f"{MAX_LISTENERS} clients listen already")
         self.listeners += 1
@@ -41,7 +41,7 @@ class EventHub:
             self.listeners -= 1
 
     async def listen(self) -> AsyncGenerator[tuple[Kind, int, str], None]:
-        """(kind, id, data): first the newest of each kind, then each as it comes, skipping what was overtaken."""
+        """(kind, id, data): first the newest of each kind, then each new one; replaced ones are skipped."""
         seen = 0
         while True:
             changed = self._changed

@@ -1,11 +1,11 @@
-"""Pure: is anything wrong, and do we know? Computed once, for the page, its title and icon, and /api/health.
+"""Pure: is anything wrong, and does the monitor know? The page's headline, title and icon and /api/health are this.
 
     broken     something does not work: calls are not counted, or records are gone
-    blind      we do not know: what we read is missing or too old to speak of
+    blind      the monitor does not know: what it reads is missing or too old
     degraded   it works, but not as it should
-    ok         looked at lately, and nothing of the above
+    ok         everything was read lately, and nothing of the above
 
-What was read too long ago says nothing about now: old verdicts are no problems, being blind is one.
+Old readings say nothing about now: old verdicts are no problems, being blind is one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ HealthState = Literal["broken", "blind", "degraded", "ok"]
 HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
 """Worst first."""
 
-LOSS_TOLD_S = 86_400.0
+LOSS_SHOWN_S = 86_400.0
 NO_MEMBER_AFTER_S = 3.0
-"""Members change places within moments, when a worker is replaced; a session that ran out lasts."""
+"""A worker that is replaced is without a member for a moment only; a session that ran out lasts."""
 
 MAX_NAMED = 12
 SEVERITY: dict[LagVerdict, HealthState] = {
@@ -42,7 +42,7 @@ EVIDENCE = {verdict: (severity, MEANINGS[verdict]) for verdict, severity in SEVE
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what, since when (epoch ms), what shows it, where to look. Told once it has lasted."""
+    """One thing that is wrong: what, its evidence, a link, since when (epoch ms). Shown once it lasted `lasting_s`."""
 
     state: HealthState
     what: str
@@ -54,7 +54,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Source:
-    """One thing that the monitor reads: when it last did, what is in the way, and after how long that is too old."""
+    """One thing that the monitor reads: when it last did, why not since, and after how long it is stale."""
 
     name: str
     as_of_ms: int | None
@@ -63,11 +63,11 @@ class Source:
     link: str
 
     def is_stale(self, now_ms: int) -> bool:
-        """True when what was read says nothing about now."""
+        """True when the last reading says nothing about now."""
         return self.as_of_ms is None or now_ms - self.as_of_ms > self.stale_after_s * 1000
 
     def why_stale(self, now_ms: int) -> str | None:
-        """When it was last read, and what is in the way; None while it is not stale."""
+        """When it was last read, and what keeps us from reading; None while it is not stale."""
         if not self.is_stale(now_ms):
             return None
         if self.as_of_ms is None:
@@ -93,13 +93,13 @@ class Health:
 
 
 class HealthTracker:
-    """Knows since when each problem has been there. One per process."""
+    """Remembers since when each problem has been there. One per process."""
 
     def __init__(self) -> None:
         self._since: dict[tuple[HealthState, str], int] = {}
 
     def update(self, sources: Iterable[Source], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
-        """The health now. snapshot: the newest, whether it is old or not; sources: lag first."""
+        """The health now. snapshot: the newest, however old; sources: lag first."""
         lag, *others = sources
         problems = list(blindness((lag, *others), now_ms))
         if snapshot is not None and not lag.is_stale(now_ms):
@@ -112,7 +112,7 @@ class HealthTracker:
 
 
 def blindness(sources: Iterable[Source], now_ms: int) -> Iterator[Problem]:
-    """What is not read, or was read too long ago."""
+    """A problem for each source that is stale."""
     for source in sources:
         if evidence := source.why_stale(now_ms):
             what = f"{source.name} not read yet" if source.as_of_ms is None else f"{source.name} cannot be read"
@@ -120,7 +120,7 @@ def blindness(sources: Iterable[Source], now_ms: int) -> Iterator[Problem]:
 
 
 def lag_problems(snapshot: LagSnapshot, worker: str) -> Iterator[Problem]:
-    """What the newest look at groups and topics shows."""
+    """A problem for each thing that the newest snapshot shows to be wrong."""
     for unseen in snapshot.unseen[:MAX_NAMED]:
         yield Problem("blind", f"{unseen.what} cannot be seen", unseen.why, "/readyz")
     for group in snapshot.groups:
@@ -170,7 +170,7 @@ def _where(rows: list[PartitionLag]) -> str:
 
 def _losses(snapshot: LagSnapshot) -> Iterator[Problem]:
     for (group, topic), at_ms in snapshot.lost_at_ms.items():
-        if snapshot.as_of_ms - at_ms <= LOSS_TOLD_S * 1000:
+        if snapshot.as_of_ms - at_ms <= LOSS_SHOWN_S * 1000:
             count = snapshot.records_lost[group, topic]
             evidence = f"retention took {count} before they were read, last {instants.text(at_ms)}"
             yield Problem("broken", f"{group} lost records of {topic}", evidence, "/#lag", at_ms)

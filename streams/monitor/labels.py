@@ -1,11 +1,11 @@
-"""Pure: label values that cost a bounded number of bytes, and series that never meet."""
+"""Pure: values of metric labels, bounded in length and number, and never two for one series."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
 OTHER = "__other__"
-"""What the cap leaves over is summed under this label; a value of that very name is summed there, too."""
+"""The label of all values beyond the cap; a value of that very name is counted there, too."""
 
 MAX_LABEL_CHARS = 128
 HASH_CHARS = 12
@@ -13,7 +13,7 @@ MAX_COUNTED = 100_000
 
 
 def short(value: str, limit: int = MAX_LABEL_CHARS) -> str:
-    """The value, or its beginning and a hash that tells it from others that begin alike."""
+    """The value, or its beginning with a hash that separates it from others with the same beginning."""
     if len(value) <= limit:
         return value
     digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_CHARS]
@@ -21,7 +21,7 @@ def short(value: str, limit: int = MAX_LABEL_CHARS) -> str:
 
 
 class Labels:
-    """Which values have a label of their own: the first to come, so that series do not jump about."""
+    """Which values have a label of their own: the first to come keep theirs, so that series do not change places."""
 
     def __init__(self, cap: int) -> None:
         self._cap = cap
@@ -29,7 +29,7 @@ class Labels:
         self._dropped: set[int] = set()
 
     def keep(self, values: list[str]) -> None:
-        """Forget those that are gone, and give the new ones labels while there are some left."""
+        """Drop the labels of values that are gone, and give new values labels up to the cap."""
         present = set(values)
         self._labels = {value: label for value, label in self._labels.items() if value in present}
         used = {OTHER, *self._labels.values()}
@@ -49,5 +49,5 @@ class Labels:
 
     @property
     def dropped(self) -> int:
-        """How many values ever had to go without a label of their own, up to MAX_COUNTED."""
+        """How many values were ever without a label of their own, up to MAX_COUNTED."""
         return len(self._dropped)

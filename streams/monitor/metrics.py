@@ -1,6 +1,6 @@
-"""What /metrics says. Series are made from the newest snapshot at each scrape, so those of a gone group vanish.
+"""What /metrics answers. Series are made at each scrape, so those of a group that is gone vanish.
 
-Names: kafka_exporter's spelling for everything Kafka-wide, research/monitoring.md section 2 for the rest.
+`lag/metrics.py` and `outcomes/metrics.py` have the families. streams/monitor/README.md has all names as a table.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from streams.monitor.outcomes.store import OutcomeStore
 
 
 class PollerView(Protocol):
-    """What is asked of the lag poller; `snapshot` raises NotReadyError before the first poll."""
+    """The lag poller as metrics use it; `snapshot` raises NotReadyError before the first poll."""
 
     @property
     def snapshot(self) -> LagSnapshot: ...
 
 
 class ReaderView(Protocol):
-    """What is asked of the outcome reader; the store raises NotReadyError before it is complete."""
+    """The outcome reader as metrics use it; the store raises NotReadyError before it is complete."""
 
     undecodable: int
     as_of_ms: int | None
@@ -48,7 +48,7 @@ class ReaderView(Protocol):
 
 
 class MonitorMetrics(Collector):
-    """A registry of its own per monitor, so that two in one process (tests) do not meet."""
+    """The metrics of one monitor, in a registry of their own."""
 
     def __init__(self, pane_s: int, now_s: Callable[[], float] = time.time) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every counter, and nothing of ours reads them
@@ -66,24 +66,21 @@ class MonitorMetrics(Collector):
         ProcessCollector(registry=self.registry)
 
     def watch(self, poller: PollerView, reader: ReaderView) -> None:
-        """Take the numbers from these from now on."""
+        """Use these as sources from now on. Once per monitor."""
         self._sources = (poller, reader)
         self.registry.register(self)
 
     def text(self) -> bytes:
-        """Everything in Prometheus' text format. From any thread; one at a time, so that scrapers share the work."""
+        """Everything in Prometheus' text format. From any thread, one at a time."""
         with self._lock:
             return generate_latest(self.registry)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing to check for clashes: the registry is ours alone."""
+        """Nothing: no other collector of this registry can have a family of ours."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All families; those of lag or outcomes only while these are known: no series says "unknown", a zero lies.
-
-        When they were known last is told for ever.
-        """
+        """All families. Those of lag and outcomes are absent while their source is stale: absent means not known."""
         if self._sources is None:
             return
         poller, reader = self._sources

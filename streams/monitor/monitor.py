@@ -1,4 +1,4 @@
-"""The monitor's parts, put together: what lives as long as the process, and whether it is ready."""
+"""The monitor's parts that live as long as the process, and whether it is ready."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streams.monitor.settings import MonitorSettings
 
 BEAT_S = 2.0
 ANSWERS_AT_ONCE = 2
-"""Large answers are made in threads; the next one waits, and everything else goes on."""
+"""Large answers are made in threads; further ones wait, and everything else goes on."""
 
 STOP_DEADLINE_S = 5.0
 CANCEL_AGAIN_S = 0.5
@@ -46,12 +46,12 @@ class Monitor:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to poll and read; returns at once, whether Kafka is there or not."""
+        """Begin to poll and read. Returns at once and does not wait for Kafka."""
         loops = (self.poller.run(), self.reader.run(), self._beat())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
-        """End what `start` began, within STOP_DEADLINE_S."""
+        """Cancel what `start` began, within STOP_DEADLINE_S."""
         deadline = time.monotonic() + STOP_DEADLINE_S
         pending = set(self._tasks)
         while pending and time.monotonic() < deadline:
@@ -62,12 +62,12 @@ class Monitor:
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
     def health(self, now_ms: int | None = None) -> Health:
-        """Whether anything is wrong now, as far as we know."""
+        """The health now."""
         now_ms = _now_ms() if now_ms is None else now_ms
         return self._health.update(self._sources(), self._snapshot(), self.settings.app_id, now_ms)
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
-        """Empty when what we watch was read lately and whole; else what is missing, and why."""
+        """Empty when everything watched was read lately and whole; else what is missing, and why."""
         now_ms = _now_ms() if now_ms is None else now_ms
         snapshot = self._snapshot()
         unseen = [] if snapshot is None else snapshot.unseen
@@ -86,7 +86,7 @@ class Monitor:
         return self.poller.snapshot if self.poller.as_of_ms is not None else None
 
     async def _beat(self) -> None:
-        """Tell who listens how we are, whether polls succeed or not: no beat means that we are gone."""
+        """Publish the health every BEAT_S, whether polls succeed or not: no beat means that the monitor is gone."""
         while True:
             try:
                 self.events.publish("beat", json.dumps(self._pulse()))

@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457); the only place that knows HTTP statuses."""
+"""Errors as application/problem+json (RFC 9457). The only module that knows the status of an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUS: dict[type[MonitorError], HTTPStatus] = {
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
-    """{"type", "title", "status", "detail", ...members}; 503 says when to come again."""
+    """{"type", "title", "status", "detail", ...members}; a 503 has Retry-After."""
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
     extra = dict(headers or {})
@@ -46,7 +46,7 @@ def on_http_error(_: Request, error: Exception) -> Response:
 
 
 def on_any_error(_: Request, error: Exception) -> Response:
-    """What we did not foresee: no details to the outside, they are in the log."""
+    """An unforeseen error: its class only; the details are in the log."""
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
 
 

@@ -1,4 +1,4 @@
-"""Each URL as a short story."""
+"""The endpoints: one function each. `app.py` has the list of paths."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def index_of(endpoints: Sequence[Endpoint]) -> Serve:
 
 
 async def health(request: Request) -> Response:
-    """Whether anything is wrong, and whether we know; always 200: /readyz speaks to orchestrators."""
+    """The health. Always 200: /readyz is for orchestrators."""
     refuse_unknown(request.query_params.multi_items(), frozenset())
     return _json(health_view(_monitor(request).health()))
 
 
 async def lag(request: Request) -> Response:
-    """The newest lag, with its age in as_of; 503 when no poll ever succeeded."""
+    """The newest lag, read at as_of. 503 when no poll ever succeeded."""
     refuse_unknown(request.query_params.multi_items(), frozenset())
     return _json(lag_view(_monitor(request).poller.snapshot))
 
@@ -103,7 +103,7 @@ def outcomes_of(dimension: Dimension) -> Serve:
 
 
 async def events(request: Request) -> Response:
-    """Server-sent events: `beat` every 2 s (are we well?), `lag` (as /api/lag), `outcomes` (something changed)."""
+    """Server-sent events: `beat` every 2 s, `lag` as /api/lag, `outcomes` when a window changed."""
     return _Events(_monitor(request).events)
 
 
@@ -134,7 +134,7 @@ async def page(request: Request) -> Response:
 
 
 async def _outcomes(request: Request, dimension: Dimension, value: str | None) -> Response:
-    """Windows as JSON, made beside the event loop: however large, it must not keep others waiting."""
+    """Windows as JSON, made in a thread: a large answer must not keep others waiting."""
     monitor = _monitor(request)
     store, as_of_ms = monitor.reader.caught_up_store, monitor.reader.as_of_ms
     now_ms = int(time.time() * 1000)
@@ -157,14 +157,14 @@ async def _outcomes(request: Request, dimension: Dimension, value: str | None) -
 
 
 def _next(request: Request, more: Cursor) -> str:
-    """The link to the next part: the same question, behind the last window given."""
+    """The link to the next part: the same parameters, after the last window given."""
     raw = request.scope.get("raw_path") or quote(request.url.path).encode()
     kept = [(name, text) for name, text in request.query_params.multi_items() if name != "after"]
     return f"{raw.decode('ascii')}?{urlencode([*kept, ('after', str(more))], quote_via=quote)}"
 
 
 class _Events(EventSourceResponse):
-    """Holds one of the listeners' places for as long as it lasts."""
+    """Holds a listener's place while it lasts."""
 
     def __init__(self, hub: EventHub) -> None:
         super().__init__(_stream(hub), ping=SSE_PING_S, send_timeout=SSE_SEND_TIMEOUT_S)

@@ -11,5 +11,5 @@ class MonitorSettings(MonitorVariables, DeploymentVariables, StreamsSettings):
 
     window_s: the pane's length, as the worker has it; requests may ask for its multiples.
     app_id: the worker's consumer group, shown even before it was ever seen.
-    groups: which others are watched; see streams.monitor.groups.
+    groups: which others are watched; see streams/monitor/lag/watched.py.
     """

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from streams.monitor.connections import REQUEST_DEADLINE_S, raise_descriptor_limit
 from streams.monitor.events import MAX_LISTENERS
+from streams.monitor.http_limits import REQUEST_DEADLINE_S, raise_descriptor_limit
 from tests.support.processes.monitor import MonitorProcess, running_monitor
 from tests.support.waiting import wait_until
 

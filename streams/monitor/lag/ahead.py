@@ -1,4 +1,4 @@
-"""What lies at a committed offset: one fetch that does not wait, so "nothing" is an answer and costs no time."""
+"""The record at a committed offset, by a fetch that does not wait: where there is none, it returns at once."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from streams.monitor.lag.readings import Ahead, Partition
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 # One record is wanted; the broker sends a larger batch whole all the same.
 PEEK_BYTES = 16 * 1024
-# What nobody can read is passed over in larger steps, and a longer run of it in several polls.
+# Records that no reader can see are skipped in larger steps, and a long run of them in several polls.
 STEP_BYTES = 1024 * 1024
 MAX_FETCHES = 16
 
 
 async def look_ahead(reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> Ahead:
-    """The first record that can be read at or after `offset`, or how far there is none.
+    """The first record that can be read at or after `offset`, or up to where there is none.
 
-    Raises: what the client library raises.
+    Raises: the client library's errors.
     """
     for step in range(MAX_FETCHES):
         size = STEP_BYTES if step else PEEK_BYTES
@@ -40,7 +40,7 @@ async def look_ahead(reader: GroupReader, broker: int, partition: Partition, off
 
 
 class _Fetched(NamedTuple):
-    """The first record if there is one; where to go on; up to where transactions are decided."""
+    """The first record, if any; where to go on; up to where transactions have ended."""
 
     record: Any | None
     position: int

@@ -118,7 +118,7 @@ class GroupReader:
 
     async def _committed(self, group: str, broker: int) -> dict[Partition, int]:
         # The admin client's own method overlooks the error of the answer as a whole (aiokafka 0.14.0): while the
-        # coordinator loads after a restart it would tell us that nothing was ever committed.
+        # coordinator loads after a restart, nothing would seem to be committed.
         response = await self.send(broker, OffsetFetchRequest(group, None))
         raise_for(response.error_code)
         committed = {}
@@ -149,7 +149,7 @@ class GroupReader:
             if leader >= 0:
                 by_broker[leader].append(partition)
 
-        async def ask(broker: int, partitions: list[Partition]) -> None:
+        async def fetch(broker: int, partitions: list[Partition]) -> None:
             try:
                 async with asyncio.timeout(PART_TIMEOUT_S):
                     response = await self.send(broker, _offset_request(partitions, at_ms))
@@ -165,7 +165,7 @@ class GroupReader:
                     else:
                         found[Partition(topic, number)] = (offset, timestamp)
 
-        await asyncio.gather(*(ask(broker, partitions) for broker, partitions in by_broker.items()))
+        await asyncio.gather(*(fetch(broker, partitions) for broker, partitions in by_broker.items()))
         return found, unseen
 
 
@@ -186,7 +186,7 @@ def _group(described: tuple[Any, ...], committed: dict[Partition, int], is_known
     if state != "Dead":
         return GroupReading(name, state, len(members), _owned(state, protocol_type, members), committed)
     if is_known:
-        # Listed, yet unknown to this API: a group of the newer protocol (KIP-848). Who owns what is not ours to say.
+        # Listed, yet unknown to this API: a group of the newer protocol (KIP-848). Who owns what is not known.
         return GroupReading(name, "Unknown", len(members), None, committed)
     return GroupReading(name, "Dead", 0, frozenset(), is_known=False)
 

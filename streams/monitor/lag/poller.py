@@ -25,11 +25,11 @@ from streams.monitor.settings import MonitorSettings
 
 POLL_INTERVAL_S = 2.0
 POLL_DEADLINE_S = 5.0
-LOOK_BUDGET_S = 0.5
-"""For the ages of all records together: lag in records and verdicts do not wait for them."""
+AHEAD_BUDGET_S = 0.5
+"""For the ages of all records together; lag in records and verdicts do not wait for them."""
 
 STALE_AFTER_S = 8.0
-"""A page that is open says so within 12 s: this, and two beats."""
+"""An open page shows it within 12 s: this, and two beats."""
 
 log = structlog.get_logger("monitor.lag")
 
@@ -37,7 +37,7 @@ log = structlog.get_logger("monitor.lag")
 class LagPoller:
     """Keeps the newest snapshot. `run` until cancelled; `snapshot` any time.
 
-    on_poll is called after every poll that succeeded; durations_s collects how long polls took, failed ones included.
+    on_poll is called after every poll that succeeded, on_duration with the seconds of every poll.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class LagPoller:
 
     @property
     def as_of_ms(self) -> int | None:
-        """When the last poll that succeeded looked, epoch ms."""
+        """When the last poll that succeeded read, epoch ms."""
         return self._snapshot.as_of_ms if self._snapshot else None
 
     async def run(self) -> None:
-        """Poll for ever, one poll per interval."""
+        """Poll until cancelled, once per POLL_INTERVAL_S."""
         try:
             while True:
                 started = time.monotonic()
@@ -87,7 +87,7 @@ class LagPoller:
             await self.aclose()
 
     async def poll_once(self) -> LagSnapshot:
-        """One look. Raises BrokerUnavailableError, also when the deadline passes; the connection is then given up."""
+        """One poll. Raises: BrokerUnavailableError, also when POLL_DEADLINE_S passes; the connection is then closed."""
         try:
             async with asyncio.timeout(POLL_DEADLINE_S):
                 reading = await self._read()
@@ -164,7 +164,7 @@ class LagPoller:
     async def _dead_letters(
         self, reader: GroupReader, leaders: dict[Partition, int], end: dict[Partition, int]
     ) -> tuple[int, int | None]:
-        """How many came within RECENT_S, and when the first of them."""
+        """How many were appended within RECENT_S, and when the first of them was."""
         asked = {p: leaders[p] for p in end if p.topic == DEAD_LETTERS.name}
         since, _ = await reader.offsets_at(asked, int((time.time() - RECENT_S) * 1000))
         recent = {p: (offset, at_ms) for p, (offset, at_ms) in since.items() if offset >= 0}
@@ -174,7 +174,7 @@ class LagPoller:
     def _offsets(
         self, groups: list[GroupReading], begin: dict[Partition, int], end: dict[Partition, int]
     ) -> dict[Partition, list[int]]:
-        """Where the groups stand with something after it, by partition and in order."""
+        """The offsets of groups with a backlog, by partition and in order."""
         offsets: dict[Partition, set[int]] = defaultdict(set)
         for group in groups:
             for partition in concerns(group, self._settings.app_id, end.keys()):
@@ -190,9 +190,9 @@ class LagPoller:
         offsets: dict[Partition, list[int]],
         end: dict[Partition, int],
     ) -> list[Unseen]:
-        """Look at the record at each lagging offset, all of it within one budget; what is known is not asked again.
+        """Fetch the record at each of these offsets, within AHEAD_BUDGET_S in all; what is known is not fetched again.
 
-        A record stays where it is. That there was none holds until the partition's end moves.
+        A record stays where it is. That there is none holds until the partition's end moves.
         """
         self._ahead = {
             (p, o): self._ahead[p, o] for p, found in offsets.items() for o in found if (p, o) in self._ahead
@@ -208,8 +208,8 @@ class LagPoller:
                 why = explained(error, self._settings.kafka, "Read", f"topic {partition.topic}")
                 unseen.append(Unseen(what, why, topic=partition.topic))
 
-        with suppress(TimeoutError):  # the next poll goes on with what is still unknown
-            async with asyncio.timeout(LOOK_BUDGET_S):
+        with suppress(TimeoutError):  # the next poll fetches what is still unknown
+            async with asyncio.timeout(AHEAD_BUDGET_S):
                 await asyncio.gather(*(look(partition) for partition in offsets))
         return unseen
 
@@ -221,6 +221,6 @@ class LagPoller:
         self._ahead[partition, offset] = known
 
     def _shared(self, partition: Partition, offset: int) -> Ahead | None:
-        """What was found from an earlier offset, when that lies at or beyond this one."""
+        """What was found from an earlier offset, when it lies at or after this one."""
         found = (known for (p, o), known in self._ahead.items() if p == partition and o <= offset <= known.offset)
         return next(found, None)

@@ -1,4 +1,4 @@
-"""What one look at the broker brought: the facts that lag and verdicts are computed from. No I/O."""
+"""One reading of the broker: what lag and verdicts are computed from. No I/O."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,9 +14,9 @@ class Partition(NamedTuple):
 
 
 class Unseen(NamedTuple):
-    """Something that was asked for and gave no answer: its name, and why in words that lead to the remedy.
+    """Something that could not be read: its name, and why, in words that lead to the remedy.
 
-    group, topic: what is not known because of it, where that is one group's or one topic's.
+    group, topic: the group or topic that is not known because of it, where it is one.
     """
 
     what: str
@@ -27,10 +27,10 @@ class Unseen(NamedTuple):
 
 @dataclass(frozen=True)
 class Ahead:
-    """What a committed reader meets from an offset on.
+    """The first record that a reader of committed records gets from an offset on.
 
-    offset: of the first record that can be read, or where the looking ended when there is none.
-    appended_at: that record's time, epoch ms; None when nothing but markers, aborted and compacted records lies before.
+    offset: that record's, or the end of the search when there is none.
+    appended_at: its time, epoch ms; None when there are only markers, aborted and compacted records before `offset`.
     is_open: the record belongs to a transaction that has not ended, so nobody can read it yet.
     """
 
@@ -43,9 +43,9 @@ class Ahead:
 class GroupReading:
     """A consumer group as its coordinator describes it.
 
-    owned: the partitions of its live members; None while nobody can tell (a rebalance, a foreign protocol).
+    owned: the partitions of its live members; None while that is not known (a rebalance, a foreign protocol).
     committed: the next offset to read per partition, for those ever committed.
-    is_known: the broker has heard of the group.
+    is_known: the broker knows the group.
     """
 
     name: str
@@ -61,8 +61,8 @@ class Reading:
     """All groups and the offsets of every partition that concerns them, at one instant (UTC epoch ms).
 
     begin and end: low and high water mark. `end` was read after every `committed`, so no difference is negative.
-    ahead: by partition and offset, for the lagging ones that were looked at.
-    unseen: what could not be read this time; everything else holds all the same.
+    ahead: by partition and offset, for those with a backlog that were fetched.
+    unseen: what could not be read this time; everything else holds.
     dead_letters: records appended to the dead letter topic within RECENT_S, and the first one's time.
     """
 

@@ -1,4 +1,4 @@
-"""Pure: readings of the broker -> lag per group, topic and partition, with verdicts. Time comes in with the reading."""
+"""Pure: readings of the broker -> lag and verdict per group, topic and partition. Time comes with the reading."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)
 class PartitionLag:
     """One partition of one group.
 
-    current_offset: the next offset to read, None when never committed. lag: records, None when nobody can know; what
-    retention took and what no reader can see (markers, aborted records) at its head is no work and not in it.
-    lag_seconds: age of the next unread record; 0 with nothing to read, None when never committed or not looked at.
-    rewound_by: records that will be seen again. unmoved_s: for how long a backlog has been there without a commit.
+    current_offset: the next offset to read; None when never committed.
+    lag: records to read; None when nobody can know. Records that retention took are not in it, nor those at its head
+    that no reader can see (markers, aborted records).
+    lag_seconds: age of the next unread record; 0 with nothing to read, None when never committed or not known.
+    rewound_by: records that are read again. unmoved_s: how long a backlog has been there without a commit.
     """
 
     topic: str
@@ -38,7 +39,7 @@ class PartitionLag:
 
     @property
     def has_records(self) -> bool:
-        """The partition holds any. Of an empty one that nobody ever committed there is nothing to know."""
+        """True unless the partition is empty. An empty one that was never committed has no lag to know."""
         return self.begin_offset < self.end_offset
 
 
@@ -78,7 +79,7 @@ class LagSnapshot:
 def concerns(group: GroupReading, worker: str, existing: Set[Partition]) -> set[Partition]:
     """The partitions to show for a group: committed, owned, and for the worker's group whatever it should read.
 
-    A changelog is owned but never committed: it is read once, on recovery, so no lag can be told of it.
+    A changelog is owned but never committed: it is read once, on recovery, so it has no lag.
     """
     own_changelogs = {p for p in group.owned or () if is_changelog(p.topic, group.name)}
     wanted = set(group.committed) | ((group.owned or frozenset()) - own_changelogs)
@@ -104,10 +105,10 @@ class LagTracker:
         self._lost_at_ms: dict[tuple[str, str], int] = {}
 
     def update(self, reading: Reading) -> LagSnapshot:
-        """The snapshot of this reading. What is gone is forgotten, but not what could only not be read this time."""
+        """The snapshot of this reading. Groups that are gone are dropped, but not those that could not be read now."""
         known = set(reading.end)
         shown = {group.name: concerns(group, self._worker, known) for group in reading.groups}
-        self._forget_all_but(shown, reading.unseen)
+        self._drop_gone(shown, reading.unseen)
         groups = tuple(self._group(group, shown[group.name], reading) for group in reading.groups)
         return LagSnapshot(
             reading.at_ms,
@@ -120,7 +121,7 @@ class LagTracker:
             reading.dead_letters,
         )
 
-    def _forget_all_but(self, shown: dict[str, set[Partition]], unseen: tuple[Unseen, ...]) -> None:
+    def _drop_gone(self, shown: dict[str, set[Partition]], unseen: tuple[Unseen, ...]) -> None:
         alive = {(name, partition) for name, partitions in shown.items() for partition in partitions}
         groups, topics = {missing.group for missing in unseen}, {missing.topic for missing in unseen}
         gone = {
@@ -177,9 +178,9 @@ class LagTracker:
         return list(history)
 
     def _count_lost(self, group: GroupReading, shown: set[Partition], reading: Reading) -> None:
-        """Records that retention took before the group read them, each once.
+        """Count the records that retention took before the group read them, each once.
 
-        A counter is born as 0, and grows with the next look: what it is born with no `increase()` can see.
+        A counter starts at 0 and grows from the next reading on: Prometheus' `increase()` cannot see a first value.
         """
         lost: dict[str, int] = {}
         for partition in shown & group.committed.keys():
@@ -198,9 +199,9 @@ class LagTracker:
 def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: str) -> int | None:
     """Where the group will read next; None: unknown.
 
-    What it committed, or the low water mark when retention has passed that. Our own worker begins a partition at its
-    beginning; where others begin without a commit is theirs to know. A group without members that never touched an
-    empty partition has no lag of 0, for nobody looked.
+    It is the committed offset, or the low water mark once retention has passed that. Our own worker begins a partition
+    at its beginning; where other groups begin without a commit is not known. For a group without members that never
+    committed an empty partition it is unknown too.
     """
     committed = group.committed.get(partition)
     if committed is not None:

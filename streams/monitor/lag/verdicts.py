@@ -42,7 +42,7 @@ STALL_AFTER_S = 30.0
 
 STALL_SPACINGS = 3
 BEHIND_SPACINGS = 2
-"""How many of its own commit intervals a group may take: some commit once a minute and are well."""
+"""How many of its own commit intervals a group may take. Some commit once a minute, and that is well."""
 
 MIN_SAMPLES_FOR_TREND = 5
 MAX_SAMPLES_FOR_SLOPE = 16
@@ -52,9 +52,9 @@ MAX_SPACING_S = 600.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One look: at_ms (epoch ms), the next offset the group reads, the high water mark.
+    """One reading: at_ms (epoch ms), the next offset the group reads, the high water mark.
 
-    committed: None when never committed. is_owned: a live member has the partition; None when nobody can tell.
+    committed: None when never committed. is_owned: a live member has the partition; None when not known.
     age_s: of the next unread record; None when unknown. unread: records left for it, where more is known than that
     the offsets differ: there may be nothing but markers, or retention may have taken some.
     """
@@ -78,7 +78,7 @@ class Sample:
 class Memory:
     """What a verdict needs from before its history: the highest offset not regained, and how a group commits.
 
-    learns: false for a group whose commit interval is known, so that no long stall passes for its habit.
+    learns: false for a group whose commit interval is known, so that a long stall is not taken for its habit.
     spacings_s: how long records waited until the offset moved, the newest last; idle times are no spacing.
     """
 
@@ -89,7 +89,7 @@ class Memory:
     _waiting_since: int | None = None
 
     def add(self, sample: Sample) -> None:
-        """Take the next look in."""
+        """Add the next sample."""
         before, self._last = self._last, sample
         if sample.committed is None:
             return
@@ -109,14 +109,14 @@ class Memory:
 
     @property
     def rewound_by(self) -> int:
-        """How many records will be seen again: how far the offset is below the highest one there was."""
+        """How many records are read again: how far the offset is below the highest one there was."""
         if self._last is None or self._last.committed is None or self.highest is None:
             return 0
         return max(0, self.highest - self._last.committed)
 
 
 def memory_of(history: Sequence[Sample]) -> Memory:
-    """What this history alone leaves to remember."""
+    """The memory after this history alone."""
     memory = Memory()
     for sample in history:
         memory.add(sample)
@@ -157,7 +157,7 @@ def drain_s(history: Sequence[Sample]) -> float:
 
 
 def unmoved_s(history: Sequence[Sample]) -> float:
-    """For how long there has been a backlog without the offset moving: a record just arrived makes no stall."""
+    """How long there has been a backlog without the offset moving. A record that has just arrived makes no stall."""
     last = history[-1]
     since = last.at_ms
     for sample in reversed(history):
@@ -168,7 +168,7 @@ def unmoved_s(history: Sequence[Sample]) -> float:
 
 
 def _trend(history: Sequence[Sample], memory: Memory, allowed_drain_s: float) -> LagVerdict:
-    """The offset moves, or has not stood still for long: does the reader keep up?"""
+    """The verdict on an offset that moves, or has not stood still for long: does the reader keep up?"""
     last = history[-1]
     allowed_age_s = max(LAG_SLO_S, BEHIND_SPACINGS * memory.spacing_s)
     allowed_drain_s = max(allowed_drain_s, BEHIND_SPACINGS * memory.spacing_s)

@@ -11,7 +11,7 @@ MAX_GROUPS = 200
 
 
 def watches(text: str | None) -> Callable[[str], bool]:
-    """Whether a group's whole name fits one of the patterns, as shell pattern or as regular expression; none by ""."""
+    """A test for names: does the whole name fit a pattern, shell's or regular expression? "" fits none."""
     parts = _parts(text or "")
     expressions = [expression for part in parts if (expression := _compiled(part))]
     return lambda name: any(fnmatchcase(name, part) for part in parts) or any(e.fullmatch(name) for e in expressions)

@@ -1,4 +1,4 @@
-"""Reads topics from their beginning, for ever, without a group: whoever runs reads everything."""
+"""Reads whole topics, from their beginning on, without a consumer group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_RECORDS = 500
 
 @dataclass(frozen=True)
 class KeptRecord:
-    """One record as it lies in the topic; appended_at in epoch ms, value None for a tombstone."""
+    """One record of a topic; appended_at in epoch ms, value None for a tombstone."""
 
     topic: str
     partition: int
@@ -49,7 +49,7 @@ class WholeTopicsConsumer:
         self._held_since: dict[TopicPartition, int] = {}
 
     async def open(self) -> None:
-        """Start at the beginning. Raises TopicsMissingError, BrokerUnavailableError."""
+        """Start at the beginning. Raises: TopicsMissingError, BrokerUnavailableError."""
         async with connecting(self._settings):
             await self._admin.start()
             await self._consumer.start()
@@ -73,7 +73,7 @@ class WholeTopicsConsumer:
         return [TopicPartition(name, p["partition"]) for name in self._topics for p in described[name]["partitions"]]
 
     async def read(self, timeout_s: float) -> list[KeptRecord]:
-        """The next records, none when nothing new came within the time."""
+        """The next records; none when nothing came within the time. Raises: BrokerUnavailableError."""
         async with translated(self._settings):
             batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=MAX_RECORDS)
         return [
@@ -83,7 +83,7 @@ class WholeTopicsConsumer:
         ]
 
     async def is_caught_up(self) -> bool:
-        """True once everything that was there at `open` has been read. Ask after the records were taken in."""
+        """True once everything that was there at `open` has been returned by `read`."""
         async with translated(self._settings):
             for tp, end in list(self._behind.items()):
                 if await self._consumer.position(tp) >= end:
@@ -96,15 +96,15 @@ class WholeTopicsConsumer:
             return bool(set(await self._partitions()) == self._consumer.assignment())
 
     def heard_at_ms(self) -> int | None:
-        """When the partition heard of longest ago last told all it has, epoch ms; None before all have.
+        """Up to when all partitions were read completely, epoch ms; None before they ever were.
 
-        Behind a transaction that has not ended lie records that cannot be read: then it told all when that began.
+        Records behind an open transaction cannot be read: then its partition was complete when the transaction began.
         """
         heard = [self._heard_of(tp) for tp in self._consumer.assignment()]
         return min(known) if (known := [at_ms for at_ms in heard if at_ms is not None]) and None not in heard else None
 
     def held_back(self) -> list[str]:
-        """The partitions with records behind a transaction that has not ended."""
+        """The partitions with records behind an open transaction."""
         return sorted(f"{tp.topic}/{tp.partition}" for tp in self._held_since)
 
     def _heard_of(self, tp: TopicPartition) -> int | None:
@@ -118,5 +118,5 @@ class WholeTopicsConsumer:
         return self._held_since.setdefault(tp, at_ms)
 
     async def close(self) -> None:
-        """Disconnect. Safe to call twice and after a failed open."""
+        """Disconnect. Repeat: safe, also after a failed open."""
         await stop(self._consumer, self._admin)

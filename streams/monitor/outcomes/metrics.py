@@ -1,4 +1,4 @@
-"""KPIs of the newest windows as metrics, for readers without PromQL; bounded however many values there are."""
+"""KPIs of the trailing quarter of an hour and hour as metrics; bounded for any number of values."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from streams.rules.windows import window_start
 
 MAX_UNFOLDED = 256
 SPANS_S = {"15m": 900, "1h": 3600}
-"""The trailing spans, each up to the pane that lasts now: what stopped an hour ago has no KPI."""
+"""The trailing spans, up to the end of the present pane: a line that stopped an hour ago has no KPI."""
 
 REUSE_S = 10.0
-"""Many scrapers must not multiply the work."""
+"""For so long a scrape gets the families of the last one: many scrapers must not multiply the work."""
 
 MAX_SHARE = 0.1
-"""Of a processor: with ten thousand values making the families takes seconds, and is done that much less often."""
+"""The most of a processor that families may take: with ten thousand values they are made less often."""
 
 
 class OutcomeFamilies:
-    """Makes the families anew when something changed or time went on, within REUSE_S and MAX_SHARE."""
+    """Makes the families again when something changed or time went on, within REUSE_S and MAX_SHARE."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class OutcomeFamilies:
     def _windows(
         self, store: OutcomeStore, dimension: Dimension, values: list[str], newest: int
     ) -> Iterator[tuple[str, str, WindowedOutcomes]]:
-        """(label, span, the trailing span summed), those beyond the cap in one as OTHER."""
+        """(label, span, sum over the span); values beyond the cap are summed as OTHER."""
         pane_ms = self._pane_s * 1000
         end = newest + pane_ms
         spans_ms = {name: span_s * 1000 for name, span_s in SPANS_S.items() if span_s % self._pane_s == 0}
@@ -104,5 +104,5 @@ class OutcomeFamilies:
 
 
 def _folded(panes: list[WindowedOutcomes]) -> list[WindowedOutcomes]:
-    """The same sum in few records: those of ten thousand values would not fit into memory at once."""
+    """The same sum in few records: the panes of ten thousand values do not fit into memory."""
     return panes if len(panes) < MAX_UNFOLDED else [merge(panes, 0, 0, is_final=False)]

@@ -1,4 +1,4 @@
-"""Pure: an answer of many windows in parts, each bounded in windows and in panes to add up, with where to go on."""
+"""Pure: an answer of many windows in parts. Each is bounded in windows and in panes to add up, and has a cursor."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streams.rules.dimensions import Dimension
 
 MAX_WINDOWS = 2_000
 MAX_PANES = 20_000
-"""Some 2 s of adding up; a single window may have more."""
+"""A few seconds of adding up; a single window may have more."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """The last window that was given: its value and start. Written like a record's key, `value|start in ms`."""
+    """The last window of a part: its value and start. As text it is like a record's key, `value|start in ms`."""
 
     value: str
     start_at: int
@@ -36,7 +36,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Part:
-    """Windows by value, both in order, and the cursor behind which more follow."""
+    """Windows by value, both in order, and the cursor after which more follow."""
 
     values: list[tuple[str, list[WindowedOutcomes]]]
     next: Cursor | None = None

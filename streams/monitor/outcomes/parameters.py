@@ -36,7 +36,7 @@ class WindowRequest:
 
 
 def refuse_unknown(parameters: Parameters, known: Set[str]) -> None:
-    """Raises: BadRequestError for a name that means nothing here, and for one that comes twice."""
+    """Raises: BadRequestError for an unknown name, and for one that comes twice."""
     names = [name for name, _ in parameters]
     for name in names:
         if name not in known:
@@ -82,7 +82,7 @@ def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
 
 
 def _inside(at_ms: int) -> int:
-    """No window lies outside of these years, and no calendar has to."""
+    """The instant, or the nearest one of the years in which windows lie."""
     return min(max(at_ms, FIRST_MS - MAX_AHEAD_MS), FIRST_MS + 200 * 366 * DAY_MS)
 
 

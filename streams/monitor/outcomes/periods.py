@@ -1,4 +1,4 @@
-"""Pure: how windows lie on the time axis: aligned to the epoch, to the days of a time zone, or one for all."""
+"""Pure: the length of windows, and windows of the days of a time zone."""
 
 from __future__ import annotations
 

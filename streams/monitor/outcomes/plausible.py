@@ -1,4 +1,4 @@
-"""Pure: is an outcome record one that a worker can have sent? Anybody with the right to write may send another."""
+"""Pure: can a worker have sent this outcome record? Anybody with the right to write may have sent another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.rules.merging import SUMMED
 DAY_MS = 86_400_000
 FIRST_MS = 1_420_070_400_000  # 2015-01-01: the worker reads no time before it
 MAX_AHEAD_MS = DAY_MS
-"""Event time is never after receipt, but for a tolerance and for clocks."""
+"""Event time is never after receipt, except for a tolerance and for clocks."""
 
 MAX_COUNT = 2**40
 MAX_VALUE_CHARS = 65_536
@@ -20,7 +20,7 @@ MAX_WORD_CHARS = 10_000
 MAX_WORDS = 20_000
 
 _SIGNED = {"duration_s_sum", "ring_time_s_sum", "talk_round_sum", "answered_duration_s_sum"}
-"""Sums of what the provider sent, who may send anything."""
+"""Sums of the provider's own numbers, which may be negative."""
 
 _COUNTS = tuple(name for name in SUMMED if name not in _SIGNED)
 _counts_of = attrgetter(*_COUNTS)
@@ -28,7 +28,7 @@ _inner_counts_of = {name: attrgetter(*kind.__struct_fields__) for name, kind in 
 
 
 def fault_of(record: WindowedOutcomes, dimension: str, appended_at: int) -> str | None:
-    """What no worker would send, in words that quote nothing of the record; None when it is plausible."""
+    """What no worker sends, in words that quote nothing of the record; None when it is plausible."""
     length = record.window_end_at - record.window_start_at
     if record.dimension != dimension:
         return "dimension: not this topic's"
@@ -42,7 +42,7 @@ def fault_of(record: WindowedOutcomes, dimension: str, appended_at: int) -> str 
 
 
 def _counts_fault(record: WindowedOutcomes) -> str | None:
-    """Every pane that is read passes here, thirty days of them at each start: so by whole fields, not by value."""
+    """Checks whole fields, not single values: every pane of thirty days passes here at each start."""
     if not _are_counts(_counts_of(record)):
         wrong = next(name for name in _COUNTS if not _are_counts((getattr(record, name),)))
         return f"{wrong}: a count no worker sends"

@@ -20,7 +20,7 @@ from streams.rules.merging import merge
 from streams.rules.windows import window_start
 
 RETENTION = timedelta(days=30)
-"""As long as the topics keep them, and by the same clock: when the record was appended, not its event time."""
+"""As long as the topics keep them, by the same clock: when the record was appended, not its event time."""
 
 MAX_DIGITS = 18
 MAX_ECHO = 100
@@ -30,8 +30,8 @@ _unpack = msgspec.msgpack.Decoder(WindowedOutcomes).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Pane:
-    """One record of an outcome topic, packed: a fifth of the memory, unpacked when asked for."""
+class StoredPane:
+    """One record of an outcome topic. It is kept packed, in a fifth of the memory, and unpacked for each answer."""
 
     revision: int
     is_final: bool
@@ -40,17 +40,17 @@ class Pane:
     length_ms: int
     packed: bytes
 
-    def is_newer_than(self, other: Pane | None) -> bool:
-        """A worker that recovers may send older revisions again."""
+    def is_newer_than(self, other: StoredPane | None) -> bool:
+        """True unless `other` has a higher revision: a worker that recovers may send older ones again."""
         return other is None or (self.revision, self.is_final) >= (other.revision, other.is_final)
 
 
 class Laid(NamedTuple):
-    """A window before it is added up: its bounds, its panes in order, and whether time went past its last pane."""
+    """A window before it is added up: its bounds, its panes in order, and whether its last pane is past."""
 
     start_at: int
     end_at: int
-    panes: list[Pane]
+    panes: list[StoredPane]
     is_past: bool
 
     def window(self) -> WindowedOutcomes:
@@ -63,44 +63,44 @@ class Laid(NamedTuple):
 
 
 class OutcomeStore:
-    """The newest record of every pane, by dimension, value and window start. `changes` counts what was taken in.
+    """The newest record of every pane, by dimension, value and window start. `changes` counts what was put in.
 
-    One thread writes; others may read meanwhile: they look at copies.
+    One thread writes; others may read at the same time, for they read copies.
     """
 
     def __init__(self) -> None:
-        self._panes: dict[Dimension, dict[str, dict[int, Pane]]] = {dimension: {} for dimension in DIMENSIONS}
+        self._panes: dict[Dimension, dict[str, dict[int, StoredPane]]] = {dimension: {} for dimension in DIMENSIONS}
         self._final_until: dict[Dimension, int] = dict.fromkeys(DIMENSIONS, 0)
         self.changes = 0
 
     def put(self, dimension: Dimension, record: WindowedOutcomes, appended_at: int) -> None:
-        """Take a record in, unless a newer one of the same pane is there. Safe to repeat.
+        """Keep a record, unless a newer one of the same pane is there. Repeat: safe.
 
-        Raises: ImplausibleRecordError for what no worker sends; one such record must not spoil what others sent.
+        Raises: ImplausibleRecordError for what no worker sends: one such record must not falsify the others.
         """
         if fault := fault_of(record, dimension.name, appended_at):
             raise ImplausibleRecordError(fault)
         panes = self._panes[dimension].setdefault(record.value, {})
         end, length = record.window_end_at, record.window_end_at - record.window_start_at
-        pane = Pane(record.revision, record.is_final, appended_at, end, length, _pack(record))
+        pane = StoredPane(record.revision, record.is_final, appended_at, end, length, _pack(record))
         if pane.is_newer_than(panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
         if record.is_final:
-            # the worker closes panes by one clock for all, so what is final of one value is past for all
+            # the worker closes panes by one clock for all values: where one is final, the others are past
             self._final_until[dimension] = max(self._final_until[dimension], record.window_start_at + 1)
 
     def delete(self, dimension: Dimension, key: bytes) -> None:
-        """A tombstone: forget the pane of this record key (`value|window start`). Nothing happens for other keys."""
+        """A tombstone: drop the pane of this record key, `value|window start`. Other keys change nothing."""
         value, _, start = key.decode("utf-8", "replace").rpartition("|")
         panes = self._panes[dimension].get(value, {})
         if start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS and int(start) in panes:
             del panes[int(start)]
-            self._forget_empty(dimension, value)
+            self._drop_empty(dimension, value)
             self.changes += 1
 
     def expire(self, now_ms: int, retention: timedelta = RETENTION) -> int:
-        """Drop panes that were appended longer ago than that; how many."""
+        """Drop the panes that were appended longer ago than that. Returns how many."""
         horizon = now_ms - int(retention.total_seconds() * 1000)
         dropped = 0
         for dimension, values in self._panes.items():
@@ -108,7 +108,7 @@ class OutcomeStore:
                 for start in [s for s, pane in panes.items() if pane.appended_at < horizon]:
                     del panes[start]
                     dropped += 1
-                self._forget_empty(dimension, value)
+                self._drop_empty(dimension, value)
         self.changes += bool(dropped)
         return dropped
 
@@ -156,7 +156,7 @@ class OutcomeStore:
     def __len__(self) -> int:
         return sum(len(panes) for values in self._panes.values() for panes in values.values())
 
-    def _forget_empty(self, dimension: Dimension, value: str) -> None:
+    def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):
             del self._panes[dimension][value]
 

@@ -29,7 +29,7 @@ def value_view(store: OutcomeStore, value: str, asked: WindowRequest) -> tuple[d
 
 
 def dimension_view(store: OutcomeStore, asked: WindowRequest) -> tuple[dict[str, Any], Cursor | None]:
-    """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without such windows are not."""
+    """{"dimension", "window_s", "as_of", "values": [{"value", "windows"}]}; values without windows are left out."""
     part = part_of(store, asked.dimension, store.values(asked.dimension), asked.query, asked.after)
     return {
         "dimension": asked.dimension.name,

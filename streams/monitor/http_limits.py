@@ -1,6 +1,7 @@
-"""Connections that say nothing, or never finish, take no place from those that ask.
+"""Limits of the HTTP server: descriptors, connections, the size and time of a request, requests at once.
 
-uvicorn has no deadline for a request's head, no limit for its size, and counts idle connections as requests.
+uvicorn has no deadline for a request's head, no limit for its size, and counts idle connections as requests. So an idle
+or endless connection would take the place of one that sends requests.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 REQUEST_DEADLINE_S = 5.0
-"""From the first byte awaited to the last of the request; between requests uvicorn's keep-alive time holds."""
+"""From the wait for the first byte to the last byte of a request; uvicorn's keep-alive time holds between requests."""
 
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_CONNECTIONS = 2_000
 SPARE_DESCRIPTORS = 200
-"""For Kafka, files and what the libraries open."""
+"""For Kafka, files and the libraries."""
 
 MAX_REQUESTS = 100
 ANSWER_DEADLINE_S = 60.0
@@ -28,7 +29,7 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\
 
 
 def raise_descriptor_limit() -> tuple[int, int]:
-    """Take all the descriptors that the system allows; how many that is, and how many connections fit."""
+    """Raise the limit of descriptors as far as the system allows. Returns it, and how many connections fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -40,9 +41,9 @@ def raise_descriptor_limit() -> tuple[int, int]:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. When there are too many, the one that has been silent longest goes.
+    """One connection. When there are too many, the one that has been silent longest is closed.
 
-    waiting: all connections without a request in work, the longest first; one set for each server.
+    waiting: the connections without a request in work, the longest silent first; one set per server.
     """
 
     waiting: dict[BoundedProtocol, None]
@@ -113,7 +114,7 @@ def bounded_protocol(max_connections: int) -> type[Any]:
 
 
 class BoundedRequests:
-    """At most MAX_REQUESTS in work; health checks always, and listeners to events have a limit of their own."""
+    """At most MAX_REQUESTS in work. Health checks are not counted; listeners to events have a limit of their own."""
 
     UNCOUNTED = ("/livez", "/readyz", "/api/events")
 
@@ -122,7 +123,7 @@ class BoundedRequests:
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; one whose reader does not take the answer is given up after ANSWER_DEADLINE_S."""
+        """One request. It is given up when its client has not taken the answer after ANSWER_DEADLINE_S."""
         if scope["type"] != "http" or scope["path"] in self.UNCOUNTED:
             await self._app(scope, receive, send)
         elif self._requests >= MAX_REQUESTS:
