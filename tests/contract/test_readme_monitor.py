@@ -23,6 +23,7 @@ from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.outcomes.views import phase
 from streams.monitor.settings import MonitorSettings
+from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
 from tests.support.panes import PANE_MS, pane
@@ -169,9 +170,9 @@ def families() -> list[Metric]:
     row = PartitionLag(*partition, 6, 0, 10, 4, 1.5, "ok")
     group = GroupLag("g", "Stable", 1, (row,), {"t": 3.0})
     snapshot = LagSnapshot(now_ms, (group,), {("g", "t"): 5}, {partition: 0}, {partition: 10})
-    for dimension in ("workflow", "sip_line"):
+    for dimension in DIMENSIONS:
         counts = {"attempts": 40, "attempt_dispositions": {"answered": 40}}
-        store.put(dimension, pane(start, dimension=dimension, **counts), now_ms)
+        store.put(dimension, pane(start, dimension=dimension.name, **counts), now_ms)
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
     metrics.watch(known, known)
     return [family for family in metrics.registry.collect() if not family.name.startswith("process_")]
