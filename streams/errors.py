@@ -1,9 +1,15 @@
 """What can go wrong in the streams.
 
 StreamsError
-+-- InvalidCallbackError     permanent: a record we can read but not process; dead letter
++-- ImpossibleCallbackError  permanent: a callback that no gateway can have written; dead letter
 +-- InvalidChangeError       permanent: a window change that no callback can have led to; dead letter
 +-- TooLargeError            permanent: a record over a bound of streams/rules/bounds.py; dead letter
++-- UnprocessableError       permanent: a record of the worker's with the reason of its dead letter
++-- RevokedError             not a failure: the runs in hand were revoked, and will be read again
++-- LostRunError             fatal: a run did not reach its agent; exit code 70
++-- WorkerCrashedError       fatal: Faust gave up; exit code 70
++-- WorkerPausedError        fatal: the process stood still for longer than its group waits; exit code 70
++-- NewerFormatError         fatal: a row that a later release wrote; becomes a StateError
 +-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
 +-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
@@ -29,7 +35,7 @@ class StreamsError(Exception):
     exit_code: ClassVar[int] = exits.INTERNAL
 
 
-class InvalidCallbackError(StreamsError):
+class ImpossibleCallbackError(StreamsError):
     """A decoded callback that breaks a promise of the gateway, such as an empty call_id."""
 
     code = "invalid"
@@ -45,6 +51,46 @@ class TooLargeError(StreamsError):
     """A record that is over a bound, or leads to more than one record may."""
 
     code = "too_large"
+
+
+class UnprocessableError(StreamsError):
+    """A record that no second try can process. `reason` is of the closed set of DeadLetter."""
+
+    code = "unprocessable"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
+
+
+class RevokedError(StreamsError):
+    """The runs in hand were revoked: all of them will be read again, perhaps by another worker."""
+
+    code = "revoked"
+
+
+class LostRunError(StreamsError):
+    """A run that was delivered never reached the agent: going on would change the order, so the process must end."""
+
+    code = "lost_run"
+
+
+class WorkerCrashedError(StreamsError):
+    """Faust gave up. Nothing that was not settled is committed; start again."""
+
+    code = "crashed"
+
+
+class WorkerPausedError(StreamsError):
+    """The process stood still for longer than its group may wait for it."""
+
+    code = "paused"
+
+
+class NewerFormatError(StreamsError):
+    """A row whose format this release does not know."""
+
+    code = "newer_format"
 
 
 class StateError(StreamsError):

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from schemas.records.outcomes import CallOutcome, OutcomeChange, QuestionState
 from schemas.records.webhooks import Callback, CallDetail
-from streams.errors import InvalidCallbackError, InvalidChangeError, TooLargeError
+from streams.errors import ImpossibleCallbackError, InvalidChangeError, TooLargeError
 
 MAX_ID_CHARS: Final = 1000  # workflow_id, sip_line, call_id; real ones have 20 to 40
 MAX_WORD_BYTES: Final = 128  # of a word counted in a window, UTF-8
@@ -35,10 +35,10 @@ _DIGEST_BYTES: Final = 4
 def check_callback(callback: Callback, appended_at: int) -> None:
     """Refuse what the details of a callback share, where no call can have it. appended_at: by the broker, epoch ms.
 
-    Raises: InvalidCallbackError, TooLargeError.
+    Raises: ImpossibleCallbackError, TooLargeError.
     """
     if not EARLIEST_MS <= callback.received_at <= appended_at + CLOCKS_DIFFER_MS:
-        raise InvalidCallbackError(f"received_at {callback.received_at} is no possible instant of receipt")
+        raise ImpossibleCallbackError(f"received_at {callback.received_at} is no possible instant of receipt")
     for name, value in (("workflow_id", callback.workflow_id), ("sip_line", callback.sip_line)):
         if value and len(value) > MAX_ID_CHARS:
             raise TooLargeError(f"{name} has {len(value)} characters, more than {MAX_ID_CHARS}")

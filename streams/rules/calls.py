@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from schemas.records.outcomes import CallOutcome
+from schemas.topics import CALLBACKS, REKEYED_DETAILS
 
 # Far more corrections than one call sees between two commits; older decisions cannot be asked for again.
 MAX_DECISIONS: Final = 32
@@ -17,24 +18,33 @@ MAX_DELIVERIES: Final = 64
 _DELIVERY_DIGITS: Final = 16
 
 
-class Position(NamedTuple):
-    """Where a record was read: `source` numbers the topic and partition (see `source_of`), then the offset. Stored."""
+class SourcePosition(NamedTuple):
+    """Where a record of a call was read. Stored.
+
+    `source` is one number for the topic and the partition: even for the callbacks topic, odd for that of re-keyed
+    details.
+    """
 
     source: int
     offset: int
 
+    @classmethod
+    def of(cls, topic: str | None, partition: int, offset: int) -> "SourcePosition":
+        """The position of a record that was read from `topic`."""
+        return cls(partition * 2 + (topic == REKEYED_DETAILS.name), offset)
 
-NOWHERE: Final = Position(-1, -1)  # what no record has
+    @property
+    def topic(self) -> str:
+        """The name of the topic."""
+        return REKEYED_DETAILS.name if self.source % 2 else CALLBACKS.name
+
+    @property
+    def partition(self) -> int:
+        """The partition of the topic."""
+        return self.source // 2
 
 
-def partition_of_source(source: int) -> tuple[bool, int]:
-    """What `source_of` numbered: whether it is the re-keying topic, and the partition."""
-    return bool(source % 2), source // 2
-
-
-def source_of(is_rekeyed: bool, partition: int) -> int:
-    """One number for a partition of the callbacks topic or of the topic that re-keys later details."""
-    return partition * 2 + is_rekeyed
+NOWHERE: Final = SourcePosition(-1, -1)  # what no record has
 
 
 class Ignored(Enum):
@@ -54,7 +64,7 @@ class Decision(Struct, array_like=True):
     offset: int
     revision: int
     replaced: CallOutcome | None
-    replaced_at: Position | None = None
+    replaced_at: SourcePosition | None = None
 
 
 class CallState(Struct, array_like=True):
@@ -81,7 +91,7 @@ def delivery_of(event_id: str, detail_offset: int) -> str:
 
 
 def decide(
-    state: CallState, position: Position, delivery: str, digest: bytes, call_times: int | None = None
+    state: CallState, position: SourcePosition, delivery: str, digest: bytes, call_times: int | None = None
 ) -> Decision | Ignored:
     """What to do with one record: a decision to act on, or why it changes nothing.
 
@@ -96,7 +106,7 @@ def decide(
         return Ignored.DUPLICATE
     if call_times is not None and 0 <= call_times < state.call_times:
         return Ignored.STALE
-    replaced_at = Position(state.decisions[-1].source, state.decisions[-1].offset) if state.decisions else None
+    replaced_at = SourcePosition(state.decisions[-1].source, state.decisions[-1].offset) if state.decisions else None
     return Decision(position.source, position.offset, state.revision + 1, state.outcome, replaced_at)
 
 

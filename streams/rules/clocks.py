@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from schemas.records.outcomes import CallOutcome, OutcomeChange
-from streams.rules.calls import Position
+from streams.rules.calls import SourcePosition
 
 MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash
 CLOCK_CALLS: Final = 32  # the latest calls that a clock is taken from
@@ -43,7 +43,7 @@ class KeyState(Struct, array_like=True):
     delay_ms: int | None = None
     closed_until: int = 0
     positions: dict[int, int] = field(default_factory=dict)
-    late: list[Position] = field(default_factory=list)
+    late: list[SourcePosition] = field(default_factory=list)
     received_at: int = 0
     version: int = 0
     delays: list[int] = field(default_factory=list)
@@ -104,7 +104,7 @@ class KeyState(Struct, array_like=True):
         is_behind = len(self.delays) >= CLOCK_AGREES and (self.delay_ms or 0) >= far
         return Clock.BEHIND if is_behind else Clock.NEAR
 
-    def note(self, position: Position, *, is_late: bool) -> None:
+    def note(self, position: SourcePosition, *, is_late: bool) -> None:
         """Remember a position as seen."""
         self.positions[position.source] = position.offset
         if is_late:

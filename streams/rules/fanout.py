@@ -10,7 +10,7 @@ from msgspec import msgpack, structs
 from schemas.records.calls import Answer, Call, CallAttempt
 from schemas.records.outcomes import CallOutcome
 from schemas.records.webhooks import Callback, CallDetail
-from streams.errors import InvalidCallbackError
+from streams.errors import ImpossibleCallbackError
 from streams.rules.attempts import attempts_of
 from streams.rules.dispositions import question_state
 from streams.rules.escapes import readable
@@ -40,14 +40,14 @@ class FanOut:
 def check(callback: Callback) -> CallDetail | None:
     """The detail that this record stands for, its first, as far as it can be read; None for a delivery without details.
 
-    Raises: InvalidCallbackError when it has no call_id or no workflow_id, which the gateway promises.
+    Raises: ImpossibleCallbackError when it has no call_id or no workflow_id, which the gateway promises.
     """
     if not callback.details:
         return None
     if callback.workflow_id is None:
-        raise InvalidCallbackError("workflow_id is null")
+        raise ImpossibleCallbackError("workflow_id is null")
     if not callback.details[0].call_id:
-        raise InvalidCallbackError("details[0].call_id is empty")
+        raise ImpossibleCallbackError("details[0].call_id is empty")
     return detail_as_documented(callback.details[0])
 
 

@@ -12,13 +12,11 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from msgspec import Struct, field
-
-from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.rules.calls import NOWHERE, Position
+from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
+from streams.rules.calls import NOWHERE, SourcePosition
 from streams.rules.clocks import FAR_MS, Clock, KeyState, delay_of
-from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import Dimension
+from streams.rules.panes import Pane, PaneId, Part
 
 
 def window_start(at_ms: int, window_ms: int) -> int:
@@ -41,28 +39,6 @@ class WindowSettings(NamedTuple):
     grace_ms: int
 
 
-class Pane(Struct, array_like=True):
-    """One window of one key. `revision` counts the changes applied; `positions` the last applied of each source.
-
-    It takes calls received before `closes_at`. `received_at` is the latest receipt of what it counts.
-
-    Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
-    """
-
-    revision: int = 0
-    counts: OutcomeCounts = field(default_factory=OutcomeCounts)
-    positions: dict[int, int] = field(default_factory=dict)
-    closes_at: int = 0
-    received_at: int = 0
-
-
-class PaneId(NamedTuple):
-    """A pane: its key and its start, UTC epoch ms."""
-
-    value: str
-    start: int
-
-
 class ClockChange(NamedTuple):
     """A key whose clock went far from its receipts, or came near again. `delay_ms`: what its calls agree on."""
 
@@ -71,19 +47,11 @@ class ClockChange(NamedTuple):
     delay_ms: int
 
 
-class Part(NamedTuple):
-    """One half of a change: a call into (sign 1) or out of (-1) a pane."""
-
-    pane_id: PaneId
-    outcome: CallOutcome
-    sign: int
-
-
 class Windows:
     """The open windows of one partition of one dimension, and what changed since the rows were last taken.
 
     Not safe to share between tasks. After `load`, feed `apply` in the order of the partition and call `close_due`
-    now and then; after each, `take_changes` tells which rows to store and which results to publish.
+    now and then; after each, `pop_changes` gives the rows to store and the results to publish.
     """
 
     def __init__(self, dimension: Dimension, settings: WindowSettings) -> None:
@@ -102,7 +70,7 @@ class Windows:
         return max((key.received_at for key in self._keys.values()), default=0)
 
     def expire(self, received_before: int) -> list[str]:
-        """Forget the clocks of keys without open panes that saw nothing since. Returns their values."""
+        """Expire the clocks of keys without open panes that received nothing since. Returns their values."""
         idle = [v for v, key in self._keys.items() if key.received_at < received_before and not self._open.get(v)]
         for value in idle:
             del self._keys[value]
@@ -128,7 +96,9 @@ class Windows:
         self._panes[pane_id] = pane
         self._open.setdefault(pane_id.value, {})[pane_id.start] = pane
 
-    def apply(self, value: str, change: OutcomeChange, position: Position, removed_at: Position = NOWHERE) -> Effect:
+    def apply(
+        self, value: str, change: OutcomeChange, position: SourcePosition, removed_at: SourcePosition = NOWHERE
+    ) -> Effect:
         """Apply one change of one key; `removed_at` is where the outcome it removes was added.
 
         A correction of what was refused as late is late too: the outcome it would remove was never counted here.
@@ -154,7 +124,7 @@ class Windows:
         """Close every pane whose grace is over, given that all calls received until then have been applied.
 
         Returns the panes closed, oldest first, those included that were closed before a crash and never cleared away.
-        They take no more calls; `final` gives their last result, `forget` clears them once that is published.
+        They take no more calls; `final` gives their last result, `drop` clears them once that is published.
         """
         due: list[PaneId] = []
         for value, panes in self._open.items():
@@ -173,15 +143,15 @@ class Windows:
                 due.extend(PaneId(value, start) for start in closed)
         return sorted(due, key=lambda pane_id: (pane_id.start, pane_id.value))
 
-    def told_at(self, pane_id: PaneId) -> int:
-        """When what a pane's result tells had happened: at its end, or so far with the latest receipt counted."""
+    def result_at(self, pane_id: PaneId) -> int:
+        """The instant of a pane's result: its end, or the latest receipt counted if that is earlier."""
         return min(self._end(pane_id.start), self._panes[pane_id].received_at)
 
     def far_clocks(self) -> Iterable[Clock]:
         """One for each key whose clock is hours away from its receipts."""
         return self._far.values()
 
-    def take_clock_changes(self) -> list[ClockChange]:
+    def pop_clock_changes(self) -> list[ClockChange]:
         """The keys whose clock went far or came near again since the last call."""
         changes, self._clock_changes = self._clock_changes, []
         return changes
@@ -190,7 +160,7 @@ class Windows:
         """The last result of a closed pane."""
         return self._result(pane_id, is_final=True)
 
-    def forget(self, pane_id: PaneId) -> None:
+    def drop(self, pane_id: PaneId) -> None:
         """Drop a closed pane whose final result is published. Repeat: safe."""
         self._panes.pop(pane_id, None)
         self._changed_panes.pop(pane_id, None)
@@ -199,7 +169,7 @@ class Windows:
         """The result of an open pane as it stands."""
         return self._result(pane_id, is_final=False)
 
-    def take_changes(self) -> tuple[dict[str, KeyState], dict[PaneId, Pane]]:
+    def pop_changes(self) -> tuple[dict[str, KeyState], dict[PaneId, Pane]]:
         """Clocks and panes changed since the last call, to be stored in this order."""
         keys = {value: self._keys[value] for value in self._changed_keys if value in self._keys}
         panes = {pane_id: self._panes[pane_id] for pane_id in self._changed_panes if pane_id in self._panes}
@@ -228,7 +198,7 @@ class Windows:
                 parts.append(Part(PaneId(value, start), outcome, sign))
         return parts
 
-    def _apply_again(self, key: KeyState, parts: list[Part], position: Position, received_at: int) -> Effect:
+    def _apply_again(self, key: KeyState, parts: list[Part], position: SourcePosition, received_at: int) -> Effect:
         """A position the clock has seen: counted only where a crash lost the pane's row after storing the clock's."""
         still_open = [part for part in parts if not self._is_closed(key, part)]
         lost = [part for part in still_open if not self._has(part, position)]
@@ -238,7 +208,7 @@ class Windows:
                 self._changed_panes[part.pane_id] = None
         return Effect.APPLIED if lost else Effect.DUPLICATE
 
-    def _has(self, part: Part, position: Position) -> bool:
+    def _has(self, part: Part, position: SourcePosition) -> bool:
         pane = self._panes.get(part.pane_id)
         return pane is not None and position.offset <= pane.positions.get(position.source, -1)
 
@@ -270,7 +240,7 @@ class Windows:
         self.load_pane(part.pane_id, pane)
         return pane
 
-    def _count(self, key: KeyState, parts: list[Part], position: Position, received_at: int) -> None:
+    def _count(self, key: KeyState, parts: list[Part], position: SourcePosition, received_at: int) -> None:
         for part in parts:
             pane = self._panes[part.pane_id] if part.pane_id in self._panes else self._opened(key, part, received_at)
             if part.sign > 0:

@@ -24,26 +24,26 @@ from schemas.topics import (
     SYNTHETIC_WORKFLOW_ID,
     Topic,
 )
-from streams.errors import TooLargeError
+from streams.errors import TooLargeError, UnprocessableError
 from streams.rules.bounds import MAX_ID_CHARS, SMALL_RECORD_BYTES, bounded, check_callback, check_detail
 from streams.rules.calls import (
     CallState,
     Decision,
     Ignored,
-    Position,
+    SourcePosition,
     decide,
     delivery_of,
     note_delivery,
-    partition_of_source,
     remember,
-    source_of,
 )
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
 from streams.rules.ids import SOURCE, id_of
+from streams.worker.context import AgentContext
 from streams.worker.outbox import Outgoing
-from streams.worker.pipeline import Work
-from streams.worker.run_agent import MAX_PRODUCT_BYTES, UNIT_BYTES, Permanent, RunAgent
+from streams.worker.pipeline import UnitOfWork
+from streams.worker.run_agent import MAX_PRODUCT_BYTES, UNIT_BYTES, RunAgent
+from streams.worker.tables import StateTable
 
 SCANNED_AT_ONCE: Final = 500
 
@@ -53,43 +53,43 @@ class CallsAgent(RunAgent):
 
     stage: ClassVar[str] = "call"
 
-    def __init__(self, *, zone: ZoneInfo, **shared: Any) -> None:
-        super().__init__(**shared)
+    def __init__(self, table: StateTable, context: AgentContext, zone: ZoneInfo) -> None:
+        super().__init__(table, context)
         self._zone = zone
         self._newest: dict[int, int] = {}
 
-    async def take_run(self, run: Message, work: Work) -> None:
+    async def process_run(self, run: Message, unit: UnitOfWork) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         rows: dict[bytes, bytes | None] = {}
         async for record in self.records_of(run):
-            work.outputs.extend(await self._take_record(rows, record))
+            unit.outputs.extend(await self._process_record(rows, record))
             if self.made_bytes > UNIT_BYTES:
-                work.rows.extend(self.table.put(run.partition, rows))
+                unit.rows.extend(self.table.put(run.partition, rows))
                 rows = {}
-                await self.make_room(work)
+                await self.make_room(unit)
         if rows:
-            work.rows.extend(self.table.put(run.partition, rows))
+            unit.rows.extend(self.table.put(run.partition, rows))
 
     def decode_row(self, key: bytes, row: bytes) -> CallState:
-        """What a row of the calls table says."""
+        """A row of the calls table."""
         return msgpack.decode(row, type=CallState)
 
-    async def forget(self, partition: int, keep_ms: int) -> None:
-        """Drop the rows of calls last received long before the partition's newest."""
+    async def expire(self, partition: int, dedup_ms: int) -> None:
+        """Expire the rows of calls last received `dedup_ms` before the partition's newest."""
         newest, old = self._newest.get(partition, 0), []
         for number, (key, value) in enumerate(self.table.store.scan(partition), start=1):
-            if self.rows.read(partition, key, value).received_at < newest - keep_ms:
+            if self.rows.read(partition, key, value).received_at < newest - dedup_ms:
                 old.append(key)
             if number % SCANNED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         async with self.busy:
             for some in (old[i : i + SCANNED_AT_ONCE] for i in range(0, len(old), SCANNED_AT_ONCE)):
-                await self.submit(Work(rows=self.table.put(partition, dict.fromkeys(some))))
+                await self.submit(UnitOfWork(rows=self.table.put(partition, dict.fromkeys(some))))
 
-    async def _take_record(self, rows: dict[bytes, bytes | None], record: Any) -> list[Outgoing]:
-        """What one record leads to. Of one that cannot be processed: a dead letter, and nothing in its call's row.
+    async def _process_record(self, rows: dict[bytes, bytes | None], record: Any) -> list[Outgoing]:
+        """The outputs of one record. One that cannot be processed becomes a dead letter, and changes no row.
 
-        Its later details are calls of their own, and go their way where they can be had.
+        Its later details are calls of their own, and are re-keyed where they can be read.
         """
         outputs: list[Outgoing] = []
         try:
@@ -99,8 +99,8 @@ class CallsAgent(RunAgent):
                 is_elsewhere = self._is_elsewhere(record, callback)
                 outputs = self._rekeyed(callback, record, 0 if is_elsewhere else 1)
                 if not is_elsewhere:
-                    outputs += self._take_first(rows, record, callback)
-        except Permanent as fault:
+                    outputs += self._process_detail(rows, record, callback)
+        except UnprocessableError as fault:
             outputs.append(self.dead_letter(record, fault))
         return outputs
 
@@ -110,9 +110,9 @@ class CallsAgent(RunAgent):
         if not call_id:
             return False
         place = partition_of if len(call_id) <= MAX_ID_CHARS else partition_of.__wrapped__  # it is not yet checked
-        return bool(record.partition != place(call_id.encode(), self._partitions[CALLBACKS.name]))
+        return bool(record.partition != place(call_id.encode(), self.context.partitions[CALLBACKS.name]))
 
-    def _take_first(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
+    def _process_detail(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
         detail = check(callback)
         if detail is None:
             self.count("empty")
@@ -121,7 +121,7 @@ class CallsAgent(RunAgent):
         check_detail(detail, is_small=is_small)
         key = (detail.call_id or "").encode()
         state = self._state(rows, record.partition, key)
-        position = Position(source_of(record.topic == REKEYED_DETAILS.name, record.partition), record.offset)
+        position = SourcePosition.of(record.topic, record.partition, record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         digest = content_digest(callback, detail)
         decision = decide(state, position, delivery, digest, detail.call_times)
@@ -158,7 +158,7 @@ class CallsAgent(RunAgent):
         synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         trace = trace_of(record.headers, callback.event_id)
         call = fanned.call
-        # An event cannot have happened after it was told, nor told after the broker had it.
+        # An event cannot have happened after it was reported, nor been reported after the broker had it.
         at_ms = call.ended_at if call.ended_at < call.received_at else call.received_at
         at_ms = at_ms if at_ms < record.timestamp else record.timestamp
         key, outputs, limit = call.call_id.encode(), list[Outgoing](), self.made_bytes + MAX_PRODUCT_BYTES
@@ -245,10 +245,9 @@ def _removal(decision: Decision) -> dict[str, Any]:
     """The fields that say which outcome goes, and where the change that added it was read."""
     if decision.replaced_at is None:
         return {"removed": decision.replaced}
-    is_rekeyed, partition = partition_of_source(decision.replaced_at.source)
     return {
         "removed": decision.replaced,
-        "removed_topic": (REKEYED_DETAILS if is_rekeyed else CALLBACKS).name,
-        "removed_partition": partition,
+        "removed_topic": decision.replaced_at.topic,
+        "removed_partition": decision.replaced_at.partition,
         "removed_offset": decision.replaced_at.offset,
     }

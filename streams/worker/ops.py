@@ -20,9 +20,9 @@ LOOP_STUCK_S: Final = 30.0
 
 @dataclass
 class WorkerState:
-    """What health is told from. Written by the worker's loop, read by other threads.
+    """The state that health is judged by. Written by the worker's loop, read by other threads.
 
-    progress: any number that changes when work gets done; is_busy: work is waiting to be done.
+    progress: a number that changes when something gets done; is_busy: work is waiting to be done.
     """
 
     reason_not_ready: str = "starting"
@@ -31,13 +31,16 @@ class WorkerState:
     loop_turned_at: float = field(default_factory=time.monotonic)
 
     def wait_for(self, reason: str) -> None:
-        """The start has to wait, for what `reason` says."""
+        """The start waits for what `reason` says."""
         self.reason_not_ready = f"starting: {reason}"
         self.loop_turned_at = time.monotonic()
 
-    def turn(self, progress: int, *, is_busy: bool) -> None:
-        """The loop is alive, and has come this far."""
-        self.progress = progress
+    def progressed(self) -> None:
+        """Something got done: a run was settled, rows were restored, the registry was asked again."""
+        self.progress += 1
+
+    def turn(self, *, is_busy: bool) -> None:
+        """The loop is alive."""
         self.is_busy = is_busy
         self.loop_turned_at = time.monotonic()
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from schemas.headers import Headers
 
-# aiokafka raises this when a partition's earlier batch could not be sent in time: nothing was taken over yet.
+# aiokafka raises KafkaTimeoutError when an earlier batch of the partition was not sent in time; it accepted nothing.
 RETRY_PAUSE_S: Final = 0.5
 
 
@@ -26,8 +26,8 @@ class Outgoing(Struct, gc=False):
     headers: Headers
 
 
-class Handed(NamedTuple):
-    """One batch that the producer has taken over. `delivered` gives its RecordMetadata, or raises."""
+class SentBatch(NamedTuple):
+    """One batch that the producer accepted. `delivered` gives its RecordMetadata, or raises."""
 
     topic: str
     partition: int
@@ -44,19 +44,19 @@ class Outbox:
     def __init__(self, producer: Callable[[], Any]) -> None:
         self._producer = producer
 
-    async def hand_over(self, records: Iterable[Outgoing]) -> list[Handed]:
-        """Pack and hand over. Waits while the producer's buffers are full; delivery is for the caller to await."""
+    async def hand_over(self, records: Iterable[Outgoing]) -> list[SentBatch]:
+        """Pack, and give the producer. Waits while its buffers are full; the caller awaits delivery."""
         by_partition: dict[tuple[str, int], list[Outgoing]] = {}
         for record in records:
             by_partition.setdefault((record.topic, record.partition), []).append(record)
-        handed = await asyncio.gather(*(self._hand_over_all(*place, some) for place, some in by_partition.items()))
-        return [batch for batches in handed for batch in batches]
+        sent = await asyncio.gather(*(self._send_all(*place, some) for place, some in by_partition.items()))
+        return [batch for batches in sent for batch in batches]
 
-    async def _hand_over_all(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[Handed]:
-        handed = []
+    async def _send_all(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[SentBatch]:
+        sent = []
         for batch in self._pack(records):
-            handed.append(Handed(topic, partition, batch.record_count(), await self._send(batch, topic, partition)))
-        return handed
+            sent.append(SentBatch(topic, partition, batch.record_count(), await self._send(batch, topic, partition)))
+        return sent
 
     def _pack(self, records: Sequence[Outgoing]) -> list[Any]:
         batches = [self._producer().create_batch()]
@@ -78,5 +78,6 @@ class Outbox:
 
 
 def _append(batch: Any, record: Outgoing) -> bool:
-    taken = batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
-    return taken is not None
+    """False when the batch has no room for it."""
+    appended = batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+    return appended is not None

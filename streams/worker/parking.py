@@ -1,14 +1,13 @@
 """Partitions that wait for the schema registry, so that the others need not.
 
-A run with a schema id nobody has told us yet cannot be decoded while the registry is away. It is put aside with all
-that follows in its partition; the partition is held, so little follows. Nothing of it is acknowledged meanwhile.
+A run with an unknown schema id cannot be decoded while the registry is away. It is parked with all that follows in its
+partition; the partition is held, so little follows. Nothing of it is acknowledged meanwhile.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -16,69 +15,59 @@ from faust.types import TP, Message
 
 from schemas.errors import RegistryUnavailableError
 from schemas.registry import Registry
-from streams.worker.metrics import WorkerMetrics
+from streams.worker.context import AgentContext
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+REGISTRY_PAUSE_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # the last one from then on
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], metrics: WorkerMetrics, place: Any) -> T:
-    """What the registry answers, asked again as long as it is away. place: has the topic and partition that wait."""
-    for pause_s in chain(REGISTRY_PAUSE_S, repeat(REGISTRY_PAUSE_S[-1])):
+async def retried(request: Callable[[], Awaitable[T]], context: AgentContext, waiting: Any) -> T:
+    """The registry's answer; the request is repeated for as long as it is away.
+
+    waiting: a record or run, with its topic and partition.
+    """
+    attempt = 0
+    while True:
         try:
-            return await ask()
+            return await request()
         except RegistryUnavailableError as error:
-            metrics.schema_registry_waits.inc()
-            log.warning("registry.waiting", topic=place.topic, partition=place.partition, error=str(error))
-        await asyncio.sleep(pause_s)
-    raise AssertionError("repeat never ends")
+            context.progressed()
+            context.metrics.schema_registry_waits.inc()
+            log.warning("registry.waiting", topic=waiting.topic, partition=waiting.partition, reason=str(error))
+        await asyncio.sleep(REGISTRY_PAUSE_S[min(attempt, len(REGISTRY_PAUSE_S) - 1)])
+        attempt += 1
 
 
 class Parking:
-    """Runs put aside, by partition, in order. `take` works one off and must not raise; `fail` must end the process.
+    """Parked runs by partition, in order. `process` handles one run and must not raise."""
 
-    hold, release: stop and go on fetching a partition.
-    """
-
-    def __init__(
-        self,
-        registry: Registry,
-        metrics: WorkerMetrics,
-        take: Callable[[Message], Awaitable[None]],
-        hold: Callable[[TP], None],
-        release: Callable[[TP], Awaitable[None]],
-        fail: Callable[[BaseException], None],
-    ) -> None:
-        self._registry = registry
-        self._metrics = metrics
-        self._take = take
-        self._hold = hold
-        self._release = release
-        self._fail = fail
+    def __init__(self, context: AgentContext, process: Callable[[Message], Awaitable[None]]) -> None:
+        self._context = context
+        self._process = process
         self._runs: dict[TP, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take_over(self, message: Message) -> bool:
-        """Put a run aside when it must wait, or when one before it in its partition does. False when it need not."""
-        waiting = self._runs.get(message.tp)
-        if waiting is None and not _unknown(self._registry, message):
-            return False
-        if waiting is not None:
-            waiting.append(message)
+    def park(self, run: Message) -> bool:
+        """Park a run when it must wait, or when one before it in its partition does. False when it need not."""
+        parked = self._runs.get(run.tp)
+        if parked is not None:
+            parked.append(run)
             return True
-        self._runs[message.tp] = deque([message])
+        if not _unknown(self._context.registry, run):
+            return False
+        self._runs[run.tp] = deque([run])
         self._show()
-        self._hold(message.tp)
-        task = asyncio.create_task(self._work_off(message.tp, self._runs[message.tp]))
+        self._context.hold(run.tp)
+        task = asyncio.create_task(self._process_all(run.tp, self._runs[run.tp]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
 
     async def reset(self) -> None:
-        """Forget every run: they will be read again. Repeat: safe."""
+        """Drop every run: they will be read again. Repeat: safe."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -86,24 +75,25 @@ class Parking:
         self._runs.clear()
         self._show()
 
-    async def _work_off(self, tp: TP, runs: deque[Message]) -> None:
+    async def _process_all(self, tp: TP, runs: deque[Message]) -> None:
         try:
             while runs:
-                await self._learn(runs[0])
-                await self._take(runs.popleft())
+                await self._learn_schemas(runs[0])
+                await self._process(runs.popleft())
             del self._runs[tp]
             self._show()
-            await self._release(tp)
+            await self._context.release(tp)
         except Exception as error:
-            self._fail(error)
+            self._context.fail(error)
 
-    async def _learn(self, message: Message) -> None:
-        """Ask for every schema of a run. What is unknown still, the registry does not have: decoding says so."""
-        for data in _unknown(self._registry, message):
-            await patiently(partial(self._registry.learn, data), self._metrics, message)
+    async def _learn_schemas(self, run: Message) -> None:
+        """Request every unknown schema of a run. One that the registry does not have stays unknown: see decoding."""
+        registry = self._context.registry
+        for head in _unknown(registry, run):
+            await retried(partial(registry.learn, head), self._context, run)
 
     def _show(self) -> None:
-        self._metrics.waiting_partitions.set(len(self._runs))
+        self._context.metrics.waiting_partitions.set(len(self._runs))
 
 
 def _unknown(registry: Registry, message: Message) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The order in which the effects of runs become durable, which is what the worker's promises stand on.
+"""The order in which the effects of runs become durable, which the worker's promises stand on.
 
 For each unit of work, in turn:  rows -> outputs -> cleared rows -> settled (offset may be committed)
 
@@ -6,7 +6,7 @@ For each unit of work, in turn:  rows -> outputs -> cleared rows -> settled (off
   decisions in the rows and sends the same outputs under the same ids.
 - Outputs of one unit are handed over before those of the next, so each partition sees them in order.
 - Several units may be on their way at once; they are settled in order.
-- Nothing is retried here by halves: what the producer gives up on ends the process, without a commit.
+- A unit that the producer gives up on ends the process, without a commit.
 """
 
 import asyncio
@@ -14,53 +14,59 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.worker.outbox import Handed, Outbox, Outgoing
+from streams.worker.outbox import Outbox, Outgoing, SentBatch
 
 DEPTH: Final = 3
 
 
 @dataclass
-class Work:
-    """One unit. `clear` drops rows that the outputs made needless, and returns their changelog records.
+class UnitOfWork:
+    """The effects of one or more runs.
 
-    `stored` is told of each batch of rows that landed in a partition of the changelog: its first and last offset.
+    `stored` is called for each batch of rows that landed in the changelog: its partition, first and last offset.
+    `clear` drops the rows that the outputs made needless, and returns their changelog records.
     """
 
     rows: list[Outgoing] = field(default_factory=list)
     outputs: list[Outgoing] = field(default_factory=list)
-    clear: Callable[[], list[Outgoing]] = list
-    stored: Callable[[int, int, int], None] = lambda partition, first_offset, last_offset: None
+    clear: Callable[[], list[Outgoing]] | None = None
+    stored: Callable[[int, int, int], None] | None = None
     settled: list[Callable[[], None]] = field(default_factory=list)
 
-    def part(self) -> "Work":
-        """What there is so far, as a unit of its own; this one goes on empty. What `clear` does stays with it."""
-        part = Work(self.rows, self.outputs, stored=self.stored, settled=self.settled)
+    def split_off(self) -> "UnitOfWork":
+        """The effects so far, as a unit of its own; this one goes on empty, and keeps its `clear`."""
+        part = UnitOfWork(self.rows, self.outputs, stored=self.stored, settled=self.settled)
         self.rows, self.outputs, self.settled = [], [], []
         return part
 
 
 class Pipeline:
-    """Runs units of work of one agent. `submit` from one task at a time; `fail` must end the process."""
+    """The units of work of one agent. `submit` from one task at a time; `fail` must end the process."""
 
     def __init__(self, outbox: Outbox, fail: Callable[[BaseException], None], depth: int = DEPTH) -> None:
-        self._make = (outbox, fail, depth)
-        self._lane = _Lane(*self._make)
+        self._outbox = outbox
+        self._fail = fail
+        self._depth = depth
+        self._stages = self._new_stages()
 
-    async def submit(self, work: Work) -> None:
+    async def submit(self, unit: UnitOfWork) -> None:
         """Take a unit, in order. Waits while as many units as `depth` are on their way."""
-        await self._lane.submit(work)
+        await self._stages.submit(unit)
 
     async def drain(self) -> None:
-        """Wait until every unit taken is settled."""
-        await self._lane.idle.wait()
+        """Wait until every unit is settled."""
+        await self._stages.idle.wait()
 
     async def reset(self) -> None:
         """Drop what is on its way, as after a rebalance: its runs will be read again. Repeat: safe."""
-        lane, self._lane = self._lane, _Lane(*self._make)
-        await lane.close()
+        old, self._stages = self._stages, self._new_stages()
+        await old.close()
+
+    def _new_stages(self) -> "_Stages":
+        return _Stages(self._outbox, self._fail, self._depth)
 
 
-class _Lane:
+class _Stages:
     """The stages between two resets."""
 
     def __init__(self, outbox: Outbox, fail: Callable[[BaseException], None], depth: int) -> None:
@@ -69,13 +75,13 @@ class _Lane:
         self._outbox = outbox
         self._fail = fail
         self._slots = asyncio.Semaphore(depth)
-        self._rows_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
-        self._outputs_out: asyncio.Queue[tuple[Work, list[Handed]]] = asyncio.Queue()
+        self._rows_out: asyncio.Queue[tuple[UnitOfWork, list[SentBatch]]] = asyncio.Queue()
+        self._outputs_out: asyncio.Queue[tuple[UnitOfWork, list[SentBatch]]] = asyncio.Queue()
         self._pending = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
-    async def submit(self, work: Work) -> None:
+    async def submit(self, unit: UnitOfWork) -> None:
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._guard(stage)) for stage in (self._emit, self._settle)]
         await self._slots.acquire()
@@ -83,10 +89,10 @@ class _Lane:
             return
         self._pending += 1
         self.idle.clear()
-        self._rows_out.put_nowait((work, await self._outbox.hand_over(work.rows)))
+        self._rows_out.put_nowait((unit, await self._outbox.hand_over(unit.rows)))
 
     async def close(self) -> None:
-        """End the stages, and let go whoever waits to submit."""
+        """End the stages, and let a waiting `submit` return."""
         self._is_closed = True
         for task in self._tasks:
             task.cancel()
@@ -102,16 +108,17 @@ class _Lane:
 
     async def _emit(self) -> None:
         while True:
-            work, rows = await self._rows_out.get()
-            await _stored(rows, work)
-            self._outputs_out.put_nowait((work, await self._outbox.hand_over(work.outputs)))
+            unit, rows = await self._rows_out.get()
+            await _rows_delivered(rows, unit)
+            self._outputs_out.put_nowait((unit, await self._outbox.hand_over(unit.outputs)))
 
     async def _settle(self) -> None:
         while True:
-            work, outputs = await self._outputs_out.get()
+            unit, outputs = await self._outputs_out.get()
             await _delivered(outputs)
-            await _stored(await self._outbox.hand_over(work.clear()), work)
-            for settle in work.settled:
+            if unit.clear is not None:
+                await _rows_delivered(await self._outbox.hand_over(unit.clear()), unit)
+            for settle in unit.settled:
                 settle()
             self._slots.release()
             self._pending -= 1
@@ -119,13 +126,15 @@ class _Lane:
                 self.idle.set()
 
 
-async def _delivered(batches: list[Handed]) -> None:
+async def _delivered(batches: list[SentBatch]) -> None:
     await asyncio.gather(*(batch.delivered for batch in batches))
 
 
-async def _stored(batches: list[Handed], work: Work) -> None:
+async def _rows_delivered(batches: list[SentBatch], unit: UnitOfWork) -> None:
     await _delivered(batches)
+    if unit.stored is None:
+        return
     for batch in batches:
-        base = batch.delivered.result().offset
-        if base >= 0:  # the broker names none for a batch it already had
-            work.stored(batch.partition, base, base + batch.records - 1)
+        first_offset = batch.delivered.result().offset
+        if first_offset >= 0:  # the broker names none for a batch that it already had
+            unit.stored(batch.partition, first_offset, first_offset + batch.records - 1)

@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 
 from schemas.topics import MAX_RECORD_BYTES
-from streams.errors import StateError, TooLargeError
+from streams.errors import NewerFormatError, StateError, TooLargeError
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.tables import NewerFormatError, StateTable, pack_row, unpack_row
+from streams.worker.tables import StateTable, pack_row, unpack_row
 
 log = structlog.get_logger()
 

@@ -1,12 +1,15 @@
 """What both kinds of agents share: a body that never raises, decoding that waits or gives up, and counting.
 
-Faust takes a record for done when its agent raises. So nothing is raised: what can pass is waited for, what cannot
-becomes a dead letter, and when neither works the process ends without a commit.
+Faust acknowledges a record whose agent raised. So nothing is raised: a record waits for the registry, one that cannot
+be processed becomes a dead letter, and any other error ends the process without a commit.
+
+A run is what one fetch brought of one partition: records in order, without a hole. Runs that one event brought are
+processed together, as one unit of work.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
@@ -19,14 +22,13 @@ from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.headers import Headers
 from schemas.placement import partition_of
 from schemas.records.record import Record
-from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS, Topic
-from streams.errors import StateError, StreamsError
+from streams.errors import LostRunError, RevokedError, StateError, StreamsError, UnprocessableError
+from streams.worker.context import AgentContext
 from streams.worker.dead_letters import cut_letter, dead_letter, dead_letter_headers
-from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing
-from streams.worker.parking import Parking, patiently
-from streams.worker.pipeline import Pipeline, Work
+from streams.worker.parking import Parking, retried
+from streams.worker.pipeline import UnitOfWork
 from streams.worker.rows import OVERHEAD_BYTES, Rows
 from streams.worker.tables import StateTable
 
@@ -35,150 +37,124 @@ log = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 
 YIELD_EVERY: Final = 20  # records between two turns of the event loop: I/O goes on while a run is computed
-# What one record leads to costs memory until the broker has it: its bytes and, for each output, headers and objects.
+# The outputs of a record cost memory until the broker has them: their bytes and, for each, headers and objects.
 OUTPUT_BYTES: Final = 512
-REMEMBERED_BYTES: Final = 8192  # of an output whose key's partition is remembered: a dead letter's key may be huge
+REMEMBERED_BYTES: Final = 8192  # the partition of an output's key is cached up to here: a dead letter's key may be huge
 MAX_PRODUCT_BYTES: Final = 16 * 1024 * 1024
-UNIT_BYTES: Final = 32 * 1024 * 1024  # a unit of work that came to so much is handed over before the run goes on
-
-
-class Permanent(Exception):
-    """A record that no second try can process. `reason` is of the closed set of DeadLetter."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
-        super().__init__(detail)
-
-
-class RevokedError(Exception):
-    """The runs being worked off were revoked: all of them will be read again, perhaps by another worker."""
-
-
-class LostRunError(Exception):
-    """A run that was delivered never reached the agent: going on would change the order, so the process must end."""
+UNIT_BYTES: Final = 32 * 1024 * 1024  # a unit of work of this size is handed over before the run goes on
 
 
 class RunAgent:
-    """One agent: takes runs of records in order, and owns the pipeline that makes their effects durable."""
+    """One agent: processes runs in order, and owns the pipeline that makes their effects durable."""
 
     stage: ClassVar[str]
 
-    def __init__(
-        self,
-        *,
-        table: StateTable,
-        registry: Registry,
-        partitions: Mapping[str, int],
-        pipeline: Pipeline,
-        metrics: WorkerMetrics,
-        settle: Callable[[Message], None],
-        fail: Callable[[BaseException], None],
-        hold: Callable[[TP], None],
-        release: Callable[[TP], Awaitable[None]],
-    ) -> None:
+    def __init__(self, table: StateTable, context: AgentContext) -> None:
         self.table = table
-        self.registry = registry
-        self.metrics = metrics
-        self._settle = settle
-        self._partitions = partitions
-        self._pipeline = pipeline
-        self._fail = fail
-        self._taken: dict[TP, int] = {}
-        self._resets = 0
-        self._taken_at_reset = 0
-        self.made_bytes = 0
-        self.rows = Rows(table, self.decode_row, metrics, fail)
-        # Looked up once: finding a metric by its labels costs more than counting in it.
-        self._counters: dict[str, Counter] = {}
-        self._age = metrics.age.labels(self.stage)
-        # Around pure code: whatever it raises would be raised again. Raises: Permanent, without any value in it.
+        self.context = context
+        self.registry = context.registry
+        self.metrics = context.metrics
+        self.made_bytes = 0  # by the unit of work in hand
+        self.rows = Rows(table, self.decode_row, context.metrics, context.fail)
+        # Around pure code: its errors would come again. Raises: UnprocessableError, without any value in it.
         self.permanent_faults: AbstractContextManager[None] = _PermanentFaults(self.stage)
         # One at a time: what is computed first must also be submitted first.
         self.busy = asyncio.Lock()
-        self._parking = Parking(registry, metrics, lambda run: self._guarded([run]), hold, release, fail)
+        self._parking = Parking(context, lambda run: self._guarded(self.process_runs, [run]))
+        self._last_offsets: dict[TP, int] = {}
+        self._resets = 0
+        self._resets_before = 0
+        # Looked up once: finding a metric by its labels costs more than counting in it.
+        self._counters: dict[str, Counter] = {}
+        self._age = context.metrics.age.labels(self.stage)
 
     async def body(self, stream: Any) -> None:
         """The Faust agent's body."""
         async for event in stream.noack().events():
-            await self._guarded(event.message.value, is_new=True)
+            await self.receive(event.message.value)
 
-    async def _guarded(self, runs: Sequence[Message], *, is_new: bool = False) -> None:
-        """Work runs off as one, or put them aside. Never raises: what goes wrong ends the process."""
+    async def receive(self, runs: Sequence[Message]) -> None:
+        """Process the runs of one event together; those that wait for the registry are parked. Never raises."""
+        await self._guarded(self._receive, runs)
+
+    async def _receive(self, runs: Sequence[Message]) -> None:
+        for run in runs:
+            self._check_order(run)
+        if ready := [run for run in runs if not self._parking.park(run)]:
+            await self.process_runs(ready)
+
+    async def _guarded(self, process: Callable[[Sequence[Message]], Awaitable[None]], runs: Sequence[Message]) -> None:
+        """Process while nothing else is processed. Never raises: an error ends the process."""
         try:
             async with self.busy:
-                if is_new:
-                    for run in runs:
-                        self._follow(run)
-                    runs = [run for run in runs if not self._parking.take_over(run)]
-                if runs:
-                    await self.take(runs)
+                await process(runs)
         except Exception as error:
-            self._fail(error)
+            self.context.fail(error)
             await asyncio.Event().wait()  # never go on to the next run: the process is ending
 
-    def _follow(self, message: Message) -> None:
-        """Make sure that no run of the partition was lost between the fetcher and here. Raises: LostRunError."""
-        after, taken = message.value.after, self._taken.get(message.tp)  # type: ignore[union-attr]  # a Run
-        if after is not None and after != taken:
-            raise LostRunError(f"{message.tp} goes on after offset {after}, but {taken} was taken last")
-        self._taken[message.tp] = message.offset
+    def _check_order(self, message: Message) -> None:
+        """No run of the partition was lost between the fetcher and here. Raises: LostRunError."""
+        after, last = message.value.after, self._last_offsets.get(message.tp)  # type: ignore[union-attr]  # a Run
+        if after is not None and after != last:
+            raise LostRunError(f"{message.tp} goes on after offset {after}, but the last run ended at {last}")
+        self._last_offsets[message.tp] = message.offset
 
-    async def take(self, runs: Sequence[Message]) -> None:
-        """Work runs off as one unit, up to handing it over: they share batches, which cost more than a few calls do."""
-        work, self._taken_at_reset, self.made_bytes = Work(stored=self.table.stored), self._resets, 0
+    async def process_runs(self, runs: Sequence[Message]) -> None:
+        """Process runs as one unit, and submit it: they share batches, which cost more than a few calls do."""
+        unit, self._resets_before, self.made_bytes = UnitOfWork(stored=self.table.stored), self._resets, 0
         try:
             for run in runs:
-                await self.take_run(run, work)
+                await self.process_run(run, unit)
                 self._check_still_ours()
-                work.settled.append(partial(self._settle, run))
+                unit.settled.append(partial(self.context.settle, run))
         except RevokedError:
             return
-        await self.submit(work)
+        await self.submit(unit)
 
-    async def take_run(self, run: Message, work: Work) -> None:
+    async def process_run(self, run: Message, unit: UnitOfWork) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         raise NotImplementedError
 
     def decode_row(self, key: bytes, row: bytes) -> Any:
-        """What a row of the agent's table says. Raises anything when it is none."""
+        """The content of a row of the agent's table. Raises anything when it is no row."""
         raise NotImplementedError
 
-    async def make_room(self, work: Work) -> None:
-        """Hand over what a unit has come to so far, so that its memory is free before more is made.
+    async def make_room(self, unit: UnitOfWork) -> None:
+        """Submit what the unit holds so far, so that its memory is free before more is made.
 
         Raises: RevokedError.
         """
         self._check_still_ours()
         self.made_bytes = 0
-        await self.submit(work.part())
+        await self.submit(unit.split_off())
         self._check_still_ours()
 
     def _check_still_ours(self) -> None:
-        if self._resets != self._taken_at_reset:
-            raise RevokedError
+        if self._resets != self._resets_before:
+            raise RevokedError("a rebalance took the runs away")
 
-    async def submit(self, work: Work) -> None:
-        """Hand a unit of work over, in order."""
-        await self._pipeline.submit(work)
+    async def submit(self, unit: UnitOfWork) -> None:
+        """Give a unit of work to the pipeline, in order."""
+        await self.context.pipeline.submit(unit)
 
     async def drain(self) -> None:
         """Wait until nothing is being computed or on its way."""
         async with self.busy:
-            await self._pipeline.drain()
+            await self.context.pipeline.drain()
 
     async def reset(self) -> None:
         """Drop what is on its way; its runs will be read again."""
         self._resets += 1
         await self._parking.reset()
-        self._taken.clear()
-        await self._pipeline.reset()
+        self._last_offsets.clear()
+        await self.context.pipeline.reset()
 
-    async def forget(self, partition: int, keep_ms: int) -> None:
-        """Forget what received nothing for `keep_ms`, by the receipt times of the partition's own records."""
+    async def expire(self, partition: int, dedup_ms: int) -> None:
+        """Expire what received nothing for `dedup_ms`, by the receipt times of the partition's own records."""
         raise NotImplementedError
 
     async def records_of(self, message: Message) -> AsyncIterator[Any]:
-        """The records of a run, with a turn for the event loop now and then."""
+        """The records of a run; the event loop turns now and then between them."""
         run: Any = message.value
         for number, record in enumerate(run, start=1):
             yield record
@@ -186,18 +162,18 @@ class RunAgent:
                 await asyncio.sleep(0)
 
     async def decode(self, record: Any, kind: type[R]) -> R:
-        """The record's value. Waits as long as the registry is away. Raises: Permanent when it cannot be decoded."""
+        """The record's value. Waits while the registry is away. Raises: UnprocessableError."""
         try:
             if record.value is None:
                 raise DecodeError("the value is null")
             try:
                 return await self.registry.decode(record.value, kind)
             except RegistryUnavailableError:
-                return await patiently(lambda: self.registry.decode(record.value, kind), self.metrics, record)
+                return await retried(lambda: self.registry.decode(record.value, kind), self.context, record)
         except DecodeError as error:
-            raise Permanent(error.code, str(error)) from error
+            raise UnprocessableError(error.code, str(error)) from error
 
-    def dead_letter(self, record: Any, fault: Permanent) -> Outgoing:
+    def dead_letter(self, record: Any, fault: UnprocessableError) -> Outgoing:
         """The dead letter of a record, as an output like any other. Any record has one that fits."""
         letter = dead_letter(record, fault.reason, str(fault))
         value = self.registry.encode(DEAD_LETTERS, letter)
@@ -217,13 +193,13 @@ class RunAgent:
         return self.outgoing(DEAD_LETTERS, letter.key or b"", value, dead_letter_headers(letter, record.headers))
 
     def outgoing(self, topic: Topic, key: bytes, value: bytes, headers: Headers) -> Outgoing:
-        """A record for a topic, in the partition of its key. Raises: Permanent when it is too large to be taken."""
+        """A record for a topic, in the partition of its key. Raises: UnprocessableError when it is too large."""
         size = len(key) + len(value)
         if size > topic.max_bytes - OVERHEAD_BYTES:
-            raise Permanent("too_large", f"{size} bytes are too many for {topic.name}")
+            raise UnprocessableError("too_large", f"{size} bytes are too many for {topic.name}")
         self.made_bytes += size + OUTPUT_BYTES
         place = partition_of if size <= REMEMBERED_BYTES else partition_of.__wrapped__
-        return Outgoing(topic.name, place(key, self._partitions[topic.name]), key, value, headers)
+        return Outgoing(topic.name, place(key, self.context.partitions[topic.name]), key, value, headers)
 
     def count(self, outcome: str) -> None:
         """Count one record handled."""
@@ -233,12 +209,12 @@ class RunAgent:
 
     def observe_age(self, received_at: int) -> None:
         """Note the age of a call that this stage is done with. received_at: UTC epoch ms."""
-        self._age.observe(max(self.now_ms() - received_at, 0) / 1000)
+        self._age.observe(max(now_ms() - received_at, 0) / 1000)
 
-    @staticmethod
-    def now_ms() -> int:
-        """The wall clock, UTC epoch ms."""
-        return time.time_ns() // 1_000_000
+
+def now_ms() -> int:
+    """The wall clock, UTC epoch ms."""
+    return time.time_ns() // 1_000_000
 
 
 class _PermanentFaults(AbstractContextManager[None]):
@@ -248,9 +224,9 @@ class _PermanentFaults(AbstractContextManager[None]):
         self._stage = stage
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None or isinstance(error, Permanent | StateError) or not isinstance(error, Exception):
+        if error is None or isinstance(error, UnprocessableError | StateError) or not isinstance(error, Exception):
             return
         if isinstance(error, StreamsError):
-            raise Permanent(error.code, str(error)) from error
+            raise UnprocessableError(error.code, str(error)) from error
         log.error("record.unprocessable", stage=self._stage, exc_info=error)
-        raise Permanent("invalid", f"{type(error).__name__} while processing") from error
+        raise UnprocessableError("invalid", f"{type(error).__name__} while processing") from error

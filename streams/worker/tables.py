@@ -11,7 +11,7 @@ worker that reads it.
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from zlib import crc32
 
 import faust
@@ -19,6 +19,7 @@ from faust.stores.rocksdb import Store as RocksDBStore
 from faust.types import TP, EventT
 from rocksdict import WriteBatch
 
+from streams.errors import NewerFormatError
 from streams.worker.outbox import Outgoing
 
 _VERSION: Final = struct.Struct(">Q")
@@ -58,17 +59,8 @@ def unpack_row(stored: bytes) -> bytes:
     return row
 
 
-class NewerFormatError(Exception):
-    """A row whose format we do not know."""
-
-
 class VersionedStore(RocksDBStore):
     """RocksDB by explicit partition, with a recovery that never goes back."""
-
-    restored_rows = 0
-
-    # Whether a record of the changelog is a row, or the deletion of one, that the table's agent can read.
-    accepts: Callable[[Any], bool] = staticmethod(lambda record: True)
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """The stored value, or None."""
@@ -93,17 +85,18 @@ class VersionedStore(RocksDBStore):
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
     ) -> None:
         """Restore runs of rows from the changelog, but for rows older than what is here; and the offset reached."""
+        table = cast(StateTable, self.table)
         for event in batch:
             message: Any = event.message
             rows: dict[bytes, bytes | None] = {}
             for record in message.value:
-                if self.accepts(record) and not self._is_older(
+                if table.accepts(record) and not self._is_older(
                     record.value, self._latest(rows, message.partition, record.key)
                 ):
                     rows[record.key] = record.value
             self.write(message.partition, rows)
             self.set_persisted_offset(message.tp, message.offset)
-            self.restored_rows += len(message.value)
+            table.restored()
 
     def _latest(self, rows: dict[bytes, bytes | None], partition: int, key: bytes) -> bytes | None:
         return rows[key] if key in rows else self.read(partition, key)
@@ -117,10 +110,12 @@ class VersionedStore(RocksDBStore):
 class StateTable(faust.Table[bytes, bytes]):
     """A Faust table whose rows are read and written by partition. Keys and values are bytes.
 
-    `accepts` tells which records of its changelog recovery takes over; the table's agent sets it.
+    `accepts`: whether a record of its changelog is a row, or the deletion of one, that recovery restores; the table's
+    agent sets it. `restored` is called for each run of rows that recovery restored; the worker sets it.
     """
 
     accepts: Callable[[Any], bool] = staticmethod(lambda record: True)
+    restored: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     def store(self) -> VersionedStore:
@@ -128,7 +123,7 @@ class StateTable(faust.Table[bytes, bytes]):
         return self.data  # type: ignore[return-value]  # made by _new_store
 
     def _new_store(self) -> VersionedStore:
-        store = VersionedStore(
+        return VersionedStore(
             "rocksdb://",
             self.app,
             self,
@@ -140,8 +135,6 @@ class StateTable(faust.Table[bytes, bytes]):
             loop=self.loop,
             options={**STORE_OPTIONS, "driver": "rocksdict"},
         )
-        store.accepts = lambda record: self.accepts(record)
-        return store
 
     def put(self, partition: int, rows: Mapping[bytes, bytes | None]) -> list[Outgoing]:
         """Store rows, and return the changelog records that make them durable. None deletes."""

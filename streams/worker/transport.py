@@ -64,7 +64,6 @@ class RunConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}
         self._holes: dict[TP, int] = {}
         self._is_seeking = False
-        self.settled_runs = 0
         self.commit_note = ""  # goes with every commit, as its metadata
         # Set by the app: waits until agents have finished what they hold. True when all is settled.
         self.on_drain: Callable[[float], Awaitable[bool]] | None = None
@@ -186,7 +185,6 @@ class RunConsumer(driver.Consumer):
         """All outputs of the run are acknowledged. One of an earlier generation is ignored: it will be read again."""
         if message.generation_id == self.app.consumer_generation_id:
             self.offsets.settle(message.tp, message.offset)
-            self.settled_runs += 1
 
     def ack(self, message: Message) -> bool:
         """Faust's own acknowledgement settles nothing: it comes also for what raised and what was skipped."""

@@ -12,18 +12,21 @@ from schemas.errors import DecodeError
 from schemas.headers import Headers, TraceContext, headers_for, trace_of
 from schemas.records.calls import Call
 from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
-from schemas.topics import CALLBACKS, LATE_CALLS, REKEYED_DETAILS
-from streams.errors import InvalidChangeError
+from schemas.topics import CALLBACKS, LATE_CALLS
+from streams.errors import InvalidChangeError, UnprocessableError
 from streams.rules.bounds import MAX_ID_CHARS, check_change
-from streams.rules.calls import NOWHERE, Position, source_of
+from streams.rules.calls import NOWHERE, SourcePosition
 from streams.rules.clocks import Clock, KeyState
 from streams.rules.counts import BUCKETS_S
 from streams.rules.dimensions import Dimension
 from streams.rules.ids import SOURCE, id_of
-from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
+from streams.rules.panes import Pane, PaneId
+from streams.rules.windows import Effect, Windows, WindowSettings
+from streams.worker.context import AgentContext
 from streams.worker.outbox import Outgoing
-from streams.worker.pipeline import Work
-from streams.worker.run_agent import UNIT_BYTES, Permanent, RunAgent
+from streams.worker.pipeline import UnitOfWork
+from streams.worker.run_agent import UNIT_BYTES, RunAgent
+from streams.worker.tables import StateTable
 
 log = structlog.get_logger()
 
@@ -40,8 +43,10 @@ class WindowsAgent(RunAgent):
 
     stage: ClassVar[str] = "table"
 
-    def __init__(self, *, dimension: Dimension, settings: WindowSettings, **shared: Any) -> None:
-        super().__init__(**shared)
+    def __init__(
+        self, table: StateTable, context: AgentContext, dimension: Dimension, settings: WindowSettings
+    ) -> None:
+        super().__init__(table, context)
         self._dimension = dimension
         self._settings = settings
         self._windows: dict[int, Windows] = {}
@@ -59,38 +64,38 @@ class WindowsAgent(RunAgent):
         self._show_size()
         self._show_clocks()
 
-    async def forget(self, partition: int, keep_ms: int) -> None:
-        """Drop the clocks of keys without open windows that received nothing for long."""
+    async def expire(self, partition: int, dedup_ms: int) -> None:
+        """Expire the clocks of keys without open windows that received nothing for `dedup_ms`."""
         async with self.busy:
             windows = self._windows.get(partition)
-            idle = windows.expire(windows.newest_received_at() - keep_ms) if windows else []
+            idle = windows.expire(windows.newest_received_at() - dedup_ms) if windows else []
             if idle:
                 rows = {_KEY + value.encode(): None for value in idle}
-                await self.submit(Work(rows=self.table.put(partition, rows)))
+                await self.submit(UnitOfWork(rows=self.table.put(partition, rows)))
                 self._show_clocks()
 
-    async def take_run(self, run: Message, work: Work) -> None:
+    async def process_run(self, run: Message, unit: UnitOfWork) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         windows = self._windows[run.partition]
         async for record in self.records_of(run):
-            work.outputs.extend(await self._take_record(windows, record))
-        keys, panes = windows.take_changes()
+            unit.outputs.extend(await self._process_record(windows, record))
+        keys, panes = windows.pop_changes()
         rows = self._key_rows(keys)
         for pane_id, pane in panes.items():
             key = _pane_key(pane_id)
             rows[key] = row = self.rows.packed(key, pane.revision, msgpack.encode(pane))
-            work.outputs.extend(self._result(windows.result(pane_id), windows.told_at(pane_id)))
+            unit.outputs.extend(self._result(windows.result(pane_id), windows.result_at(pane_id)))
             self.made_bytes += len(row)
             if self.made_bytes > UNIT_BYTES:
-                work.rows.extend(self.table.put(run.partition, rows))
+                unit.rows.extend(self.table.put(run.partition, rows))
                 rows = {}
-                await self.make_room(work)
-        work.rows.extend(self.table.put(run.partition, rows))
-        self._tell_clocks(windows)
+                await self.make_room(unit)
+        unit.rows.extend(self.table.put(run.partition, rows))
+        self._report_clocks(windows)
         self._show_size()
 
     def decode_row(self, key: bytes, row: bytes) -> KeyState | Pane:
-        """What a row of the table says: the clock of a key, or a pane."""
+        """A row of the table: the clock of a key, or a pane."""
         if key.startswith(_KEY):
             key[len(_KEY) :].decode()
             return msgpack.decode(row, type=KeyState)
@@ -110,23 +115,23 @@ class WindowsAgent(RunAgent):
             due = windows.close_due(received_until) if windows else []
             if windows is None or not due:
                 return
-            keys, _ = windows.take_changes()
+            keys, _ = windows.pop_changes()
 
             finals = {
                 pane_id: made
                 for pane_id in due
-                if (made := self._result(windows.final(pane_id), windows.told_at(pane_id)))
+                if (made := self._result(windows.final(pane_id), windows.result_at(pane_id)))
             }
 
             def clear() -> list[Outgoing]:
                 for pane_id in finals:
-                    windows.forget(pane_id)
+                    windows.drop(pane_id)
                     self._overflow.pop(pane_id, None)
                 self._show_size()
                 return self.table.put(partition, dict.fromkeys(map(_pane_key, finals)))
 
             await self.submit(
-                Work(
+                UnitOfWork(
                     rows=self.table.put(partition, self._key_rows(keys)),
                     outputs=[output for made in finals.values() for output in made],
                     clear=clear,
@@ -134,22 +139,22 @@ class WindowsAgent(RunAgent):
                 )
             )
 
-    async def _take_record(self, windows: Windows, record: Any) -> list[Outgoing]:
+    async def _process_record(self, windows: Windows, record: Any) -> list[Outgoing]:
         try:
             change = await self.decode(record, OutcomeChange)
             with self.permanent_faults:
                 if record.key is None or len(record.key) > MAX_KEY_BYTES:
                     raise InvalidChangeError("the key is no workflow_id or sip_line")
-                check_change(change, record.timestamp, self._partitions[CALLBACKS.name])
+                check_change(change, record.timestamp, self.context.partitions[CALLBACKS.name])
                 if change.received_at > record.timestamp:
                     change = structs.replace(change, received_at=record.timestamp)
-                position = _position(change.source_topic, change.source_partition, change.source_offset)
+                position = SourcePosition.of(change.source_topic, change.source_partition, change.source_offset)
                 removed = NOWHERE
                 if change.removed_partition is not None and change.removed_offset is not None:
-                    removed = _position(change.removed_topic, change.removed_partition, change.removed_offset)
+                    removed = SourcePosition.of(change.removed_topic, change.removed_partition, change.removed_offset)
                 effect = windows.apply(record.key.decode(), change, position, removed)
             late = await self._late(change, record) if effect is Effect.LATE else []
-        except Permanent as fault:
+        except UnprocessableError as fault:
             return [self.dead_letter(record, fault)]
         self.count(_OUTCOMES[effect])
         if effect is not Effect.LATE:
@@ -159,7 +164,7 @@ class WindowsAgent(RunAgent):
     async def _late(self, change: OutcomeChange, record: Any) -> list[Outgoing]:
         """The call, for the late topic. Only the workflow's side carries it, so a call is there once.
 
-        Raises: Permanent when it is none: the topic is public, and this one is not.
+        Raises: UnprocessableError when it is none: the topic is public, and this one is not.
         """
         self.metrics.late.labels(self.table.name).inc()
         if change.call is None:
@@ -167,34 +172,34 @@ class WindowsAgent(RunAgent):
         try:
             await self.registry.decode(change.call, Call)
         except DecodeError as error:
-            raise Permanent("invalid", "the change of a late call does not have the call") from error
+            raise UnprocessableError("invalid", "the change of a late call does not have the call") from error
         late_id = id_of("late", change.record_id)  # another event than the call, of another topic
         trace = trace_of(record.headers, change.record_id)
         headers: Headers = headers_for("LateCall", late_id, SOURCE, change.received_at, trace)
         return [self.outgoing(LATE_CALLS, change.call_id.encode(), change.call, headers)]
 
-    def _result(self, outcomes: WindowedOutcomes, told_at: int) -> list[Outgoing]:
-        """The result of a window, as an output. One that cannot be made is told and counted: no other waits for it."""
+    def _result(self, outcomes: WindowedOutcomes, result_at: int) -> list[Outgoing]:
+        """The result of a window, as an output; none when it cannot be made, which is logged and counted."""
         if outcomes.overflow:
-            self._tell_overflow(PaneId(outcomes.value, outcomes.window_start_at), outcomes.overflow)
+            self._report_overflow(PaneId(outcomes.value, outcomes.window_start_at), outcomes.overflow)
         try:
-            return [self._output(outcomes, told_at)]
+            return [self._output(outcomes, result_at)]
         except Exception as error:
             self.metrics.unsendable.labels(self.table.name).inc()
             log.error("window.unsendable", table=self.table.name, start=outcomes.window_start_at, exc_info=error)
             return []
 
-    def _tell_overflow(self, pane_id: PaneId, overflow: dict[str, int]) -> None:
-        told = self._overflow.setdefault(pane_id, {})
+    def _report_overflow(self, pane_id: PaneId, overflow: dict[str, int]) -> None:
+        counted = self._overflow.setdefault(pane_id, {})
         for map_name, count in overflow.items():
-            self.metrics.overflow.labels(self.table.name, map_name).inc(max(count - told.get(map_name, 0), 0))
-        told.update(overflow)
+            self.metrics.overflow.labels(self.table.name, map_name).inc(max(count - counted.get(map_name, 0), 0))
+        counted.update(overflow)
 
-    def _output(self, outcomes: WindowedOutcomes, told_at: int) -> Outgoing:
+    def _output(self, outcomes: WindowedOutcomes, result_at: int) -> Outgoing:
         key = f"{outcomes.value}|{outcomes.window_start_at}"
         result_id = id_of(self._dimension.name, key, str(outcomes.revision), str(outcomes.is_final))
         results = self._dimension.results
-        headers = headers_for(results.record, result_id, SOURCE, told_at, TraceContext(result_id))
+        headers = headers_for(results.record, result_id, SOURCE, result_at, TraceContext(result_id))
         return self.outgoing(results, key.encode(), self.registry.encode(results, outcomes), headers)
 
     def _key_rows(self, keys: dict[str, KeyState]) -> dict[bytes, bytes | None]:
@@ -204,9 +209,9 @@ class WindowsAgent(RunAgent):
             rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
         return rows
 
-    def _tell_clocks(self, windows: Windows) -> None:
-        """Tell the operator, once, of each key whose calls are hours away from their receipt or no longer are."""
-        changes = windows.take_clock_changes()
+    def _report_clocks(self, windows: Windows) -> None:
+        """Log once each key whose calls are hours away from their receipt, or no longer are."""
+        changes = windows.pop_clock_changes()
         for change in changes:
             log.warning(
                 "clock.changed",
@@ -225,11 +230,6 @@ class WindowsAgent(RunAgent):
 
     def _show_size(self) -> None:
         self.metrics.table_keys.labels(self.table.name).set(sum(len(windows) for windows in self._windows.values()))
-
-
-def _position(topic: str | None, partition: int, offset: int) -> Position:
-    """A position as windows know it."""
-    return Position(source_of(topic == REKEYED_DETAILS.name, partition), offset)
 
 
 def _put_in_place(windows: Windows, key: bytes, row: KeyState | Pane) -> None:

@@ -24,7 +24,7 @@ import uvloop
 from msgspec import msgpack, structs
 
 from schemas.records.outcomes import OutcomeChange, QuestionState
-from streams.rules.calls import Position
+from streams.rules.calls import SourcePosition
 from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import Windows, WindowSettings
 from streams.worker.tables import pack_row
@@ -86,18 +86,18 @@ class Operator:
     async def take(self, changes: list[tuple[str, OutcomeChange]], at_ms: int) -> None:
         """Count a run, then close what is due; each change of rows goes into the store."""
         for key, one in changes:
-            self.windows.apply(key, one, Position(0, self._offset))
+            self.windows.apply(key, one, SourcePosition(0, self._offset))
             self._offset += 1
         self._store()
         due = self.windows.close_due(at_ms)
         for pane_id in due:
             self.windows.final(pane_id)
-            self.windows.forget(pane_id)
+            self.windows.drop(pane_id)
         self._store()
         self._table.put(0, dict.fromkeys(map(_pane_key, due)))
 
     def _store(self) -> None:
-        keys, panes = self.windows.take_changes()
+        keys, panes = self.windows.pop_changes()
         clocks = {_KEY + value.encode(): pack_row(key.version, msgpack.encode(key)) for value, key in keys.items()}
         rows = {_pane_key(pane_id): pack_row(pane.revision, msgpack.encode(pane)) for pane_id, pane in panes.items()}
         self._table.put(0, {**clocks, **rows})

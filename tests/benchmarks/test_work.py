@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,12 +32,13 @@ from schemas.topics import (
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.windows import Windows, WindowSettings
 from streams.worker.calls_agent import CallsAgent
+from streams.worker.context import AgentContext
 from streams.worker.faust_app import BATCH_BYTES
-from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outbox, Outgoing
-from streams.worker.pipeline import Work
+from streams.worker.pipeline import UnitOfWork
 from streams.worker.windows_agent import WindowsAgent
 from tests.benchmarks.worker import one
+from tests.support.agents import context_of
 from tests.support.topics import callback_of
 
 CALLBACKS_IN_RUN = 250
@@ -83,9 +85,9 @@ class RowsInMemory:
 class Pipe:
     """A Pipeline that keeps what it is given."""
 
-    works: list[Work] = field(default_factory=list)
+    works: list[UnitOfWork] = field(default_factory=list)
 
-    async def submit(self, work: Work) -> None:
+    async def submit(self, work: UnitOfWork) -> None:
         """Keep one unit of work."""
         self.works.append(work)
 
@@ -109,20 +111,12 @@ class Broker:
 
 
 @pytest.fixture
-async def shared() -> Any:
+async def context() -> AsyncIterator[AgentContext]:
     registry = Registry("http://127.0.0.1:1")
     for schema_id, topic in enumerate(TOPICS, start=1):
         registry._ids[topic.name] = schema_id
         registry._writers[schema_id] = codec.parsed_schema(topic.record)
-    yield {
-        "registry": registry,
-        "partitions": {topic.name: 1 for topic in TOPICS},
-        "metrics": WorkerMetrics(),
-        "settle": lambda message: None,
-        "hold": lambda partition: None,
-        "release": lambda partition: None,
-        "fail": pytest.fail,
-    }
+    yield context_of(Pipe(), registry, {topic.name: 1 for topic in TOPICS})
     await registry.aclose()
 
 
@@ -148,9 +142,9 @@ def callbacks(first: int = 0, count: int = CALLBACKS_IN_RUN) -> Any:
     )
 
 
-async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:
+async def counted(agent: Any, first: Any, second: Any) -> tuple[UnitOfWork, int]:
     """What the agent submits for the second run, and how many calls of functions, C's included, that took."""
-    await agent.take([first])  # fills every cache
+    await agent.process_runs([first])  # fills every cache
     calls = [0]
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -159,38 +153,42 @@ async def counted(agent: Any, first: Any, second: Any) -> tuple[Work, int]:
 
     sys.setprofile(count)
     try:
-        await agent.take([second])
+        await agent.process_runs([second])
     finally:
         sys.setprofile(None)
-    return agent._pipeline.works[-1], calls[0]
+    return agent.context.pipeline.works[-1], calls[0]
 
 
-def calls_agent(shared: Any) -> CallsAgent:
+def calls_agent(context: AgentContext) -> CallsAgent:
     """The agent of callbacks."""
     table: Any = RowsInMemory()
+    return CallsAgent(table, of_its_own(context), ZoneInfo("UTC"))
+
+
+def of_its_own(context: AgentContext) -> AgentContext:
+    """The context with a pipeline for one agent."""
     pipe: Any = Pipe()
-    return CallsAgent(table=table, zone=ZoneInfo("UTC"), pipeline=pipe, **shared)
+    return replace(context, pipeline=pipe)
 
 
-async def test_a_callback_takes_so_many_calls_of_functions(shared: Any) -> None:
-    work, calls = await counted(calls_agent(shared), callbacks(), callbacks(CALLBACKS_IN_RUN))
+async def test_a_callback_takes_so_many_calls_of_functions(context: AgentContext) -> None:
+    work, calls = await counted(calls_agent(context), callbacks(), callbacks(CALLBACKS_IN_RUN))
 
     assert len(work.outputs) == RECORDS_PER_CALLBACK * CALLBACKS_IN_RUN
     assert calls / CALLBACKS_IN_RUN <= MAX_CALLS_PER_CALLBACK
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda dimension: dimension.name)
-async def test_a_change_takes_so_many_calls_of_functions(dimension: Dimension, shared: Any) -> None:
+async def test_a_change_takes_so_many_calls_of_functions(dimension: Dimension, context: AgentContext) -> None:
     """Of two runs one after the other: the same changes again would be duplicates, which count nothing."""
-    calls_of: Any = calls_agent(shared)
+    calls_of: Any = calls_agent(context)
     await counted(calls_of, callbacks(), callbacks(CALLBACKS_IN_RUN))
     first, second = (
         [(o.key, o.value or b"") for o in w.outputs if o.topic == dimension.changes.name]
-        for w in calls_of._pipeline.works
+        for w in calls_of.context.pipeline.works
     )
     table: Any = RowsInMemory()
-    pipe: Any = Pipe()
-    agent = WindowsAgent(table=table, dimension=dimension, settings=WINDOWS, pipeline=pipe, **shared)
+    agent = WindowsAgent(table, of_its_own(context), dimension, WINDOWS)
     agent._windows[0] = Windows(dimension, WINDOWS)
 
     _, calls = await counted(
@@ -202,7 +200,9 @@ async def test_a_change_takes_so_many_calls_of_functions(dimension: Dimension, s
     assert calls / CALLBACKS_IN_RUN <= MAX_CALLS_PER_CHANGE
 
 
-async def test_each_record_is_encoded_once_and_never_by_fastavro(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_record_is_encoded_once_and_never_by_fastavro(
+    context: AgentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoded, encode = Counter[str](), codec.encode
 
     def counting(schema_id: int, record: Record) -> bytes:
@@ -213,7 +213,7 @@ async def test_each_record_is_encoded_once_and_never_by_fastavro(shared: Any, mo
     monkeypatch.setattr(codec, "encode", counting)
     monkeypatch.setattr(codec, "encode_by_fastavro", pytest.fail)
     monkeypatch.setattr(codec, "decode_by_fastavro", pytest.fail)
-    await calls_agent(shared).take([message])
+    await calls_agent(context).process_runs([message])
 
     assert {name: number / CALLBACKS_IN_RUN for name, number in encoded.items()} == {
         "Call": 1,
@@ -223,8 +223,8 @@ async def test_each_record_is_encoded_once_and_never_by_fastavro(shared: Any, mo
     }
 
 
-async def test_a_callback_is_so_many_bytes_on_the_wire_in_so_many_batches(shared: Any) -> None:
-    work, _ = await counted(calls_agent(shared), callbacks(), callbacks(CALLBACKS_IN_RUN))
+async def test_a_callback_is_so_many_bytes_on_the_wire_in_so_many_batches(context: AgentContext) -> None:
+    work, _ = await counted(calls_agent(context), callbacks(), callbacks(CALLBACKS_IN_RUN))
     broker = Broker()
     outbox = Outbox(lambda: broker)
 
@@ -235,9 +235,9 @@ async def test_a_callback_is_so_many_bytes_on_the_wire_in_so_many_batches(shared
     assert len(broker.sizes) * 1000 / CALLBACKS_IN_RUN <= MAX_BATCHES_PER_THOUSAND
 
 
-async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(shared: Any) -> None:
+async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(context: AgentContext) -> None:
     """At a few calls each, batches are what costs: four partitions' runs come to half of what they would apart."""
-    shared["partitions"] = {topic.name: PARTITIONS for topic in TOPICS}
+    context = replace(context, partitions={topic.name: PARTITIONS for topic in TOPICS})
     of_partition: list[list[Any]] = [[] for _ in range(PARTITIONS)]
     for record in callbacks(0, 5 * PARTITIONS * FEW).value:
         record.partition = partition_of(record.key, PARTITIONS)
@@ -246,16 +246,16 @@ async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(s
         SimpleNamespace(partition=partition, offset=records[FEW - 1].offset, value=records[:FEW])
         for partition, records in enumerate(of_partition)
     ]
-    agent, together, apart = calls_agent(shared), Broker(), Broker()
+    agent, together, apart = calls_agent(context), Broker(), Broker()
 
-    works: list[Work] = agent._pipeline.works  # type: ignore[attr-defined]  # a Pipe
+    works: list[UnitOfWork] = agent.context.pipeline.works  # type: ignore[attr-defined]  # a Pipe
 
-    await agent.take(runs)
+    await agent.process_runs(runs)
     [work] = works
     assert len(work.outputs) == RECORDS_PER_CALLBACK * PARTITIONS * FEW
     await Outbox(lambda: together).hand_over([*work.rows, *work.outputs])
     for run in runs:
-        await agent.take([run])
+        await agent.process_runs([run])
     for work in works[1:]:
         await Outbox(lambda: apart).hand_over([*work.rows, *work.outputs])
 

@@ -18,12 +18,12 @@ from schemas.records.record import Record
 from schemas.topics import CALLBACKS, LATE_CALLS, OUTCOMES_BY_WORKFLOW, WORKFLOW_OUTCOMES, Topic
 from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import WindowSettings
-from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
 from streams.worker.tables import StateTable
 from streams.worker.transport import Run
 from streams.worker.windows_agent import WindowsAgent
+from tests.support.agents import context_of
 
 TABLE = "workflow-windows"
 BATCH_BYTES = 512 * 1024
@@ -88,25 +88,17 @@ class WindowsBench:
         self.settled = 0
         self.failures: list[BaseException] = []
         self._offset = 0
-        self.agent = WindowsAgent(
-            table=table,
-            dimension=WORKFLOW,
-            settings=settings,
-            registry=LocalRegistry(),
-            partitions={WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1, CALLBACKS.name: 12},
-            pipeline=Pipeline(Outbox(lambda: self.producer), self.failures.append),
-            metrics=WorkerMetrics(),
+        context = context_of(
+            Pipeline(Outbox(lambda: self.producer), self.failures.append),
+            LocalRegistry(),
+            {WORKFLOW_OUTCOMES.name: 1, LATE_CALLS.name: 1, CALLBACKS.name: 12},
             settle=self._settle,
             fail=self.failures.append,
-            hold=lambda tp: None,
-            release=self._release,
         )
+        self.agent = WindowsAgent(table, context, WORKFLOW, settings)
 
     def _settle(self, message: Any) -> None:
         self.settled += 1
-
-    async def _release(self, tp: TP) -> None:
-        raise AssertionError("nothing is ever held here")
 
     async def take(self, changes: Sequence[tuple[str, OutcomeChange]]) -> None:
         """One run of changes, each under the key of its workflow."""
@@ -118,7 +110,7 @@ class WindowsBench:
         message: Any = SimpleNamespace(
             tp=TP(OUTCOMES_BY_WORKFLOW.name, 0), partition=0, offset=self._offset - 1, value=run
         )
-        await self.agent.take([message])
+        await self.agent.process_runs([message])
         await self.agent.drain()
         assert not self.failures, self.failures
 

@@ -146,6 +146,7 @@ PINNED: dict[str, str] = {
     "faust.serializers.schemas.Schema.compile": "d46eec5ce3195b2c",
     "faust.stores.rocksdb.RocksDBOptions.as_options": "d2a1bea17736d2eb",
     "faust.stores.rocksdb.RocksDBOptions.open": "ff87e92d69e2f487",
+    "faust.stores.rocksdb.Store.__init__": "c7c0fa2989e8ab4a",
     "faust.stores.rocksdb.Store._db_for_partition": "cb7e67d5f9efc4bc",
     "faust.stores.rocksdb.Store._open_for_partition": "1dc4e0113d67379d",
     "faust.stores.rocksdb.Store._visible_items": "545dc16a2b25e4a4",

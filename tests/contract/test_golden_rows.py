@@ -14,11 +14,12 @@ import pytest
 from msgspec import Struct, msgpack
 
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from streams.errors import NewerFormatError
 from streams.rules.calls import CallState
 from streams.rules.clocks import KeyState
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
-from streams.rules.windows import Pane, PaneId
-from streams.worker.tables import FORMAT, NewerFormatError, pack_row, unpack_row
+from streams.rules.panes import Pane, PaneId
+from streams.worker.tables import FORMAT, pack_row, unpack_row
 from streams.worker.windows_agent import _pane_key
 from tests.contract.golden.rows.write import FOLDER, VERSION, examples, is_kept, kept, values
 from tests.support.agents import WINDOWS, Agents
@@ -108,7 +109,7 @@ async def test_a_worker_that_restores_old_rows_corrects_the_call_and_counts_it_o
     await agents.start()
 
     agents.write(CALLBACKS, b"call-1", callback(detail(result_label="G"), event_id="f" * 64))
-    await agents.work_off()
+    await agents.process_all()
 
     outputs = agents.outputs(CALLS, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES, DEAD_LETTERS)
     assert outputs[DEAD_LETTERS.name] == []

@@ -28,18 +28,18 @@ def hurry() -> None:
     if most := int(os.environ.pop("HURRIED_FILE_BYTES", "0")):
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     how = os.environ.pop("HURRIED_HANG", "")
-    take_run = CallsAgent.take_run
+    process_run = CallsAgent.process_run
 
-    async def hanging(self: CallsAgent, run: Any, work: Any) -> None:
+    async def hanging(self: CallsAgent, run: Any, unit: Any) -> None:
         if how and any(record.key == HANG_KEY for record in run.value):
             if how == "blocks":
                 time.sleep(3600)  # noqa: ASYNC251  # the fault itself
             if how == "raises":
                 raise ZeroDivisionError
             await asyncio.Event().wait()
-        await take_run(self, run, work)
+        await process_run(self, run, unit)
 
-    CallsAgent.take_run = hanging  # type: ignore[method-assign]
+    CallsAgent.process_run = hanging  # type: ignore[method-assign]
     if how == "fetches":
         RunConsumer._getmany = fetching_nothing  # type: ignore[method-assign]
 

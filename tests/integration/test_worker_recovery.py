@@ -47,7 +47,7 @@ async def changelogs(system: WorkerSystem) -> AsyncIterator[Changelogs]:
         yield changelogs
 
 
-async def work_off(system: WorkerSystem, first: int, last: int, **fields: Any) -> None:
+async def process_all(system: WorkerSystem, first: int, last: int, **fields: Any) -> None:
     """Write calls and wait until they and all before are counted."""
     await system.writer.write(calls(first, last, **fields), now_ms())
     await assert_exact(system, last)
@@ -83,7 +83,7 @@ async def test_changelogs_that_lost_their_beginning_give_all_that_was_written_af
     system: WorkerSystem, changelogs: Changelogs, disk: str
 ) -> None:
     await system.start_worker()
-    await work_off(system, 0, CALLS_SENT)
+    await process_all(system, 0, CALLS_SENT)
     cut = await changelogs.ends()
     await correct(system, 0, CALLS_SENT, CALLS_SENT)  # writes every row anew, behind the cut
     await stop(system)
@@ -92,7 +92,7 @@ async def test_changelogs_that_lost_their_beginning_give_all_that_was_written_af
     await system.start_worker(disk)
     await system.writer.write(calls(0, CALLS_SENT, duration=0, talk_round=0, ring_type="busy"), now_ms())  # repeats
 
-    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    await process_all(system, CALLS_SENT, CALLS_SENT + 20)
     revisions = [call.value.revision for call in await system.read(CALLS, 1, "wf-1")]
     assert (revisions.count(1), revisions.count(2), len(revisions)) == (
         CALLS_SENT + 20,
@@ -105,14 +105,14 @@ async def test_a_worker_with_its_disk_counts_exactly_though_its_changelogs_are_e
     system: WorkerSystem, changelogs: Changelogs
 ) -> None:
     await system.start_worker()
-    await work_off(system, 0, CALLS_SENT)
+    await process_all(system, 0, CALLS_SENT)
     await stop(system)
     await changelogs.empty()
 
     await system.start_worker()
     await system.writer.write(calls(0, CALLS_SENT), now_ms())  # repeats
 
-    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    await process_all(system, CALLS_SENT, CALLS_SENT + 20)
     assert len(await system.read(CALLS, 1, "wf-1")) == CALLS_SENT + 20
 
 
@@ -120,7 +120,7 @@ async def test_a_worker_without_anything_left_starts_from_nothing_and_loses_no_c
     system: WorkerSystem, changelogs: Changelogs
 ) -> None:
     await system.start_worker()
-    await work_off(system, 0, CALLS_SENT)
+    await process_all(system, 0, CALLS_SENT)
     await stop(system)
     await changelogs.empty()
 
@@ -138,7 +138,7 @@ async def test_compacted_changelogs_give_each_row_as_it_was_last(
     await changelogs.let_compact()
     await system.start_worker()
     for last in range(10, CALLS_SENT + 1, 10):
-        await work_off(system, last - 10, last)
+        await process_all(system, last - 10, last)
     await correct(system, 0, CALLS_SENT, CALLS_SENT)
     await stop(system)
     await changelogs.wait_for_compaction(*TABLES)
@@ -146,7 +146,7 @@ async def test_compacted_changelogs_give_each_row_as_it_was_last(
     await system.start_worker(disk)
     await system.writer.write(calls(0, CALLS_SENT, duration=0, talk_round=0, ring_type="busy"), now_ms())  # repeats
 
-    await work_off(system, CALLS_SENT, CALLS_SENT + 20)
+    await process_all(system, CALLS_SENT, CALLS_SENT + 20)
     assert len(await system.read(CALLS, 1, "wf-1")) == 2 * CALLS_SENT + 20
 
 

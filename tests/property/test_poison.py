@@ -101,10 +101,10 @@ async def run(chance: Random, deliveries: int) -> None:
         if chance.random() < 0.2:
             bench.intrude(hostile.foreign(sample, NOW_MS))
         if chance.random() < 0.1:
-            await bench.agents.work_off()
+            await bench.agents.process_all()
         if chance.random() < 0.05:
             await restart(bench, chance)
-    await bench.agents.work_off()
+    await bench.agents.process_all()
 
     assert bench.report().differences == []
 
@@ -115,4 +115,4 @@ async def restart(bench: Bench, chance: Random) -> None:
     await bench.agents.start()
     for (topic, partition), reached in list(bench.agents._reached.items()):
         bench.agents.read_again(topic, partition, max(reached - chance.randrange(10), 0))
-    await bench.agents.work_off()
+    await bench.agents.process_all()

@@ -7,6 +7,7 @@ Whatever leaves an agent as an exception is raised here.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -33,9 +34,10 @@ from schemas.topics import (
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.windows import WindowSettings
 from streams.worker.calls_agent import CallsAgent
+from streams.worker.context import AgentContext
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing
-from streams.worker.pipeline import Work
+from streams.worker.pipeline import UnitOfWork
 from streams.worker.run_agent import RunAgent
 from streams.worker.transport import Run
 from streams.worker.windows_agent import WindowsAgent
@@ -87,7 +89,7 @@ class Table:
 
 
 class Agents:
-    """Three agents and their topics. `append` a record, then `work_off` all there is."""
+    """Three agents and their topics. `append` a record, then `process_all` all there is."""
 
     def __init__(self, partitions: int = 2, max_units: int | None = None) -> None:
         self.partitions = partitions
@@ -104,22 +106,12 @@ class Agents:
 
     async def start(self) -> None:
         """New agents, their state from the changelogs."""
-        shared: Any = {
-            "registry": self.registry,
-            "partitions": {topic.name: self.partitions for topic in TOPICS},
-            "metrics": self.metrics,
-            "settle": lambda message: None,
-            "hold": lambda partition: None,
-            "release": lambda partition: None,
-            "fail": _fail,
-            "pipeline": self,
-        }
+        partitions = {topic.name: self.partitions for topic in TOPICS}
+        context = context_of(self, self.registry, partitions, self.metrics)
         tables: Any = self.tables
-        calls = CallsAgent(table=tables[CALLS_TABLE], zone=ZoneInfo("UTC"), **shared)
+        calls = CallsAgent(tables[CALLS_TABLE], context, ZoneInfo("UTC"))
         windows = {
-            dimension.changes.name: WindowsAgent(
-                table=tables[dimension.table], dimension=dimension, settings=WINDOWS, **shared
-            )
+            dimension.changes.name: WindowsAgent(tables[dimension.table], context, dimension, WINDOWS)
             for dimension in DIMENSIONS
         }
         self.agents: dict[str, RunAgent] = {CALLBACKS.name: calls, REKEYED_DETAILS.name: calls, **windows}
@@ -155,11 +147,11 @@ class Agents:
         """One record of ours, in the partition of its key."""
         self.append(topic.name, partition_of(key, self.partitions), key, self.registry.encode(topic, record), **more)
 
-    async def work_off(self) -> None:
+    async def process_all(self) -> None:
         """Every agent takes all that is there, until nothing more comes."""
         while runs := self._runs():
             for name, messages in runs.items():
-                await self.agents[name].take(messages)
+                await self.agents[name].process_runs(messages)
 
     def read_again(self, topic: str, partition: int, offset: int = 0) -> None:
         """Go back in a topic, as after a crash."""
@@ -179,7 +171,7 @@ class Agents:
 
     # --- what the agents take for a pipeline -------------------------------------------------------------------------
 
-    async def submit(self, work: Work) -> None:
+    async def submit(self, work: UnitOfWork) -> None:
         """Deliver a unit at once, in the pipeline's order."""
         self.units += 1
         for row in work.rows:
@@ -187,7 +179,7 @@ class Agents:
         for output in work.outputs:
             self._hold_to_limit(output, BY_NAME[output.topic].max_bytes)
             self.append(output.topic, output.partition, output.key, output.value, output.headers)
-        for row in work.clear():
+        for row in work.clear() if work.clear else ():
             self._log(row)
 
     async def reset(self) -> None:
@@ -220,6 +212,24 @@ class Agents:
         value = None if record.value is None else codec.decode(record.value, codec.parsed_schema(topic.record), kind)
         headers = dict(record.headers)
         return Read(record.topic, record.partition, record.offset, _text(record.key), value, record.value, headers)
+
+
+def context_of(
+    pipeline: Any, registry: Any, partitions: Mapping[str, int], metrics: WorkerMetrics | None = None, **more: Any
+) -> AgentContext:
+    """A context for agents without a Faust app: nothing is held, and what fails is raised."""
+
+    async def release(tp: TP) -> None:
+        raise AssertionError("nothing is ever held here")
+
+    defaults: dict[str, Any] = {
+        "settle": lambda run: None,
+        "progressed": lambda: None,
+        "fail": _fail,
+        "hold": lambda tp: None,
+        "release": release,
+    }
+    return AgentContext(registry, partitions, pipeline, metrics or WorkerMetrics(), **defaults | more)
 
 
 def _text(key: bytes) -> str:

@@ -12,7 +12,7 @@ from schemas import codec
 from schemas.headers import TraceContext, headers_for, trace_of
 from schemas.records.outcomes import OutcomeChange, WindowedOutcomes
 from schemas.topics import CALLBACKS
-from streams.rules.calls import Position, source_of
+from streams.rules.calls import SourcePosition
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.ids import id_of
 from streams.rules.windows import Windows, WindowSettings
@@ -42,7 +42,7 @@ class FloorWork:
             changes = self._changes(fanned, partition, offset, headers) if self._has_windows else []
             return [*fanned.outputs, *changes]
         change = codec.decode(value, codec.parsed_schema("OutcomeChange"), OutcomeChange)
-        self._of(topic, partition).apply(key.decode(), change, Position(source_of(False, partition), offset))
+        self._of(topic, partition).apply(key.decode(), change, SourcePosition.of(CALLBACKS.name, partition, offset))
         return []
 
     def results(self, topic: str, partition: int) -> list[Output]:
@@ -50,7 +50,7 @@ class FloorWork:
         if topic == CALLBACKS.name:
             return []
         windows = self._of(topic, partition)
-        _, panes = windows.take_changes()
+        _, panes = windows.pop_changes()
         return [self._result(topic, windows.result(pane_id)) for pane_id in panes]
 
     def _of(self, topic: str, partition: int) -> Windows:

@@ -13,10 +13,10 @@ from typing import Any
 
 from msgspec import Struct, msgpack
 
-from streams.rules.calls import CallState, Decision, Position
+from streams.rules.calls import CallState, Decision, SourcePosition
 from streams.rules.clocks import KeyState
 from streams.rules.counts import OutcomeCounts
-from streams.rules.windows import Pane
+from streams.rules.panes import Pane
 from streams.worker.tables import pack_row
 from tests.support.records import ENDED_AT, RECEIVED_AT, outcome
 
@@ -34,10 +34,10 @@ def _counts(*, by_workflow: bool) -> OutcomeCounts:
 
 def examples() -> dict[str, Struct]:
     """One row of each kind: one call, corrected and counted once, of one workflow and one SIP line."""
-    decision = Decision(SOURCE, OFFSET, 2, outcome(result_label="F"), Position(SOURCE, OFFSET - 1))
+    decision = Decision(SOURCE, OFFSET, 2, outcome(result_label="F"), SourcePosition(SOURCE, OFFSET - 1))
     return {
         "call": CallState(2, b"d" * 16, outcome(), RECEIVED_AT, ["0123456789abcdef.0"], [decision], 2),
-        "clock": KeyState(RECEIVED_AT - ENDED_AT, 0, {SOURCE: OFFSET}, [Position(SOURCE, 3)], RECEIVED_AT, 1),
+        "clock": KeyState(RECEIVED_AT - ENDED_AT, 0, {SOURCE: OFFSET}, [SourcePosition(SOURCE, 3)], RECEIVED_AT, 1),
         "workflow-pane": Pane(1, _counts(by_workflow=False), {SOURCE: OFFSET}),
         "line-pane": Pane(1, _counts(by_workflow=True), {SOURCE: OFFSET}),
     }

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from schemas.records.outcomes import CallOutcome
+from schemas.topics import CALLBACKS, REKEYED_DETAILS
 from streams.rules.calls import (
     MAX_DECISIONS,
     MAX_DELIVERIES,
     CallState,
     Decision,
     Ignored,
-    Position,
+    SourcePosition,
     decide,
     delivery_of,
     note_delivery,
     remember,
-    source_of,
 )
 from tests.support.records import outcome
 
@@ -29,7 +29,7 @@ from tests.support.records import outcome
 class Told(NamedTuple):
     """One record about the call: where it was read, in which delivery it came, what it says."""
 
-    position: Position
+    position: SourcePosition
     delivery: str
     content: str
     call_times: int | None = None
@@ -53,7 +53,7 @@ def take(state: CallState, told: Told) -> Decision | None:
 
 
 def told(offset: int, content: str, delivery: str = "", source: int = 0, call_times: int | None = None) -> Told:
-    return Told(Position(source, offset), delivery or f"delivery-{source}-{offset}", content, call_times)
+    return Told(SourcePosition(source, offset), delivery or f"delivery-{source}-{offset}", content, call_times)
 
 
 FIRST = told(1, "a")
@@ -97,7 +97,7 @@ def test_a_delivery_that_was_only_a_repeat_changes_nothing_after_a_correction_ei
 
 
 def test_content_that_comes_back_in_a_new_delivery_is_a_correction() -> None:
-    assert Decision(0, 3, 3, result("b"), Position(0, 2)) == take(after(FIRST, told(2, "b")), told(3, "a"))
+    assert Decision(0, 3, 3, result("b"), SourcePosition(0, 2)) == take(after(FIRST, told(2, "b")), told(3, "a"))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_twins_in_one_delivery_with_equal_content_are_one_call() -> None:
 def test_twins_in_one_delivery_with_other_content_are_two_revisions() -> None:
     state = after(told(5, "a", delivery_of("e" * 64, 0)))
 
-    assert Decision(1, 5, 2, result("a"), Position(0, 5)) == take(
+    assert Decision(1, 5, 2, result("a"), SourcePosition(0, 5)) == take(
         state, told(5, "b", delivery_of("e" * 64, 1), source=1)
     )
 
@@ -179,18 +179,20 @@ def test_twins_in_one_delivery_with_other_content_are_two_revisions() -> None:
 def test_the_same_offset_of_another_source_is_another_record() -> None:
     state = after(told(5, "a"))
 
-    assert Decision(3, 5, 2, result("a"), Position(0, 5)) == take(state, told(5, "b", source=3))
+    assert Decision(3, 5, 2, result("a"), SourcePosition(0, 5)) == take(state, told(5, "b", source=3))
 
 
 def test_each_partition_of_both_topics_is_a_source_of_its_own() -> None:
-    sources = [source_of(is_rekeyed, partition) for partition in range(12) for is_rekeyed in (False, True)]
+    places = [(topic.name, partition) for partition in range(12) for topic in (CALLBACKS, REKEYED_DETAILS)]
+    positions = [SourcePosition.of(*place, 7) for place in places]
 
-    assert len(set(sources)) == 24
+    assert len({position.source for position in positions}) == 24
+    assert [(position.topic, position.partition) for position in positions] == places
 
 
 def test_deciding_does_not_remember() -> None:
     state = CallState()
-    decide(state, Position(0, 1), "d", b"a")
+    decide(state, SourcePosition(0, 1), "d", b"a")
 
     assert CallState() == state
 
@@ -254,7 +256,7 @@ class Simulation:
         self.rows = [msgpack.encode(self.state)]  # the changelog; the first `durable` rows are safe for sure
         self.durable = 1
         self.unpublished: list[tuple[int, Told, Decision | None]] = []  # with the number of rows it waits for
-        self.published: dict[Position, list[Decision]] = {}
+        self.published: dict[SourcePosition, list[Decision]] = {}
 
     def take(self, source: int, count: int) -> None:
         for record in self.sources[source][self.read[source] :][:count]:
@@ -318,6 +320,6 @@ def test_crashes_and_replays_give_every_record_the_decision_it_had(
     in_order = sorted(decisions.values(), key=lambda decision: decision.revision)
     assert [decision.revision for decision in in_order] == list(range(1, simulation.state.revision + 1))
     contents = {record.position: record.content for records in sources for record in records}
-    outcomes = [result(contents[Position(decision.source, decision.offset)]) for decision in in_order]
+    outcomes = [result(contents[SourcePosition(decision.source, decision.offset)]) for decision in in_order]
     assert [decision.replaced for decision in in_order] == [None, *outcomes[:-1]]
     assert simulation.state.outcome == outcomes[-1]

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records.outcomes import OutcomeChange
-from streams.rules.calls import Position
+from streams.rules.calls import SourcePosition
 from streams.rules.clocks import CLOCK_CALLS, FAR_MS, MAX_CLOSED, Clock, KeyState, agreed_delay_ms
 from streams.rules.dimensions import WORKFLOW
-from streams.rules.windows import ClockChange, Effect, PaneId, Windows, WindowSettings
+from streams.rules.panes import PaneId
+from streams.rules.windows import ClockChange, Effect, Windows, WindowSettings
 from tests.support.records import change, outcome
 
 MINUTE: Final = 60_000
@@ -43,9 +44,9 @@ class Run:
     def take(self, one: OutcomeChange) -> Effect:
         if self.closes:
             for pane_id in self.windows.close_due(one.received_at - 1):
-                self.windows.forget(pane_id)
+                self.windows.drop(pane_id)
         self.offset += 1
-        return self.windows.apply("wf-1", one, Position(0, self.offset))
+        return self.windows.apply("wf-1", one, SourcePosition(0, self.offset))
 
 
 class Odd(NamedTuple):
@@ -217,8 +218,8 @@ def test_a_key_hours_away_from_its_receipts_is_told_once(
     for number, (delay_ms, source) in enumerate(calls):
         run.take(call(NOW + number, delay_ms, source))
 
-    assert run.windows.take_clock_changes() == [ClockChange("wf-1", *one) for one in expected], why
-    assert run.windows.take_clock_changes() == []
+    assert run.windows.pop_clock_changes() == [ClockChange("wf-1", *one) for one in expected], why
+    assert run.windows.pop_clock_changes() == []
     far = expected[-1][0] if expected else Clock.NEAR
     assert list(run.windows.far_clocks()) == ([] if far is Clock.NEAR else [far])
 
@@ -227,13 +228,13 @@ def test_a_far_clock_is_known_after_a_restart_and_not_told_again() -> None:
     run = Run(closes=False)
     for number in range(3):
         run.take(call(NOW + number, 7 * HOUR))
-    keys, _ = run.windows.take_changes()
+    keys, _ = run.windows.pop_changes()
     again = Run(closes=False)
     again.windows.load_key("wf-1", keys["wf-1"])
     again.offset = run.offset
     again.take(call(NOW + 9, 7 * HOUR))
 
-    assert (list(again.windows.far_clocks()), again.windows.take_clock_changes()) == ([Clock.BEHIND], [])
+    assert (list(again.windows.far_clocks()), again.windows.pop_clock_changes()) == ([Clock.BEHIND], [])
 
 
 def test_what_a_result_tells_of_had_happened_when_it_is_written() -> None:
@@ -241,6 +242,6 @@ def test_what_a_result_tells_of_had_happened_when_it_is_written() -> None:
     run.take(call(NOW, 0))
     pane_id = PaneId("wf-1", NOW - NOW % SETTINGS.window_ms)
 
-    assert run.windows.told_at(pane_id) == NOW
+    assert run.windows.result_at(pane_id) == NOW
     run.take(call(NOW + HOUR // 2, HOUR // 2))
-    assert run.windows.told_at(pane_id) == pane_id.start + SETTINGS.window_ms
+    assert run.windows.result_at(pane_id) == pane_id.start + SETTINGS.window_ms

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
-from streams.errors import InvalidCallbackError
+from streams.errors import ImpossibleCallbackError
 from streams.rules import escapes
 from streams.rules.escapes import readable
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
@@ -486,7 +486,7 @@ def test_a_delivery_without_details_stands_for_no_call() -> None:
 
 
 def test_a_detail_without_call_id_is_refused_without_naming_a_number() -> None:
-    with pytest.raises(InvalidCallbackError) as caught:
+    with pytest.raises(ImpossibleCallbackError) as caught:
         check(callback(detail(call_id="")))
 
     assert not caught.value.retriable

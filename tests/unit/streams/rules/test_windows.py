@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
-from streams.rules.calls import Position
+from streams.rules.calls import SourcePosition
 from streams.rules.clocks import CLOCK_CALLS, MAX_LATE, KeyState
 from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import SIP_LINE, WORKFLOW, Dimension
-from streams.rules.windows import Effect, Pane, PaneId, Windows, WindowSettings
+from streams.rules.panes import Pane, PaneId
+from streams.rules.windows import Effect, Windows, WindowSettings
 from tests.support.records import change, outcome
 
 WINDOW: Final = 10
@@ -42,7 +43,7 @@ def call(ended_at: int, received_at: int | None = None, *, trusted: bool = True,
 def windows_of(*changes: OutcomeChange, value: str = "wf-1", dimension: Dimension = WORKFLOW) -> Windows:
     windows = Windows(dimension, SETTINGS)
     for offset, one in enumerate(changes):
-        windows.apply(value, one, Position(0, offset))
+        windows.apply(value, one, SourcePosition(0, offset))
     return windows
 
 
@@ -87,7 +88,7 @@ def test_a_call_is_late_once_its_keys_clock_is_past_grace(why: str, history: lis
     windows = Windows(WORKFLOW, SETTINGS)
 
     effects = [
-        windows.apply("wf-1", call(ended_at, received_at), Position(0, offset))
+        windows.apply("wf-1", call(ended_at, received_at), SourcePosition(0, offset))
         for offset, (received_at, ended_at, _) in enumerate(history)
     ]
 
@@ -122,16 +123,16 @@ def test_a_closed_pane_takes_no_more_calls() -> None:
     windows = windows_of(call(100))
     (closed,) = windows.close_due(130)
 
-    assert windows.apply("wf-1", call(105, 129), Position(0, 9)) is Effect.LATE
+    assert windows.apply("wf-1", call(105, 129), SourcePosition(0, 9)) is Effect.LATE
     assert windows.final(closed).calls == 1
 
 
 def test_a_closed_pane_does_not_open_again_once_it_is_forgotten() -> None:
     windows = windows_of(call(100))
     (closed,) = windows.close_due(130)
-    windows.forget(closed)
+    windows.drop(closed)
 
-    assert windows.apply("wf-1", call(105, 129), Position(0, 9)) is Effect.LATE
+    assert windows.apply("wf-1", call(105, 129), SourcePosition(0, 9)) is Effect.LATE
     assert (len(windows), windows.close_due(10_000)) == (0, [])
 
 
@@ -144,7 +145,7 @@ def test_a_pane_is_due_once() -> None:
 def test_panes_are_due_oldest_first_over_all_keys() -> None:
     windows = Windows(WORKFLOW, SETTINGS)
     for offset, (value, ended_at) in enumerate([("b", 110), ("a", 110), ("b", 100)]):
-        windows.apply(value, call(ended_at), Position(0, offset))
+        windows.apply(value, call(ended_at), SourcePosition(0, offset))
 
     assert windows.close_due(1_000) == [PaneId("b", 100), PaneId("a", 110), PaneId("b", 110)]
 
@@ -152,12 +153,12 @@ def test_panes_are_due_oldest_first_over_all_keys() -> None:
 def test_a_busy_key_makes_nobody_else_late() -> None:
     windows = windows_of(call(100), call(9_000), value="busy")
 
-    assert windows.apply("quiet", call(105, 9_000), Position(0, 9)) is Effect.APPLIED
+    assert windows.apply("quiet", call(105, 9_000), SourcePosition(0, 9)) is Effect.APPLIED
 
 
 def test_a_busy_key_closes_nobody_elses_windows() -> None:
     windows = windows_of(call(100, 9_000), value="years old")
-    windows.apply("live", call(9_000), Position(0, 9))
+    windows.apply("live", call(9_000), SourcePosition(0, 9))
 
     assert windows.close_due(9_019) == []
 
@@ -166,7 +167,7 @@ def test_a_call_dated_in_the_future_makes_nobody_late() -> None:
     # Clamped to its receipt and not trusted, it counts, and the clock of habitual delay stays.
     windows = windows_of(call(100, 200), call(210, 210, trusted=False))
 
-    assert windows.apply("wf-1", call(112, 212), Position(0, 9)) is Effect.APPLIED
+    assert windows.apply("wf-1", call(112, 212), SourcePosition(0, 9)) is Effect.APPLIED
     assert calls_in(windows, ("wf-1", 100), ("wf-1", 110), ("wf-1", 210)) == [1, 1, 1]
 
 
@@ -176,16 +177,16 @@ def test_a_call_dated_in_the_future_makes_nobody_late() -> None:
 def test_a_position_read_again_counts_nothing() -> None:
     windows = windows_of(call(100))
 
-    assert windows.apply("wf-1", call(100), Position(0, 0)) is Effect.DUPLICATE
+    assert windows.apply("wf-1", call(100), SourcePosition(0, 0)) is Effect.DUPLICATE
     assert calls_in(windows, ("wf-1", 100)) == [1]
 
 
 def test_a_position_read_again_is_stored_and_published_again() -> None:
     windows = windows_of(call(100))
-    windows.take_changes()
-    windows.apply("wf-1", call(100), Position(0, 0))
+    windows.pop_changes()
+    windows.apply("wf-1", call(100), SourcePosition(0, 0))
 
-    keys, panes = windows.take_changes()
+    keys, panes = windows.pop_changes()
 
     assert (list(keys), list(panes)) == (["wf-1"], [PaneId("wf-1", 100)])
 
@@ -193,26 +194,26 @@ def test_a_position_read_again_is_stored_and_published_again() -> None:
 def test_a_late_position_read_again_is_late_again() -> None:
     windows = windows_of(call(130), call(109, 130))
 
-    assert windows.apply("wf-1", call(109, 130), Position(0, 1)) is Effect.LATE
+    assert windows.apply("wf-1", call(109, 130), SourcePosition(0, 1)) is Effect.LATE
 
 
 def test_the_same_offset_of_another_source_is_another_record() -> None:
     windows = windows_of(call(100))
 
-    assert windows.apply("wf-1", call(100), Position(1, 0)) is Effect.APPLIED
+    assert windows.apply("wf-1", call(100), SourcePosition(1, 0)) is Effect.APPLIED
     assert calls_in(windows, ("wf-1", 100)) == [2]
 
 
 def test_the_positions_of_one_key_say_nothing_about_another() -> None:
     windows = windows_of(call(100), call(101), value="wf-1")
 
-    assert windows.apply("wf-2", call(100), Position(0, 0)) is Effect.APPLIED
+    assert windows.apply("wf-2", call(100), SourcePosition(0, 0)) is Effect.APPLIED
 
 
 def test_late_calls_without_end_keep_a_bounded_clock() -> None:
     windows = windows_of(call(1_000), *[call(1_000), call(1, 1_000)] * (MAX_LATE + 50))
 
-    assert len(windows.take_changes()[0]["wf-1"].late) == MAX_LATE
+    assert len(windows.pop_changes()[0]["wf-1"].late) == MAX_LATE
 
 
 # -- corrections
@@ -227,8 +228,8 @@ def test_a_correction_of_what_was_refused_as_late_is_late_too() -> None:
     windows = windows_of(correction(None, first, 100))
     windows.close_due(130)
 
-    late = windows.apply("wf-1", correction(first, moved, 131), Position(0, 1), Position(0, 0))
-    after = windows.apply("wf-1", correction(moved, again, 132), Position(0, 2), Position(0, 1))
+    late = windows.apply("wf-1", correction(first, moved, 131), SourcePosition(0, 1), SourcePosition(0, 0))
+    after = windows.apply("wf-1", correction(moved, again, 132), SourcePosition(0, 2), SourcePosition(0, 1))
 
     assert (late, after) == (Effect.LATE, Effect.LATE)
     assert len(windows) == 1, "nothing but the closed pane, which still counts the call"
@@ -236,12 +237,12 @@ def test_a_correction_of_what_was_refused_as_late_is_late_too() -> None:
 
 def test_nothing_is_published_of_a_closed_pane_but_its_final() -> None:
     windows = windows_of(call(100))
-    windows.take_changes()
+    windows.pop_changes()
     windows.close_due(130)
-    windows.take_changes()
+    windows.pop_changes()
 
-    assert windows.apply("wf-1", call(100), Position(0, 0)) is Effect.DUPLICATE
-    assert windows.take_changes()[1] == {}
+    assert windows.apply("wf-1", call(100), SourcePosition(0, 0)) is Effect.DUPLICATE
+    assert windows.pop_changes()[1] == {}
 
 
 def test_a_correction_moves_the_counts_by_the_difference() -> None:
@@ -267,7 +268,7 @@ def test_a_correction_of_a_closed_window_changes_nothing_and_is_late() -> None:
     windows = windows_of(correction(None, before, 100))
     (closed,) = windows.close_due(130)
 
-    assert windows.apply("wf-1", correction(before, now, 131), Position(0, 5)) is Effect.LATE
+    assert windows.apply("wf-1", correction(before, now, 131), SourcePosition(0, 5)) is Effect.LATE
     assert windows.final(closed).calls == 1
     assert len(windows) == 1
 
@@ -306,30 +307,30 @@ def test_only_a_sip_lines_windows_count_by_workflow(dimension: Dimension, expect
 def test_changes_are_handed_out_once() -> None:
     windows = windows_of(call(105))
 
-    assert [len(part) for part in windows.take_changes()] == [1, 1]
-    assert [len(part) for part in windows.take_changes()] == [0, 0]
+    assert [len(part) for part in windows.pop_changes()] == [1, 1]
+    assert [len(part) for part in windows.pop_changes()] == [0, 0]
 
 
 def test_a_late_call_changes_the_clock_only() -> None:
     windows = windows_of(call(130))
-    windows.take_changes()
-    windows.apply("wf-1", call(100, 131), Position(0, 7))
+    windows.pop_changes()
+    windows.apply("wf-1", call(100, 131), SourcePosition(0, 7))
 
-    assert [len(part) for part in windows.take_changes()] == [1, 0]
+    assert [len(part) for part in windows.pop_changes()] == [1, 0]
 
 
 def test_closing_changes_the_clock_only() -> None:
     windows = windows_of(call(100))
-    windows.take_changes()
+    windows.pop_changes()
     windows.close_due(10_000)
 
-    assert [len(part) for part in windows.take_changes()] == [1, 0]
+    assert [len(part) for part in windows.pop_changes()] == [1, 0]
 
 
 def test_memory_holds_open_panes_and_no_others() -> None:
     windows = windows_of(*(call(ended_at) for ended_at in range(0, 1_000, 5)))
     for pane_id in windows.close_due(995):
-        windows.forget(pane_id)
+        windows.drop(pane_id)
 
     assert len(windows) == 3  # those that end after 995 - grace
 
@@ -337,9 +338,9 @@ def test_memory_holds_open_panes_and_no_others() -> None:
 def test_a_quiet_keys_clock_is_forgotten_and_an_open_one_kept() -> None:
     windows = Windows(WORKFLOW, SETTINGS)
     for offset, (value, ended_at) in enumerate([("quiet", 100), ("open", 101), ("recent", 900)]):
-        windows.apply(value, call(ended_at), Position(0, offset))
+        windows.apply(value, call(ended_at), SourcePosition(0, offset))
     for pane_id in [pane_id for pane_id in windows.close_due(950) if pane_id.value != "open"]:
-        windows.forget(pane_id)
+        windows.drop(pane_id)
     windows.load_pane(PaneId("open", 2_000), Pane())
 
     assert windows.expire(received_before=500) == ["quiet"]
@@ -348,24 +349,24 @@ def test_a_quiet_keys_clock_is_forgotten_and_an_open_one_kept() -> None:
 def test_every_change_of_a_clock_moves_its_version_forward() -> None:
     windows, versions = windows_of(call(100)), []
     for step in range(3):
-        windows.apply("wf-1", call(100 + step * 200), Position(0, step + 1))
-        versions.append(windows.take_changes()[0]["wf-1"].version)
+        windows.apply("wf-1", call(100 + step * 200), SourcePosition(0, step + 1))
+        versions.append(windows.pop_changes()[0]["wf-1"].version)
         windows.close_due(150 + step * 200)
-        versions.append(windows.take_changes()[0]["wf-1"].version)
+        versions.append(windows.pop_changes()[0]["wf-1"].version)
 
     assert versions == sorted(set(versions))
 
 
 def test_a_window_whose_row_a_crash_lost_takes_calls_as_long_as_was_settled_when_it_opened() -> None:
     windows = windows_of(call(100), call(101, 141), call(102, 142))  # the last two are late, and slow the clock
-    keys, _ = windows.take_changes()
+    keys, _ = windows.pop_changes()
     assert keys["wf-1"].delay_ms == 40
 
     again = Windows(WORKFLOW, SETTINGS)
     again.load_key("wf-1", msgpack.decode(msgpack.encode(keys["wf-1"]), type=KeyState))
 
-    assert again.apply("wf-1", call(100), Position(0, 0)) is Effect.APPLIED
-    assert again.apply("wf-1", call(105, 143), Position(0, 3)) is Effect.LATE
+    assert again.apply("wf-1", call(100), SourcePosition(0, 0)) is Effect.APPLIED
+    assert again.apply("wf-1", call(105, 143), SourcePosition(0, 3)) is Effect.LATE
     assert calls_in(again, ("wf-1", 100)) == [1]
 
 
@@ -377,7 +378,7 @@ class Entry(NamedTuple):
 
     value: str
     change: OutcomeChange
-    position: Position
+    position: SourcePosition
 
 
 class Told(NamedTuple):
@@ -449,7 +450,7 @@ def written(history: list[Told | Replay]) -> list[Entry]:
         new = outcome(workflow_id=event.value, ended_at=ended_at, disposition=event.disposition)
         old = told.get(event.call)
         told[event.call] = new
-        position = Position(event.source, offsets[event.source])
+        position = SourcePosition(event.source, offsets[event.source])
         offsets[event.source] += 1
         parts: list[tuple[str, CallOutcome | None, CallOutcome | None]] = [(event.value, old, new)]
         if old is not None and old.workflow_id != event.value:
@@ -469,12 +470,12 @@ class Expected:
     """What the model says of a topic."""
 
     panes: dict[PaneId, list[tuple[int, CallOutcome]]] = field(default_factory=lambda: defaultdict(list))
-    late: set[tuple[str, Position]] = field(default_factory=set)
+    late: set[tuple[str, SourcePosition]] = field(default_factory=set)
 
 
 def model(entries: list[Entry]) -> Expected:
     """Each record once, in order. A pane takes what is received until its end, a grace, and its key's delay then."""
-    expected, delays, seen = Expected(), defaultdict[str, list[int]](list), set[tuple[str, Position]]()
+    expected, delays, seen = Expected(), defaultdict[str, list[int]](list), set[tuple[str, SourcePosition]]()
     closes: dict[PaneId, int] = {}
     for value, record, position in entries:
         if (value, position) in seen:
@@ -510,7 +511,7 @@ class Unit(NamedTuple):
 
     rows_end: int
     results: list[WindowedOutcomes]
-    late: list[tuple[str, Position]]
+    late: list[tuple[str, SourcePosition]]
     cleared: list[PaneId]
     read_to: int
 
@@ -526,7 +527,7 @@ class Simulation:
         self.units: list[Unit] = []
         self.read = self.settled = self.committed = 0
         self.published: list[WindowedOutcomes] = []
-        self.late: set[tuple[str, Position]] = set()
+        self.late: set[tuple[str, SourcePosition]] = set()
 
     def take(self, count: int) -> None:
         late = []
@@ -552,7 +553,7 @@ class Simulation:
             self.published.extend(unit.results)
             self.late.update(unit.late)
             for pane_id in unit.cleared:
-                self.windows.forget(pane_id)
+                self.windows.drop(pane_id)
                 self.changelog.append((pane_id, 0, None))
             self.settled = unit.read_to
         del self.units[:count]
@@ -580,7 +581,7 @@ class Simulation:
         self.publish(1)
 
     def _store(self) -> list[PaneId]:
-        keys, panes = self.windows.take_changes()
+        keys, panes = self.windows.pop_changes()
         self.changelog += [(value, key.version, msgpack.encode(key)) for value, key in keys.items()]
         self.changelog += [(pane_id, pane.revision, msgpack.encode(pane)) for pane_id, pane in panes.items()]
         return list(panes)
@@ -679,9 +680,9 @@ def test_reading_the_whole_topic_again_when_all_is_closed_counts_nothing(
 ) -> None:
     entries = written(history)
     windows = run(entries, steps).windows
-    windows.take_changes()
+    windows.pop_changes()
 
     effects = {windows.apply(*entry) for entry in entries}
 
     assert effects <= {Effect.DUPLICATE, Effect.LATE}
-    assert (len(windows), windows.take_changes()[1]) == (0, {})
+    assert (len(windows), windows.pop_changes()[1]) == (0, {})

@@ -32,7 +32,7 @@ async def test_once_started_it_looks_for_cycles_seldom(tmp_path: Path, monkeypat
         WorkerSettings(data_dir=tmp_path), dict.fromkeys(BY_NAME, 1), registry, WorkerState(), WorkerMetrics()
     )
     monkeypatch.setattr(worker.app, "start", AsyncMock())
-    monkeypatch.setattr(worker, "watch", AsyncMock())
+    monkeypatch.setattr(worker.housekeeping, "run", AsyncMock())
 
     await worker._work()
 

@@ -50,7 +50,7 @@ def text_of(at_ms: int) -> str:
 async def tell(agents: Agents, one: dict[str, Any], received_at: int = NOW_MS, workflow: str = "wf-1") -> None:
     callback = callback_of(delivery(one, workflow=workflow), received_at)
     agents.write(CALLBACKS, one["call_id"].encode(), callback, timestamp=received_at)
-    await agents.work_off()
+    await agents.process_all()
 
 
 def counted(agents: Agents, name: str, **labels: str) -> float | None:
@@ -125,10 +125,10 @@ async def test_a_call_counts_once_in_whatever_partition_it_is_told() -> None:
     corrected = callback_of(delivery(detail("c1", duration=99), workflow="wf-1"), NOW_MS)
     for partition in range(4):  # as without a key, or from a client that places keys otherwise
         agents.append(CALLBACKS.name, partition, None, agents.registry.encode(CALLBACKS, callback))
-    await agents.work_off()
+    await agents.process_all()
     agents.append(CALLBACKS.name, 3, b"another", agents.registry.encode(CALLBACKS, corrected))
     agents.append(REKEYED_DETAILS.name, 2, b"another", agents.registry.encode(REKEYED_DETAILS, corrected))
-    await agents.work_off()
+    await agents.process_all()
 
     found = agents.outputs(*PUBLIC)
     assert sorted((call.key, call.value.revision) for call in found[CALLS.name]) == [("c1", 1), ("c1", 2), ("c2", 1)]
@@ -147,7 +147,7 @@ async def test_no_event_is_dated_after_its_append_though_the_gateways_clock_is_a
         callback = callback_of(delivery(detail(f"ended {ended}", ended), workflow="wf-1"), NOW_MS + HOUR)
         agents.write(CALLBACKS, f"ended {ended}".encode(), callback, timestamp=NOW_MS)
     agents.write(OUTCOMES_BY_WORKFLOW, b"wf-1", change(received_at=NOW_MS + HOUR), timestamp=NOW_MS)
-    await agents.work_off()
+    await agents.process_all()
 
     told = {read.headers["ce_time"].decode() for read in everything(agents)}
     assert max(told) <= rfc3339(NOW_MS)

@@ -1,4 +1,4 @@
-"""A run that waits for the registry is put aside with what follows in its partition, and worked off in order."""
+"""A run that waits for the registry is put aside with what follows in its partition, and processed in order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from schemas.errors import RegistryError, RegistryUnavailableError
 from streams.worker import parking
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.parking import Parking
+from tests.support.agents import context_of
 from tests.unit.streams.worker.fakes import turn
 
 P0, P1 = TP("callbacks", 0), TP("callbacks", 1)
@@ -40,15 +41,29 @@ class Registry:
 class Bench:
     def __init__(self) -> None:
         self.registry, self.metrics = Registry(), WorkerMetrics()
-        self.taken: list[int] = []
+        self.processed: list[int] = []
         self.held: list[TP] = []
         self.released: list[TP] = []
         self.failures: list[BaseException] = []
+        self.progress = 0
         made: Any = self.registry
-        self.parking = Parking(made, self.metrics, self._take, self.held.append, self._release, self.failures.append)
+        context = context_of(
+            None,
+            made,
+            {},
+            self.metrics,
+            hold=self.held.append,
+            release=self._release,
+            fail=self.failures.append,
+            progressed=self._progressed,
+        )
+        self.parking = Parking(context, self._process)
 
-    async def _take(self, message: Any) -> None:
-        self.taken.append(message.offset)
+    async def _process(self, message: Any) -> None:
+        self.processed.append(message.offset)
+
+    def _progressed(self) -> None:
+        self.progress += 1
 
     async def _release(self, tp: TP) -> None:
         self.released.append(tp)
@@ -70,50 +85,50 @@ def run(offset: int, *values: bytes | None, tp: TP = P0) -> Any:
     return SimpleNamespace(tp=tp, topic=tp.topic, partition=tp.partition, offset=offset, value=records)
 
 
-async def test_a_run_of_known_schemas_is_not_taken_over(bench: Bench) -> None:
-    assert not bench.parking.take_over(run(1, KNOWN, None))
+async def test_a_run_of_known_schemas_is_not_processn_over(bench: Bench) -> None:
+    assert not bench.parking.park(run(1, KNOWN, None))
     assert (bench.held, bench.waiting) == ([], 0)
 
 
 async def test_a_run_with_a_new_schema_waits_with_what_follows_in_its_partition_only(bench: Bench) -> None:
-    assert bench.parking.take_over(run(1, KNOWN, NEW))
-    assert bench.parking.take_over(run(2, KNOWN))
-    assert not bench.parking.take_over(run(1, KNOWN, tp=P1))
+    assert bench.parking.park(run(1, KNOWN, NEW))
+    assert bench.parking.park(run(2, KNOWN))
+    assert not bench.parking.park(run(1, KNOWN, tp=P1))
     await turn()
 
-    assert (bench.taken, bench.held, bench.waiting) == ([], [P0], 1)
-    assert bench.metrics.schema_registry_waits._value.get() > 0
+    assert (bench.processed, bench.held, bench.waiting) == ([], [P0], 1)
+    assert bench.metrics.schema_registry_waits._value.get() == bench.progress > 0
     await bench.parking.reset()
 
 
 @pytest.mark.parametrize("answer", ["told", "no such schema"])
-async def test_once_the_registry_answers_it_is_worked_off_in_order_and_the_partition_goes_on(
+async def test_once_the_registry_answers_it_is_processed_in_order_and_the_partition_goes_on(
     bench: Bench, answer: str
 ) -> None:
     for offset in (1, 2, 3):
-        bench.parking.take_over(run(offset, NEW))
+        bench.parking.park(run(offset, NEW))
     await turn()
     bench.registry.has_it = answer == "told"
     bench.registry.trouble = None
     await turn(100)
 
-    assert (bench.taken, bench.released, bench.waiting) == ([1, 2, 3], [P0], 0)
-    assert bench.parking.take_over(run(4, NEW)) == (answer != "told")
+    assert (bench.processed, bench.released, bench.waiting) == ([1, 2, 3], [P0], 0)
+    assert bench.parking.park(run(4, NEW)) == (answer != "told")
     await bench.parking.reset()
 
 
 async def test_after_a_rebalance_nothing_of_it_is_left(bench: Bench) -> None:
-    bench.parking.take_over(run(1, NEW))
+    bench.parking.park(run(1, NEW))
     await bench.parking.reset()
     bench.registry.trouble = None
     await turn(100)
 
-    assert (bench.taken, bench.released, bench.waiting) == ([], [], 0)
+    assert (bench.processed, bench.released, bench.waiting) == ([], [], 0)
 
 
 async def test_a_registry_that_refuses_ends_the_process(bench: Bench) -> None:
     bench.registry.trouble = RegistryError("401")
-    bench.parking.take_over(run(1, NEW))
+    bench.parking.park(run(1, NEW))
     await asyncio.wait_for(turn(100), 5)
 
     assert [type(failure) for failure in bench.failures] == [RegistryError]

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import NotEnoughReplicasError
 
 from streams.worker.outbox import Outbox
-from streams.worker.pipeline import DEPTH, Pipeline, Work
+from streams.worker.pipeline import DEPTH, Pipeline, UnitOfWork
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
 
@@ -22,12 +22,12 @@ class Bench:
         self.diary: list[str] = []
         self.pipeline = Pipeline(Outbox(lambda: self.producer), self.failures.append, depth)
 
-    def work(self, name: str, *, clears: bool = False) -> Work:
+    def work(self, name: str, *, clears: bool = False) -> UnitOfWork:
         def clear() -> list[object]:
             self.diary.append(f"clear {name}")
             return [outgoing("changelog", None)] if clears else []
 
-        return Work(
+        return UnitOfWork(
             rows=[outgoing("changelog", name.encode())],
             outputs=[outgoing("results", name.encode())],
             clear=clear,  # type: ignore[arg-type]  # Outgoing, seen through object
@@ -101,7 +101,7 @@ async def test_a_unit_whose_outputs_came_first_waits_for_the_one_before(bench: B
 
 async def test_a_unit_without_effects_is_settled_in_its_turn(bench: Bench) -> None:
     await bench.pipeline.submit(bench.work("a"))
-    await bench.pipeline.submit(Work(settled=[lambda: bench.diary.append("settled empty")]))
+    await bench.pipeline.submit(UnitOfWork(settled=[lambda: bench.diary.append("settled empty")]))
     await turn()
     assert bench.diary == []
 

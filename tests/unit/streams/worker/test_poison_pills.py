@@ -57,7 +57,7 @@ async def test_a_call_told_36_times_with_words_of_a_megabyte_keeps_a_row_that_fi
     for number in range(36):
         large = detail(result_label=f"{number}" + "x" * 853_000, question_answer=[question("q" * 200_000)])
         agents.write(CALLBACKS, KEY, told(number, large))
-    await agents.work_off()
+    await agents.process_all()
 
     assert letters(agents) == []
     assert agents.largest["calls"] < 50_000
@@ -68,7 +68,7 @@ async def test_a_call_at_every_bound_keeps_a_row_that_fits_however_often_it_is_c
     questions = [question(f"{number:03}" + "é" * 400) for number in range(MAX_QUESTIONS)]
     for number in range(34):
         agents.write(CALLBACKS, KEY, told(number, detail(result_label=str(number), question_answer=questions)))
-    await agents.work_off()
+    await agents.process_all()
 
     assert letters(agents) == []
     assert len(window(agents).questions) == MAX_QUESTIONS
@@ -81,7 +81,7 @@ async def test_a_window_of_huge_words_is_cut_and_one_of_too_many_counts_other(ag
         )
     for number in range(MAX_WORDS):
         agents.write(CALLBACKS, KEY, told(100 + number, detail(call_id=f"c{number}", result_label=f"label {number}")))
-    await agents.work_off()
+    await agents.process_all()
 
     labels = window(agents).result_labels
     assert (window(agents).calls, sum(labels.values())) == (MAX_WORDS + 12, MAX_WORDS + 12)
@@ -94,7 +94,7 @@ async def test_a_word_other_that_was_sent_is_told_from_what_overflowed(agents: A
         agents.write(CALLBACKS, KEY, told(number, detail(call_id=f"c{number}", result_label=f"label {number}")))
     for number in range(3):
         agents.write(CALLBACKS, KEY, told(9000 + number, detail(call_id=f"o{number}", result_label="other")))
-    await agents.work_off()
+    await agents.process_all()
 
     assert (window(agents).result_labels["other"], window(agents).overflow) == (8, {"result_labels": 5})
 
@@ -121,7 +121,7 @@ async def test_an_impossible_receipt_is_a_dead_letter(received_at: int, details:
     agents.write(CALLBACKS, KEY, told(1, *some, received_at=received_at))
     agents.write(REKEYED_DETAILS, KEY, told(2, *some, received_at=received_at))
     agents.write(CALLBACKS, KEY, told(3))
-    await agents.work_off()
+    await agents.process_all()
 
     assert [letter.reason for letter in letters(agents)] == ["invalid"] * 2
     assert [read.key for read in agents.outputs(CALLS)[CALLS.name]] == ["call-1"]
@@ -131,7 +131,7 @@ async def test_a_record_of_twenty_megabytes_is_a_dead_letter_that_says_what_was_
     agents.append(CALLBACKS.name, 0, b"k", b"x" * 20 * 1024 * 1024)
     agents.append(CALLBACKS.name, 0, b"k" * 8_000_000, None, [("h" * 9_000_000, None)])
     agents.write(CALLBACKS, KEY, told(3))
-    await agents.work_off()
+    await agents.process_all()
 
     assert [(letter.is_cut, letter.value_bytes) for letter in letters(agents)] == [(True, 20 * 1024 * 1024), (True, 0)]
     assert window(agents).calls == 1
@@ -142,7 +142,7 @@ async def test_ids_that_no_call_has_are_a_dead_letter_and_are_not_copied(agents:
     agents.write(CALLBACKS, KEY, told(1, *many, workflow_id="w" * 400_000))
     agents.write(CALLBACKS, KEY, told(2, *many, extra={"x": "y" * 400_000}))
     agents.write(CALLBACKS, KEY, told(3, detail(call_id="c" * 1001), detail(call_id="fine")))
-    await agents.work_off()
+    await agents.process_all()
 
     assert [letter.reason for letter in letters(agents)] == ["too_large"] * 3
     assert [read.key for read in agents.outputs(CALLS)[CALLS.name]] == ["fine"]
@@ -159,7 +159,7 @@ async def test_ids_that_no_call_has_are_a_dead_letter_and_are_not_copied(agents:
 )
 async def test_a_call_that_leads_to_too_much_is_a_dead_letter_and_no_row(large: Any, agents: Agents) -> None:
     agents.append(CALLBACKS.name, 0, KEY, encode(1, told(1, large)))
-    await agents.work_off()
+    await agents.process_all()
 
     assert [letter.reason for letter in letters(agents)] == ["too_large"]
     assert agents.tables["calls"].rows == {}
@@ -171,7 +171,7 @@ async def test_many_large_products_are_handed_over_in_parts(agents: Agents, monk
     for number in range(10):
         agents.write(CALLBACKS, KEY, told(number, *some, extra={"x": "y" * 20_000}))
     before = agents.units
-    await agents.work_off()
+    await agents.process_all()
 
     assert agents.units - before > 4
     assert run_agent.UNIT_BYTES < 64 * 1024 * 1024
@@ -182,7 +182,7 @@ async def test_many_large_products_are_handed_over_in_parts(agents: Agents, monk
 @pytest.mark.parametrize("key", [None, b"\xff\xfe", b"k" * 4_001], ids=["no key", "no text", "long"])
 async def test_a_change_without_a_workflow_or_line_is_a_dead_letter(topic: Any, key: bytes, agents: Agents) -> None:
     agents.append(topic.name, 0, key, agents.registry.encode(topic, change()))
-    await agents.work_off()
+    await agents.process_all()
 
     assert [letter.reason for letter in letters(agents)] == ["invalid"]
 
@@ -195,7 +195,7 @@ async def test_a_late_call_of_a_stranger_does_not_reach_the_public_topic(agents:
         agents.append(OUTCOMES_BY_WORKFLOW.name, 0, b"wf", agents.registry.encode(OUTCOMES_BY_WORKFLOW, near))
         late = structs.replace(stranger, source_offset=200 + key_offset)
         agents.append(OUTCOMES_BY_WORKFLOW.name, 0, b"wf", agents.registry.encode(OUTCOMES_BY_WORKFLOW, late))
-    await agents.work_off()
+    await agents.process_all()
 
     assert agents.topics["airudder.late-calls.v1"] == {}
 
@@ -205,7 +205,7 @@ async def test_a_row_on_disk_that_cannot_be_read_ends_the_worker_with_the_way_ou
     agents.write(CALLBACKS, KEY, told(1))
 
     with pytest.raises(StateError, match=r"table calls, partition 0: .*STREAMS_DATA_DIR.*changelogs have every row"):
-        await agents.work_off()
+        await agents.process_all()
     assert letters(agents) == []
 
 
@@ -231,7 +231,7 @@ async def test_huge_words_and_keys_are_not_remembered(agents: Agents) -> None:
     for number in range(20):
         agents.append(CALLBACKS.name, 0, f"{number}".encode() * 100_000, b"no record")
         agents.write(CALLBACKS, KEY, told(number, detail(call_id=f"{number}" * 100_000)))
-    await agents.work_off()
+    await agents.process_all()
 
     assert len(letters(agents)) == 40
     assert partition_of.cache_info().currsize <= remembered + 1

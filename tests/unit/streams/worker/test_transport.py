@@ -21,7 +21,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.worker.fetching import Fetched, RunConsumerThread
 from streams.worker.outbox import Outbox
-from streams.worker.pipeline import Pipeline, Work
+from streams.worker.pipeline import Pipeline, UnitOfWork
 from streams.worker.transport import IdempotentProducer, RunConsumer, RunSchema, RunTransport
 from tests.unit.streams.worker.fakes import FakeProducer, outgoing, turn
 
@@ -277,7 +277,7 @@ async def test_ours_settles_no_run_whose_output_was_refused(ours: RunConsumer) -
     failures: list[BaseException] = []
     pipeline = Pipeline(Outbox(lambda: producer), failures.append)
     ours.offsets.deliver(P0, 10)
-    await pipeline.submit(Work(outputs=[outgoing("calls", b"v")], settled=[lambda: settle(ours, 10)]))
+    await pipeline.submit(UnitOfWork(outputs=[outgoing("calls", b"v")], settled=[lambda: settle(ours, 10)]))
     await turn()
     producer.refuse("calls", KafkaError("refused"))
     await turn()
@@ -312,7 +312,7 @@ async def test_ours_settles_no_run_whose_row_is_on_its_way(ours: RunConsumer) ->
     pipeline = Pipeline(Outbox(lambda: producer), failures.append)
     ours.offsets.deliver(P0, 10)
     row = outgoing(CHANGELOG.topic, b"row")
-    await pipeline.submit(Work(rows=[row], settled=[lambda: settle(ours, 10)]))
+    await pipeline.submit(UnitOfWork(rows=[row], settled=[lambda: settle(ours, 10)]))
     await turn()
     assert ours._new_offset(P0) is None
 

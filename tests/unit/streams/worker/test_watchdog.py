@@ -28,7 +28,7 @@ def watchdog(state: WorkerState, clock: Clock) -> Watchdog:
 def test_a_busy_worker_without_progress_is_ended_with_the_reason(clock: Clock) -> None:
     state = WorkerState(reason_not_ready="rebalancing")
     dog = watchdog(state, clock)
-    state.turn(7, is_busy=True)
+    state.turn(is_busy=True)
     assert dog.check() is None
 
     clock.now = NO_PROGRESS_S + 1
@@ -39,9 +39,10 @@ def test_a_busy_worker_without_progress_is_ended_with_the_reason(clock: Clock) -
 def test_progress_in_time_is_enough(clock: Clock) -> None:
     state = WorkerState()
     dog = watchdog(state, clock)
-    for step in range(10):
+    for _ in range(10):
         clock.now += NO_PROGRESS_S - 1
-        state.turn(step, is_busy=True)
+        state.progressed()
+        state.turn(is_busy=True)
         assert dog.check() is None
 
 
@@ -50,17 +51,17 @@ def test_an_idle_hour_raises_no_alarm(clock: Clock) -> None:
     dog = watchdog(state, clock)
     for _ in range(720):
         clock.now += 5
-        state.turn(7, is_busy=False)
+        state.turn(is_busy=False)
         assert dog.check() is None
 
 
 def test_work_after_an_idle_hour_has_its_full_time(clock: Clock) -> None:
     state = WorkerState()
     dog = watchdog(state, clock)
-    state.turn(7, is_busy=False)
+    state.turn(is_busy=False)
     clock.now = 3600
     dog.check()
-    state.turn(7, is_busy=True)
+    state.turn(is_busy=True)
     clock.now += NO_PROGRESS_S - 1
 
     assert dog.check() is None

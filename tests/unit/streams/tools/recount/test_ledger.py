@@ -11,10 +11,11 @@ from msgspec import structs
 
 from schemas.records.outcomes import CallOutcome, OutcomeChange, WindowedOutcomes
 from schemas.records.webhooks import Callback
-from streams.rules.calls import Position
+from streams.rules.calls import SourcePosition
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import FanOut, fan_out
-from streams.rules.windows import Effect, PaneId, Windows, WindowSettings
+from streams.rules.panes import PaneId
+from streams.rules.windows import Effect, Windows, WindowSettings
 from streams.tools.recount.comparison import Evidence, WindowComparison, WindowState, compare
 from streams.tools.recount.ledger import Ledger, Scope, WindowKey
 from tests.support.deliveries import delivery, detail, question, redial
@@ -82,8 +83,8 @@ class History:
             added=come,
         )
         windows = self._windows[dimension]
-        effect = windows.apply(value, change, Position(0, len(self.fanned)))
-        for pane_id in windows.take_changes()[1]:
+        effect = windows.apply(value, change, SourcePosition(0, len(self.fanned)))
+        for pane_id in windows.pop_changes()[1]:
             self.published[WindowKey(dimension.name, *pane_id)] = WindowedOutcomes.from_datum(
                 windows.result(PaneId(*pane_id)).to_datum()
             )
