@@ -45,7 +45,7 @@ class Scope(NamedTuple):
         return (
             (self.from_ms is None or key.start >= self.from_ms)
             and (self.until_ms is None or key.start < self.until_ms)
-            and (wanted[key.dimension] == key.value if any(wanted.values()) else True)
+            and (wanted.get(key.dimension) == key.value if any(wanted.values()) else True)
         )
 
 
