@@ -114,6 +114,11 @@ def differences_table(report: RecountReport) -> Table:
 def summary(report: RecountReport) -> str:
     """The report in one line."""
     states = ", ".join(f"{count} {state.value}" for state in WindowState if (count := report.count(state)))
-    line = f"{len(report.windows)} windows from {report.calls} calls: {states or 'nothing to compare'}"
-    line += f"; {report.unreadable} records unreadable" if report.unreadable else ""
-    return line + (f"; {report.other_sizes} windows of another size left out" if report.other_sizes else "")
+    line = f"{_counted(len(report.windows), 'window')} from {_counted(report.calls, 'call')}: "
+    line += states or "nothing to compare"
+    line += f"; {_counted(report.unreadable, 'record')} unreadable" if report.unreadable else ""
+    return line + (f"; {_counted(report.other_sizes, 'window')} of another size left out" if report.other_sizes else "")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -22,10 +22,10 @@ def test_the_summary_counts_windows_by_state() -> None:
 
 
 def test_the_summary_names_what_was_left_out() -> None:
-    report = REPORT._replace(windows=[], unreadable=1, other_sizes=2)
+    report = REPORT._replace(windows=[], calls=1, unreadable=1, other_sizes=2)
 
     assert summary(report) == (
-        "0 windows from 5 calls: nothing to compare; 1 records unreadable; 2 windows of another size left out"
+        "0 windows from 1 call: nothing to compare; 1 record unreadable; 2 windows of another size left out"
     )
 
 
