@@ -113,4 +113,5 @@ def _json(row: LetterRow) -> dict[str, object]:
 
 
 def _unreadable(letters: DeadLetters) -> str:
-    return f"; {letters.unreadable} letters could not be read" if letters.unreadable else ""
+    count = letters.unreadable
+    return f"; {count} letter{'s' * (count != 1)} could not be read" if count else ""
