@@ -21,9 +21,9 @@ from gateway.recovery import commands as quarantine_commands
 from gateway.sender.client import Sender
 from gateway.sender.simulation import Simulation
 from gateway.sender.traffic import Traffic
-from gateway.serving.server import Place
 from gateway.serving.server import serve as serve_forever
-from gateway.serving.server import serve_worker as serve_as_worker
+from gateway.serving.worker import WorkerSlot
+from gateway.serving.worker import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
 from schemas.runtime import exits
@@ -90,7 +90,7 @@ def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) 
     """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
     settings = settings_or_exit(to_serve=True)
     configure_logging(quiet=("aiokafka",), worker=number)
-    _end(lambda: serve_as_worker(settings, Place(number, hook_fd, control_fd, metrics_dir)))
+    _end(lambda: serve_as_worker(settings, WorkerSlot(number, hook_fd, control_fd, metrics_dir)))
 
 
 def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -175,7 +175,7 @@ class Metrics:
         for path, count in found.words.items():
             self.unknown_words.labels(kind, path).inc(count)
 
-    def quarantine_bytes_told(self) -> int:
+    def restored_quarantine_bytes(self) -> int:
         """What the gauge says: after a worker's end, what that worker had kept."""
         return int(self.registry.get_sample_value("webhook_quarantine_bytes_today") or 0)
 

@@ -39,7 +39,7 @@ class Quarantine:
         self._metrics = metrics
         self.max_unverified_bytes_per_day = max_unverified_bytes_per_day
         self._day = time.time_ns() // 1_000_000 // DAY_MS
-        self._unverified_bytes = metrics.quarantine_bytes_told()
+        self._unverified_bytes = metrics.restored_quarantine_bytes()
 
     def unverified_bytes(self, now_ms: int) -> int:
         """Bytes of unverified requests kept on the UTC day of `now_ms`."""

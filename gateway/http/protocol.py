@@ -20,7 +20,7 @@ LEAVE_AT_ONCE = 50  # a fiftieth of the connections makes room at a time: choosi
 Refuse = Callable[[str, str, str], bytes | None]  # method, path, source -> a whole response, or None to go on
 
 
-class PatientProtocol(StrictProtocol):
+class WebhookProtocol(StrictProtocol):
     """A connection with a deadline from the first byte awaited to the last header, and with `refuse`.
 
     The deadline runs from the connection's start, and anew from the first byte of each later request; between requests
@@ -84,7 +84,7 @@ class PatientProtocol(StrictProtocol):
 
     def _find_room(self) -> None:
         """At the cost of others, or else of this one."""
-        guests: set[PatientProtocol] = self.connections  # type: ignore[assignment]  # all are made by the same class
+        guests: set[WebhookProtocol] = self.connections  # type: ignore[assignment]  # all are made by the same class
         chosen = leaving(guests, max(1, self.max_connections // LEAVE_AT_ONCE))
         for guest in chosen:
             if guest is not self:
@@ -147,7 +147,7 @@ class PatientProtocol(StrictProtocol):
 class _Answer:
     """The transport of one response, which notes whether it refuses."""
 
-    def __init__(self, protocol: PatientProtocol) -> None:
+    def __init__(self, protocol: WebhookProtocol) -> None:
         self._protocol = protocol
         self._write = protocol.transport.write
         self.close = protocol.close_after_answer
@@ -173,7 +173,7 @@ class _Answer:
 class _HeadWithBody(_Answer):
     """The response to a POST: uvicorn writes head and body apart, which made two system calls."""
 
-    def __init__(self, protocol: PatientProtocol) -> None:
+    def __init__(self, protocol: WebhookProtocol) -> None:
         super().__init__(protocol)
         self._head: bytes | None = None
 
@@ -187,19 +187,19 @@ class _HeadWithBody(_Answer):
             self._head = b""
 
 
-def patient_protocol(
+def webhook_protocol(
     timeout_s: float,
     refuse: Refuse | None = None,
     note: Callable[[str], None] | None = None,
-    max_connections: int = PatientProtocol.max_connections,
+    max_connections: int = WebhookProtocol.max_connections,
 ) -> type[Any]:
     """The protocol class for uvicorn's `http`.
 
     refuse: asked for every request, before anything is done with it. note: told the code of each refusal here.
     """
     return type(
-        "PatientProtocol",
-        (PatientProtocol,),
+        "WebhookProtocol",
+        (WebhookProtocol,),
         {
             "headers_timeout_s": timeout_s,
             "max_connections": max_connections,

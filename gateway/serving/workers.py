@@ -32,7 +32,7 @@ STEADY_S = 60.0  # who lived so long starts again at once
 log = structlog.get_logger()
 
 
-class Report(msgspec.Struct):
+class WorkerReport(msgspec.Struct):
     """What a worker says of itself, as a line of JSON."""
 
     is_serving: bool
@@ -46,7 +46,7 @@ class _Worker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.process: Process | None = None
-        self.report: Report | None = None
+        self.report: WorkerReport | None = None
         self.has_served = False
         self.looks = 0
         self.absence = "starting"
@@ -96,7 +96,7 @@ class Workers:
         self.signal(SIGTERM)
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
         if late:
-            log.error("workers.killed", reason=f"not stopped within {timeout_s:g} s")
+            log.error("gateway.workers_killed", reason=f"not stopped within {timeout_s:g} s")
             self.signal(SIGKILL)
             await asyncio.wait(late)
 
@@ -136,7 +136,7 @@ class Workers:
             try:
                 exit_code = await self._run(worker)
             except OSError as error:  # no process to be had: too many, or no memory
-                log.error("worker.not_started", worker=worker.number, reason=error.strerror)
+                log.error("gateway.worker_not_started", worker=worker.number, reason=error.strerror)
                 exit_code = 1
             if self._stopping.is_set():
                 return
@@ -144,7 +144,7 @@ class Workers:
                 self.failed.set_result(exit_code)
             pause_s = FIRST_RESTART_S if time.monotonic() - started > STEADY_S else pause_s
             worker.absence = f"ended with exit code {exit_code}, starts again in {pause_s:g} s"
-            log.error("worker.died", worker=worker.number, exit_code=exit_code, restart_in_s=pause_s)
+            log.error("gateway.worker_died", worker=worker.number, exit_code=exit_code, restart_in_s=pause_s)
             self._restarts.inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
@@ -167,7 +167,7 @@ class Workers:
         try:
             with suppress(ConnectionError, msgspec.DecodeError):
                 async for line in reader:
-                    worker.report = msgspec.json.decode(line, type=Report)
+                    worker.report = msgspec.json.decode(line, type=WorkerReport)
                     worker.has_served, worker.looks = worker.has_served or worker.report.is_serving, 0
             return await worker.process.wait()
         finally:
@@ -183,7 +183,7 @@ class Workers:
             for worker in self._workers:
                 worker.looks += worker.report is not None
                 if worker.looks == HUNG_LOOKS:
-                    log.error("worker.hung", worker=worker.number)
+                    log.error("gateway.worker_hung", worker=worker.number)
                     worker.signal(SIGKILL)
 
     def _gauge(self, name: str, description: str) -> Gauge:

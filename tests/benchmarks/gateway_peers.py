@@ -31,8 +31,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.app import Shortcut
-from gateway.http.protocol import PatientProtocol
+from gateway.http.app import PostDispatch
+from gateway.http.protocol import WebhookProtocol
 from gateway.publishing.kafka import BATCH_BYTES, LINGER_MS
 from gateway.webhooks.kinds import CALL_COMPLETION
 from gateway.webhooks.mapping import Envelope
@@ -135,7 +135,7 @@ def naive(topic: str, encode: Callable[[Delivery], bytes]) -> FastAPI:
     return app
 
 
-def lean(topic: str) -> Shortcut:
+def lean(topic: str) -> PostDispatch:
     producers: list[Any] = []
 
     async def webhook(scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +159,7 @@ def lean(topic: str) -> Shortcut:
 
     as_ours = {"enable_idempotence": True, "compression_type": "zstd"}
     sizes = {"linger_ms": LINGER_MS, "max_batch_size": BATCH_BYTES}
-    return Shortcut({WEBHOOK: webhook}, Starlette(lifespan=_with_producer(producers, **as_ours, **sizes)))
+    return PostDispatch({WEBHOOK: webhook}, Starlette(lifespan=_with_producer(producers, **as_ours, **sizes)))
 
 
 def _with_producer(producers: list[Any], **settings: Any) -> Callable[[Any], AbstractAsyncContextManager[None]]:
@@ -205,7 +205,7 @@ APPS: dict[str, Callable[[str], Any]] = {
 
 def main() -> None:
     name, port, topic = sys.argv[1:]
-    http: Any = PatientProtocol if name == "lean" else "auto"  # ours writes an answer at once
+    http: Any = WebhookProtocol if name == "lean" else "auto"  # ours writes an answer at once
     uvicorn.run(APPS[name](topic), port=int(port), access_log=False, log_level="warning", loop="uvloop", http=http)
 
 

@@ -16,7 +16,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.http.protocol import PatientProtocol
+from gateway.http.protocol import WebhookProtocol
 from gateway.http.strict import StrictProtocol
 
 LEANED_ON = {
@@ -55,7 +55,7 @@ PINNED: dict[str, str] = {
 
 
 def overridden() -> Iterator[str]:
-    for kind in (StrictProtocol, PatientProtocol):
+    for kind in (StrictProtocol, WebhookProtocol):
         yield from (name for name in vars(kind) if inspect.isfunction(vars(HttpToolsProtocol).get(name)))
 
 

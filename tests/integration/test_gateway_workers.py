@@ -119,7 +119,7 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
         victim.suspend()  # so that it has requests when it dies
         await wait_until(lambda: load.oldest_s() > HELD_S, PATIENCE_S, "the victim to hold requests")
         victim.kill()
-        await wait_until(lambda: client.gateway.lines("worker.died"), PATIENCE_S, "the death to be noticed")
+        await wait_until(lambda: client.gateway.lines("gateway.worker_died"), PATIENCE_S, "the death to be noticed")
         await counted()
         await load.go_on(200)
         await wait_until(lambda: all_serve(client), 30, "the killed worker's successor")
@@ -142,7 +142,7 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
     assert told["gateway_workers_configured"] == told["gateway_workers"] == WORKERS
     assert {name.removesuffix("_count") for name in told if is_ours(name)} - set(OF_ONE_PROCESS) == OF_THE_PARENT
     assert {line["worker"] for line in client.gateway.lines("callback")} == {1, 2}
-    assert [line["exit_code"] for line in client.gateway.lines("worker.died")] == [-signal.SIGKILL]
+    assert [line["exit_code"] for line in client.gateway.lines("gateway.worker_died")] == [-signal.SIGKILL]
 
 
 async def test_readyz_tells_the_truth_over_all_workers_and_livez_does_not_ask_kafka(
@@ -185,7 +185,7 @@ async def test_a_worker_that_stands_still_for_good_is_replaced(client: Client) -
     hung = workers_of(client.gateway)[0]
     hung.suspend()
 
-    await wait_until(lambda: client.gateway.lines("worker.hung"), 30, "the worker to be given up")
+    await wait_until(lambda: client.gateway.lines("gateway.worker_hung"), 30, "the worker to be given up")
     await wait_until(lambda: all_serve(client), 30, "its successor")
 
     assert not hung.is_running()
@@ -274,7 +274,7 @@ async def test_all_workers_together_keep_to_the_days_quarantine_also_after_a_dea
 
     await flood()
     workers_of(client.gateway)[0].kill()
-    await wait_until(lambda: client.gateway.lines("worker.died"), PATIENCE_S, "the death")
+    await wait_until(lambda: client.gateway.lines("gateway.worker_died"), PATIENCE_S, "the death")
     await wait_until(lambda: all_serve(client), 30, "the successor")
     await flood()
 
@@ -350,7 +350,7 @@ async def test_no_process_tells_a_secret_or_a_number(client: Client) -> None:
     told = (await client.http.get(client.gateway.ops_url + "/metrics")).text + (await client.readyz()).text
     client.gateway.signal(signal.SIGHUP)
     workers_of(client.gateway)[0].kill()
-    await wait_until(lambda: client.gateway.lines("worker.died"), PATIENCE_S, "the death")
+    await wait_until(lambda: client.gateway.lines("gateway.worker_died"), PATIENCE_S, "the death")
     await client.gateway.stop()
 
     told += client.gateway.log_path.read_text() + "".join(f"{answer.headers} {answer.text}" for answer in answers)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
-from gateway.http.protocol import patient_protocol
+from gateway.http.protocol import webhook_protocol
 from gateway.http.refusals import HttpRefusals
 from gateway.http.shedding import Shedding
-from gateway.serving.server import _server
+from gateway.serving.http_servers import http_server
 from schemas.runtime.listening import listen
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
@@ -73,7 +73,7 @@ class ServedDoor:
         self.socket = listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_PORT")
         note = HttpRefusals(self.gateway.metrics.refused, "webhook").note
         refuse, most = Shedding(self.gateway).refusal, self.gateway.settings.max_connections
-        self.server = _server(create_app(self.gateway), 1, patient_protocol(headers_timeout_s, refuse, note, most))
+        self.server = http_server(create_app(self.gateway), 1, webhook_protocol(headers_timeout_s, refuse, note, most))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

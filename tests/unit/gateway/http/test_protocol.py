@@ -10,7 +10,7 @@ import uvicorn
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from uvicorn.server import ServerState
 
-from gateway.http.protocol import patient_protocol
+from gateway.http.protocol import webhook_protocol
 from tests.support.waiting import PATIENCE_S, wait_until
 
 REQUEST = b"%s / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n%s\r\n"
@@ -43,7 +43,7 @@ class MemoryTransport(asyncio.Transport):
 def connection(app: Any) -> tuple[Any, MemoryTransport]:
     """A protocol that serves the app, and the transport it writes to."""
     config = uvicorn.Config(app, lifespan="off", log_config=None, server_header=False)
-    protocol = patient_protocol(5)(config=config, server_state=ServerState(), app_state={})
+    protocol = webhook_protocol(5)(config=config, server_state=ServerState(), app_state={})
     transport = MemoryTransport()
     protocol.connection_made(transport)
     return protocol, transport

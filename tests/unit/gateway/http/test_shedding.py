@@ -11,9 +11,9 @@ import structlog
 from gateway.errors import PublishError
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
-from gateway.http.protocol import patient_protocol
+from gateway.http.protocol import webhook_protocol
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
-from gateway.serving.server import _server
+from gateway.serving.http_servers import http_server
 from gateway.webhooks.kinds import TOPICS
 from tests.support.fakes import FakePublisher
 from tests.support.samples import EXAMPLE, WEBHOOK, settings, to_body, with_detail
@@ -164,6 +164,6 @@ def is_admitted(publisher: KafkaPublisher) -> bool:
 
 def test_idle_connections_are_kept_longer_than_balancers_keep_them() -> None:
     balancer_s = 60
-    server = _server(create_app(Gateway(settings(), FakePublisher())), 1, patient_protocol(HEADERS_TIMEOUT_S))
+    server = http_server(create_app(Gateway(settings(), FakePublisher())), 1, webhook_protocol(HEADERS_TIMEOUT_S))
 
     assert server.config.timeout_keep_alive > balancer_s

@@ -12,7 +12,7 @@ import pytest
 from gateway.gateway import Gateway
 from gateway.http.strict import MAX_HEADER_BYTES, MAX_HEADERS, MAX_UNREAD_BYTES, MAX_URL_BYTES, MAX_WAITING, path_of
 from gateway.serving.descriptors import connections_within, raise_limit
-from gateway.serving.server import _ops_server
+from gateway.serving.http_servers import ops_server
 from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
 from tests.support.fakes import FakePublisher
@@ -404,7 +404,7 @@ async def test_a_sender_of_much_reads_why_it_is_refused() -> None:
 async def test_the_ops_port_is_guarded_in_the_same_way() -> None:
     gateway = Gateway(settings(), FakePublisher())
     server, listening = (
-        _ops_server(gateway, gateway.settings),
+        ops_server(gateway, gateway.settings),
         listen("127.0.0.1", 0, "GATEWAY_HOST", "GATEWAY_OPS_PORT"),
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.workers import HUNG_LOOKS, SILENT_LOOKS, Report, Workers
+from gateway.serving.workers import HUNG_LOOKS, SILENT_LOOKS, WorkerReport, Workers
 from tests.support.samples import settings
 
 
@@ -20,11 +20,11 @@ def hook_socket() -> Iterator[socket.socket]:
         yield hook_socket
 
 
-def reported(is_serving: bool = True, *faults: str, notes: tuple[str, ...] = ()) -> Report:
-    return Report(is_serving, list(faults), list(notes))
+def reported(is_serving: bool = True, *faults: str, notes: tuple[str, ...] = ()) -> WorkerReport:
+    return WorkerReport(is_serving, list(faults), list(notes))
 
 
-async def workers_saying(hook_socket: socket.socket, tmp_path: Path, *reports: Report | None) -> Workers:
+async def workers_saying(hook_socket: socket.socket, tmp_path: Path, *reports: WorkerReport | None) -> Workers:
     workers = Workers(settings(workers=len(reports)), hook_socket, tmp_path)
     for worker, report in zip(workers._workers, reports, strict=True):
         worker.report = report
@@ -54,7 +54,7 @@ AWAY, STARTING = "Kafka: away", "Kafka: not connected yet"
 async def test_it_is_ready_when_whoever_serves_is(
     hook_socket: socket.socket,
     tmp_path: Path,
-    reports: tuple[Report | None, ...],
+    reports: tuple[WorkerReport | None, ...],
     faults: list[str],
     notes: list[str],
 ) -> None:
