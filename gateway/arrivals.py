@@ -1,8 +1,8 @@
-"""Bodies that are still coming: they have a time, but no place among the requests in flight.
+"""Bodies that are still arriving: each has a deadline, but no place among the requests in flight.
 
-One source may have all of them while nobody else wants them: behind a balancer all senders have one address. When they
-are too many, or others need the bytes, one goes: of the source that has the most, the slowest of its oldest. A body
-that comes with its head, or soon after, is never that one.
+One source may send all of them while no other source sends any: behind a balancer all senders have one address. When
+there are too many, or others need the bytes, one body is dropped: the slowest among the oldest of the source that has
+most. A body that arrives with its head, or soon after, is never dropped.
 """
 
 import time
@@ -13,22 +13,22 @@ from typing import Protocol
 
 from gateway.deadlines import Deadline, Deadlines
 
-OLDEST = 50  # looked at for the slowest
-YOUNG_S = 1.0  # until then it has no pace that could be told
+OLDEST = 50  # the slowest is chosen among so many
+YOUNG_S = 1.0  # younger bodies have no meaningful pace
 
 
 class Holder(Protocol):
-    """Whose body it is: an Admission."""
+    """The admission of the request that the body belongs to."""
 
     source: str
     bytes: int
 
     def give_back_bytes(self) -> None:
-        """What was read of it is dropped."""
+        """Return the bytes that were read of the body."""
 
 
 class Arrivals(Deadlines):
-    """All bodies that are coming, for the tasks of one event loop: `seconds` for each, and room for `max_bodies`."""
+    """All bodies that are arriving on one event loop: `seconds` for each, and room for `max_bodies`."""
 
     def __init__(self, seconds: float, max_bodies: int) -> None:
         super().__init__(seconds)
@@ -38,13 +38,13 @@ class Arrivals(Deadlines):
         return len(self._running)
 
     def of(self, holder: Holder) -> "Arrival":
-        """A context for reading one body. Raises, on leaving: TimeoutError, also when it has given way."""
+        """A context for reading one body. Raises, on leaving: TimeoutError when it is late or was dropped."""
         if len(self._running) >= self.max_bodies:
             self._give_way(self._slowest(lambda one: 1))
         return Arrival(self, holder)
 
     def make_room(self, holder: Holder) -> bool:
-        """Of bytes, for `holder`. False when nobody but itself can give any."""
+        """Drop one body, so that `holder` may have its bytes. False when only its own body could be dropped."""
         slowest = self._slowest(lambda one: one.holder.bytes)
         if slowest is None or slowest.holder is holder:
             return False
@@ -52,7 +52,7 @@ class Arrivals(Deadlines):
         return True
 
     def _slowest(self, weight: Callable[["Arrival"], int]) -> "Arrival | None":
-        """Among the oldest of the source that weighs most."""
+        """The slowest among the oldest bodies of the source that weighs most."""
         coming = [one for one in self._running if isinstance(one, Arrival)]
         held: Counter[str] = Counter()
         for one in coming:
@@ -63,7 +63,7 @@ class Arrivals(Deadlines):
         return min(islice(crowd, OLDEST), key=lambda one: self._pace(one, now), default=None)
 
     def _pace(self, one: "Arrival", now: float) -> tuple[bool, float]:
-        """By which to sort: bytes a second, and behind them, the oldest first, those too young for one."""
+        """The order of dropping: by bytes a second, then the bodies too young for a pace, oldest first."""
         age = now - (self._running[one] - self.seconds)
         return (False, one.holder.bytes / age) if age > YOUNG_S else (True, -age)
 
@@ -76,7 +76,7 @@ class Arrivals(Deadlines):
 
 
 class Arrival(Deadline):
-    """One body on its way. `has_given_way`: interrupted for others, not for its time."""
+    """One arriving body. `has_given_way`: it was dropped for others, not for being late."""
 
     __slots__ = ("has_given_way", "holder")
 

@@ -1,7 +1,7 @@
-"""Deadlines for what every callback waits for: the promise of `asyncio.timeout`, at a third of its cost when many run.
+"""Deadlines of equal length for many tasks: what `asyncio.timeout` promises, with one timer for all of them.
 
-All deadlines of one kind are equally long, so they fall due in the order in which they began, and one timer, set for
-the first of them, serves all: a callback adds an entry and removes it.
+Equal deadlines expire in the order in which they began, so one timer, set for the first, is enough: a task adds an
+entry and removes it. tests/unit/gateway/test_deadlines.py holds the promise.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Deadlines:
             self._timer = asyncio.get_running_loop().call_later(self.seconds, self._expire)
 
     def end(self, deadline: "Deadline") -> None:
-        """Leave it alone. The timer stays for those that run; it finds nothing, or the next to be due."""
+        """Cancel it. The timer stays for the deadlines that still run."""
         self._running.pop(deadline, None)
         if not self._running and self._timer is not None:
             self._timer.cancel()
@@ -50,7 +50,7 @@ class Deadlines:
 
 
 class Deadline:
-    """One task's; enter it once."""
+    """The deadline of one task; enter it once."""
 
     __slots__ = ("_deadlines", "_is_over", "_task")
 
@@ -71,7 +71,7 @@ class Deadline:
             raise TimeoutError from error
 
     def expire(self) -> None:
-        """Interrupt the task, which may be waiting still."""
+        """Interrupt the task."""
         self._is_over = True
         if self._task:
             self._task.cancel()

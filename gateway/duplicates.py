@@ -1,4 +1,4 @@
-"""Deliveries seen before. An event is marked only after its acknowledgement: marked earlier, a retry would be lost."""
+"""Deliveries seen before. An event is remembered only after its acknowledgement, so that a retry is never lost."""
 
 import asyncio
 from collections import OrderedDict
@@ -13,9 +13,9 @@ REMEMBERED = 100_000  # event ids, about 20 MB
 
 
 class Duplicates(Generic[T]):
-    """Runs a delivery once per event id; twins in flight wait for the first and share its result, or its error.
+    """Runs a delivery once per event id; equal deliveries in flight wait for the first and share its result or error.
 
-    A best effort within one process and `capacity`: the worker drops what gets past it.
+    Only within one process and `capacity` events; the worker drops the other duplicates.
     """
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
@@ -24,7 +24,7 @@ class Duplicates(Generic[T]):
         self._running: dict[str, asyncio.Future[T]] = {}
 
     async def once(self, event_id: str, deliver: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """The result, and whether this was a duplicate. Raises what `deliver` raised, to twins as well."""
+        """The result, and whether this was a duplicate. Raises: what `deliver` raised, also to equal deliveries."""
         if event_id in self._done:
             self._done.move_to_end(event_id)
             return self._done[event_id], True
@@ -39,9 +39,9 @@ class Duplicates(Generic[T]):
         except BaseException as error:
             if isinstance(error, Exception):
                 running.set_exception(error)
-            else:  # cancelled: twins must hear of it as an error of their own
+            else:  # cancelled: equal deliveries must fail with an error of their own
                 running.set_exception(PublishError("the first delivery was interrupted"))
-            running.exception()  # without twins nobody else looks at it
+            running.exception()  # marks the error as retrieved when no other delivery waits
             raise
         else:
             running.set_result(result)

@@ -1,4 +1,4 @@
-"""One gateway: what its endpoints share."""
+"""One gateway: the parts that its endpoints share."""
 
 import time
 
@@ -12,11 +12,11 @@ from gateway.reception import Reception
 from gateway.settings import GatewaySettings
 from gateway.signatures.keys import KeyRing
 
-MIN_ARRIVALS = 100  # bodies that may be coming, however few may be in flight
+MIN_ARRIVALS = 100  # bodies that may be arriving, however few requests may be in flight
 
 
 class Gateway:
-    """Everything between HTTP and the publisher. The publisher is started and stopped by whoever serves.
+    """Everything between HTTP and the publisher. The server starts and stops the publisher.
 
     is_worker: one of several processes, whose metrics are shared.
     """
@@ -37,7 +37,7 @@ class Gateway:
 
     @property
     def registry(self) -> CollectorRegistry:
-        """What /metrics tells."""
+        """What /metrics serves."""
         return self.metrics.registry
 
     def faults(self) -> list[str]:
@@ -64,7 +64,7 @@ class Gateway:
             self.reception.use_keys(self.keys.keys)
 
     def refresh_gauges(self) -> None:
-        """Set the gauges to this moment, for a scrape."""
+        """Set the gauges to their values now, for a scrape."""
         self.metrics.show_keys({key.id: key.is_valid(time.time()) for key in self.keys.keys})
         self.metrics.in_flight.set(self.in_flight.requests + len(self.arrivals))
         self.metrics.arriving.set(len(self.arrivals))

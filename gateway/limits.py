@@ -15,8 +15,8 @@ MAX_SOURCES = 10_000  # about 3 MB
 class InFlight:
     """Counts requests and body bytes in flight, and refuses what would exceed the limits.
 
-    A place is for a request whose body is here. One source has all but a fifth of them at most, so that it cannot take
-    them from all others; behind a balancer, where all senders have one address, that is the limit.
+    A request has a place once its body is complete. One source may have four fifths of the places; behind a balancer,
+    where all senders have one address, that is the limit of all.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -26,22 +26,22 @@ class InFlight:
         self.requests = 0
         self.bytes = 0
         self.by_source: defaultdict[str, int] = defaultdict(int)
-        self.make_room: Callable[[Admission], bool] = lambda admission: False  # asked when bytes are short
+        self.make_room: Callable[[Admission], bool] = lambda admission: False  # called when bytes are short
 
     def require_place(self, source: str) -> None:
-        """Raises OverLimitError when there is none for one more request."""
+        """Raises: OverLimitError when there is no place for one more request."""
         if self.requests >= self.max_requests:
             raise OverLimitError(f"{self.max_requests} requests are in flight")
         if source in self.by_source and self.by_source[source] >= self.max_of_source:
             raise OverLimitError(f"{self.max_of_source} requests of this source are in flight")
 
     def admission(self, source: str) -> "Admission":
-        """What one request holds until the block ends."""
+        """A context: what one request holds until the block ends."""
         return Admission(self, source)
 
 
 class Admission:
-    """One request's bytes and, once its body is here, its place; given back when it leaves."""
+    """One request's bytes and, once its body is complete, its place; released at the end of the block."""
 
     def __init__(self, in_flight: InFlight, source: str) -> None:
         self._in_flight = in_flight
@@ -62,14 +62,14 @@ class Admission:
                 del in_flight.by_source[self.source]
 
     def take_place(self) -> None:
-        """Raises OverLimitError when there is none."""
+        """Raises: OverLimitError when there is no place."""
         self._in_flight.require_place(self.source)
         self._in_flight.requests += 1
         self._in_flight.by_source[self.source] += 1
         self._has_place = True
 
     def take(self, size: int) -> None:
-        """Account for bytes about to be held. Raises OverLimitError when there is no room for them."""
+        """Account for bytes about to be held. Raises: OverLimitError when there is no room for them."""
         in_flight = self._in_flight
         while in_flight.bytes + size > in_flight.max_bytes:
             if not in_flight.make_room(self):
@@ -78,13 +78,13 @@ class Admission:
         self.bytes += size
 
     def give_back_bytes(self) -> None:
-        """Before the block ends: what was read is dropped."""
+        """Release the bytes before the block ends: what was read is dropped."""
         self._in_flight.bytes -= self.bytes
         self.bytes = 0
 
 
 class TokenBucket:
-    """At most `per_s` a second, and BURST_S seconds' worth at once. Time comes in, in seconds."""
+    """At most `per_s` a second, and BURST_S seconds' worth at once. The caller passes the time in seconds."""
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s
@@ -93,18 +93,18 @@ class TokenBucket:
         self._at_s = now_s
 
     def wait_s(self, now_s: float) -> float:
-        """How long until there is a token; 0 when there is one."""
+        """Seconds until there is a token; 0 when there is one."""
         self._tokens = min(self._room, self._tokens + max(0.0, now_s - self._at_s) * self._per_s)
         self._at_s = max(self._at_s, now_s)
         return max(0.0, (1 - self._tokens) / self._per_s)
 
     def take(self) -> None:
-        """Use one; after `wait_s` has answered 0."""
+        """Use one; only after `wait_s` has returned 0."""
         self._tokens -= 1
 
 
 class RateLimits:
-    """Requests a second over all and per source; 0: no limit. Remembers the MAX_SOURCES sources seen last."""
+    """Requests a second over all and per source; 0: no limit. Keeps the MAX_SOURCES sources seen last."""
 
     def __init__(self, global_per_s: float, source_per_s: float) -> None:
         self._source_per_s = source_per_s
@@ -112,9 +112,9 @@ class RateLimits:
         self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, address: str, now_s: float) -> None:
-        """Count one request. Raises RateLimitedError; a refused one uses up nothing, so that waiting helps.
+        """Count one request. Raises: RateLimitedError; a refused request uses up nothing.
 
-        address: the peer's; of IPv6 the network of 64 bits counts, since a sender has all of it to choose from.
+        address: the peer's. An IPv6 address counts as its 64-bit network: a sender can choose any address in it.
         """
         source = self._source(address, now_s) if self._source_per_s else None
         for scope, bucket in (("source", source), ("global", self._all)):

@@ -1,6 +1,6 @@
-"""What is kept of requests that are not published, and under which cap.
+"""Requests that are not published but kept, and the cap on them.
 
-An unverified request is kept because a mistake with the keys would otherwise lose real calls; anyone can send one, so
+An unverified request is kept because a mistake with the keys would otherwise lose real calls. Anyone can send one, so
 their bytes are capped per UTC day.
 """
 
@@ -18,7 +18,7 @@ from schemas.topics import QUARANTINE
 
 DAY_MS = 24 * 3600 * 1000
 MAX_HEADER_CHARS = 8192
-MAX_HEADERS_CHARS = 64 * 1024  # over what the HTTP protocol lets pass
+MAX_HEADERS_CHARS = 64 * 1024  # more than the HTTP protocol accepts
 _SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 
 Reason = Literal["bad_signature", "malformed", "unsupported_type"]
@@ -46,15 +46,15 @@ class Quarantine:
         return self._unverified_bytes if now_ms // DAY_MS == self._day else 0
 
     async def keep_unverified(self, request: RawRequest, detail: str) -> None:
-        """Keep it if the day's cap allows and Kafka is there; otherwise count it. Never raises for Kafka."""
+        """Keep a request if the day's cap and Kafka allow it; otherwise count it. Never raises for Kafka."""
         await self._keep_within_cap(request, "bad_signature", detail)
 
     async def keep_malformed(self, request: RawRequest, detail: str) -> None:
-        """Keep an authentic request. Raises PublishError when it cannot be kept now: then it must be sent again."""
+        """Keep an authentic request. Raises: PublishError when it cannot be kept now: then it must be sent again."""
         await self._keep(request, "malformed", detail)
 
     async def keep_unsupported(self, request: RawRequest, detail: str, *, is_authentic: bool) -> None:
-        """Keep what is no plain JSON by its headers, like the malformed when it is signed, else like the unverified."""
+        """Keep a request that is not plain JSON: a signed one like a malformed one, another like an unverified one."""
         if is_authentic:
             await self._keep(request, "unsupported_type", detail)
         elif request.body:

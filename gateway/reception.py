@@ -1,6 +1,6 @@
-"""What happens to a complete request: signature, duplicates, reading, publishing, in this order. Knows no HTTP server.
+"""What happens to a complete request: signature, duplicates, reading, publishing, in this order.
 
-Nothing is looked up or parsed before the signature holds.
+Nothing is parsed before the signature holds. No web framework is known here.
 """
 
 import time
@@ -19,7 +19,7 @@ from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
-from gateway.webhooks.kinds import BY_PATH, KINDS, Kind
+from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import Unknowns
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Receipt(NamedTuple):
-    """Where the callback is, and whether it was there before."""
+    """Where the callback is, and whether it was there before this request."""
 
     stored: Stored
     is_duplicate: bool
@@ -44,7 +44,7 @@ class Receipt(NamedTuple):
 
 
 class Reception:
-    """Takes requests in; one per process."""
+    """Receives the requests of one process."""
 
     def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics, keys: Sequence[Key]) -> None:
         self._mode = settings.signature_mode
@@ -62,20 +62,20 @@ class Reception:
         """Verify with these keys from the next request on."""
         self._verifier.use(keys)
 
-    async def receive(self, request: RawRequest) -> Receipt:
-        """Returns once the callback is acknowledged by Kafka, now or before.
+    async def receive(self, kind: Kind[Record], request: RawRequest) -> Receipt:
+        """Returns once the callback is stored, now or before.
 
         Raises: UnverifiedError and MalformedBodyError (kept in quarantine), PublishError, RecordTooLargeError.
-        Repeat: safe; a delivery already acknowledged is not published again.
+        Repeat: safe; a delivery that is stored already is not published again.
         """
         verified = await self._verify(request)
         stored, is_duplicate = await self._duplicates.once(
-            f"{request.path} {request.event_id}", lambda: self._deliver(request, verified)
+            f"{request.path} {request.event_id}", lambda: self._deliver(kind, request, verified)
         )
         return Receipt(stored, is_duplicate)
 
     async def refuse_type(self, request: RawRequest, detail: str) -> None:
-        """Keep what is no plain JSON by its headers: a proxy's setting must not lose what is signed.
+        """Keep a request whose headers say that it is not plain JSON: a proxy's setting must not lose signed callbacks.
 
         Raises: PublishError when it is authentic and cannot be kept now.
         """
@@ -83,7 +83,7 @@ class Reception:
         await self.quarantine.keep_unsupported(request, detail, is_authentic=isinstance(verdict, Verified))
 
     async def _verify(self, request: RawRequest) -> Verified | None:
-        """Who signed it; None when nobody did and the mode lets it through."""
+        """The key that signed it; None when none did and the mode accepts it."""
         if self._mode == "off":
             self._metrics.signature_counts[NO_SCHEME,].inc()
             return None
@@ -95,7 +95,7 @@ class Reception:
         return None
 
     async def _refuse(self, request: RawRequest, verdict: Unverified) -> None:
-        """Quarantine and raise, or in report mode say loudly what would have been refused."""
+        """Quarantine and raise; in report mode only log."""
         log.warning(
             "signature.not_verified",
             event_id=request.event_id,
@@ -111,8 +111,7 @@ class Reception:
             raise StaleSignatureError(verdict.reason)
         raise UnverifiedError(verdict.reason, self._looked_for if verdict.reason == "missing" else "")
 
-    async def _deliver(self, request: RawRequest, verified: Verified | None) -> Stored:
-        kind = BY_PATH[request.path]
+    async def _deliver(self, kind: Kind[Record], request: RawRequest, verified: Verified | None) -> Stored:
         envelope = envelope_of(request, verified)
         deviations: Deviations = defaultdict(int)
         try:
@@ -123,7 +122,7 @@ class Reception:
         stored = await self._publish(kind, record, envelope, request.trace)
         if deviations:
             self.deviations.add(kind.name, deviations, time.monotonic())
-        if verified is not None:  # whoever signed it may name labels, nobody else
+        if verified is not None:  # only a verified sender adds labels to metrics
             self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
         return stored
 

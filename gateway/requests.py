@@ -16,7 +16,7 @@ _TRACE_HEADERS = (b"traceparent", b"tracestate")
 
 
 class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached property
-    """One delivery. `received_at`: epoch ms when the body was complete; header names in lower case."""
+    """One delivery. `received_at`: when the body was complete, in epoch ms; header names in lower case."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached proper
 
     @property
     def trace(self) -> TraceContext:
-        """The sender's trace, when it sent a valid traceparent; else one that follows from the body."""
+        """The sender's trace when it sent a valid traceparent; else one that is derived from the body."""
         sent = [(name.decode(), value) for name, value in self.headers if name in _TRACE_HEADERS]
         return trace_of(sent, self.event_id)
 

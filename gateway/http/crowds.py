@@ -11,33 +11,33 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import NamedTuple, Protocol, TypeVar
 
-UNPROVED = 0  # nothing sent, half a head, refused, or an answer that is not read
-PROVED = 1  # idle after a request that was accepted
+UNPROVED = 0  # it sent nothing or half a head, was refused, or does not read its answer
+PROVED = 1  # idle after an accepted request
 
 
 class Wait(NamedTuple):
-    """What a connection waits for, and since when, on any one clock."""
+    """How long a connection has been idle. `since_s`: on any one clock."""
 
     merit: int
     since_s: float
 
 
 class Guest(Protocol):
-    """A connection."""
+    """An open connection."""
 
     @property
     def source(self) -> str: ...
 
     @property
     def wait(self) -> Wait | None:
-        """None while a request is worked on."""
+        """None while a request is processed."""
 
 
 G = TypeVar("G", bound=Guest)
 
 
 def leaving(guests: Iterable[G], count: int) -> list[G]:
-    """Up to `count` that can be missed best, all of sources with equally many."""
+    """Up to `count` connections to close, all of the sources that hold most of those that are idle."""
     guests = list(guests)
     held = Counter(guest.source for guest in guests)
     waiting = [(guest, wait) for guest in guests if (wait := guest.wait)]

@@ -1,4 +1,4 @@
-"""What we serve as an OpenAPI 3.1 document, made of the table of kinds and the models that read them."""
+"""The webhook's port as an OpenAPI 3.1 document, made from the table of kinds, their models and the error tree."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def document(settings: GatewaySettings) -> dict[str, Any]:
         for name in (
             model.__name__,
             f"{model.__module__}.{model.__name__}",
-        )  # the long one where two have the short one
+        )  # msgspec uses the long name where two models have the same short one
     }
     references, components = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
     return {
@@ -111,22 +111,22 @@ def _refusal(description: str, *, has_retry_after: bool = False) -> dict[str, An
 
 
 def _as_accepted(schema: dict[str, Any], essential: frozenset[str]) -> dict[str, Any]:
-    """An object of a strict model as the slow path takes it: the essential fields must be there, all others are told
-    and may be anything."""
+    """The schema of an object as it is accepted: the essential fields are required, all others may be anything."""
     return {
         "type": "object",
         "required": [name for name in schema.get("required", ()) if name in essential],
         "properties": {
-            name: _essential(node) if name in essential else _told(node) for name, node in schema["properties"].items()
+            name: _essential(node) if name in essential else _documented(node)
+            for name, node in schema["properties"].items()
         },
     }
 
 
 def _essential(node: dict[str, Any]) -> dict[str, Any]:
-    """A list of objects as it is; text, or an integer that stands for it."""
+    """A list of objects as it is; for text, text or an integer."""
     return node if node["type"] == "array" else {"anyOf": [node, {"type": "integer"}]}
 
 
-def _told(node: dict[str, Any]) -> dict[str, Any]:
-    """Documentation, not a condition: the type that the provider documents."""
+def _documented(node: dict[str, Any]) -> dict[str, Any]:
+    """The provider's type as documentation, not as a condition."""
     return {"description": "Any value is kept; documented is the type in x-documented.", "x-documented": node}

@@ -27,7 +27,7 @@ class OpsSource(Protocol):
         """What an operator should know although callbacks are accepted."""
 
     def refresh_gauges(self) -> None:
-        """Set the gauges to this moment, for a scrape."""
+        """Set the gauges to their values now, for a scrape."""
 
 
 async def livez(request: Request) -> Response:

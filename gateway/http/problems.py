@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from gateway.errors import MalformedBodyError, PublishError, RequestError
 
-OUR_TROUBLE = "the gateway's log and /readyz say why"  # addresses, users and rights are not for the sender
+OUR_FAULT = "the gateway's log and /readyz say why"  # a sender must not see addresses, users and rights
 _TYPE = "urn:airudder:gateway:"
 _UNREAD_BODY = {408, 413, 429}  # answered before the body was read to its end: the connection cannot go on
 
@@ -22,8 +22,8 @@ class ProblemResponse(JSONResponse):
 
 
 def problem(error: RequestError) -> ProblemResponse:
-    """The answer to one of our errors: status, Retry-After where trying again helps, every fault of a 422."""
-    detail = OUR_TROUBLE if isinstance(error, PublishError) else str(error)
+    """The answer to one of our errors: status, Retry-After where the error has one, every fault of a 422."""
+    detail = OUR_FAULT if isinstance(error, PublishError) else str(error)
     content: dict[str, Any] = _document(error.code, error.title, error.status, detail)
     if isinstance(error, MalformedBodyError):
         content["detail"] = f"{len(error.faults)} fault{'s' * (len(error.faults) != 1)}; see errors"
@@ -34,9 +34,9 @@ def problem(error: RequestError) -> ProblemResponse:
     return ProblemResponse(content, error.status, headers)
 
 
-@lru_cache(maxsize=64)  # of these faults there are few, and none holds anything of a request
+@lru_cache(maxsize=64)  # there are few of them, and none holds a part of a request
 def whole_response(kind: type[RequestError], detail: str, *, closes: bool = False) -> bytes:
-    """The problem as the bytes of an HTTP/1.1 response, for who answers without an application."""
+    """The problem as the bytes of an HTTP/1.1 response, to be written without an application."""
     answer = problem(kind(detail))
     headers = [(name, value) for name, value in answer.raw_headers if name != b"connection"]
     if closes:
@@ -46,7 +46,7 @@ def whole_response(kind: type[RequestError], detail: str, *, closes: bool = Fals
 
 
 async def http_problem(request: Request, error: Exception) -> ProblemResponse:
-    """The router's own 404 and 405 in the same form, and without a word that the sender chose."""
+    """The router's own 404 and 405 as problem documents, without any text from the request."""
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_")

@@ -1,4 +1,4 @@
-"""Counted one by one, told to the log once a second: what an attack must not turn into work of its own."""
+"""Refusals counted one by one and logged once a second, so that an attack does not flood the log."""
 
 import asyncio
 from collections import Counter
@@ -6,36 +6,36 @@ from collections import Counter
 import structlog
 from prometheus_client import Counter as Metric
 
-TELL_EVERY_S = 1.0
+REPORT_EVERY_S = 1.0
 
 log = structlog.get_logger()
 
 
 class Tally:
-    """Codes of refusals for one line of log a second. Use from an event loop."""
+    """Counts refusals by code, and logs one line a second. Use from an event loop."""
 
     def __init__(self, event: str) -> None:
         self._event = event
-        self._untold: Counter[str] = Counter()
+        self._unreported: Counter[str] = Counter()
 
     def add(self, code: str) -> None:
-        if not self._untold:
-            asyncio.get_running_loop().call_later(TELL_EVERY_S, self._tell)
-        self._untold[code] += 1
+        if not self._unreported:
+            asyncio.get_running_loop().call_later(REPORT_EVERY_S, self._report)
+        self._unreported[code] += 1
 
-    def _tell(self) -> None:
-        log.warning(self._event, **self._untold)
-        self._untold.clear()
+    def _report(self) -> None:
+        log.warning(self._event, **self._unreported)
+        self._unreported.clear()
 
 
 class HttpRefusals:
-    """What the HTTP protocol refuses on one port."""
+    """Counts and logs what the HTTP protocol refuses on one port."""
 
     def __init__(self, metric: Metric, port: str) -> None:
         self._metric = metric
         self._tally = Tally(f"{port}.refused")
 
     def note(self, code: str) -> None:
-        """One more of this code."""
+        """Count one refusal."""
         self._metric.labels(code).inc()
         self._tally.add(code)

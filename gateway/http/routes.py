@@ -23,13 +23,13 @@ from gateway.sources import source_of
 from gateway.webhooks.kinds import Kind
 from schemas.records.record import Record
 
-_ACCEPTED = JSONResponse({})  # the same bytes every time: made once, sent often
+_ACCEPTED = JSONResponse({})  # made once: the same bytes every time
 
 log = structlog.get_logger()
 
 
 class Webhook:
-    """The endpoint of one webhook, as an ASGI application: Starlette's Request and its layers are not needed here."""
+    """The endpoint of one webhook, as a plain ASGI application."""
 
     def __init__(self, gateway: Gateway, kind: Kind[Record]) -> None:
         self._gateway = gateway
@@ -41,7 +41,7 @@ class Webhook:
 
 
 async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, receive: Receive) -> Response:
-    """One delivery: 200 `{}` once Kafka has it, else a problem that says what to do."""
+    """The answer to one delivery: 200 `{}` once it is stored, else a problem document. Counts and logs it."""
     started = time.perf_counter()
     event: dict[str, object] = {"kind": kind.name}
     outcome: str
@@ -53,8 +53,8 @@ async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, r
     except RequestError as error:
         outcome, response = error.outcome, problem(error)
         event["reason"] = error.code
-    except Exception as error:  # the sender must see a 5xx and come again; the message may hold personal data
-        log.error("callback.failed", error=type(error).__name__)
+    except Exception as error:  # a 5xx makes the sender try again; the message may hold personal data
+        log.error("callback.failed", reason=type(error).__name__)
         outcome, response = InternalError.outcome, problem(InternalError("unexpected error"))
     gateway.metrics.request_counts[PROVIDER, outcome].inc()
     log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
@@ -78,7 +78,7 @@ async def _receive(
         if type_fault:
             await gateway.reception.refuse_type(raw, type_fault)
             raise UnsupportedTypeError(type_fault)
-        return await gateway.reception.receive(raw)
+        return await gateway.reception.receive(kind, raw)
 
 
 def _require_rate(gateway: Gateway, address: str) -> None:
@@ -91,7 +91,7 @@ def _require_rate(gateway: Gateway, address: str) -> None:
 
 
 def _type_fault(headers: Mapping[bytes, bytes]) -> str:
-    """Why this is no plain JSON by its headers; empty when it is."""
+    """Why the headers say that this is not plain JSON; empty when they do not."""
     content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if content_type != b"application/json":

@@ -1,8 +1,7 @@
-"""Requests refused before any work on them: while publishing is in vain, or as many are in flight as may be.
+"""Requests refused before any work on them: while nothing can be stored, or too many requests are in flight.
 
-A task, routing and a log line for each refusal cost more than the refusal is worth, and an outage is when requests pile
-up. So the HTTP protocol writes the answer (`patience.py`), and the log tells of them once a second. Their bodies are
-not read: who signed them, and whether they are duplicates, is not known.
+Requests pile up in an outage, so a refusal must be cheap: the HTTP protocol writes the answer (`protocol.py`), and the
+log reports the number once a second. The body is not read, so neither its signature nor a duplicate is noticed.
 """
 
 import time
@@ -26,10 +25,10 @@ class Shedding:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._tally = Tally("callbacks.refused")
-        self._series: dict[tuple[str, str], tuple[Any, Any]] = {}  # looking them up costs more than counting
+        self._series: dict[tuple[str, str], tuple[Any, Any]] = {}  # `labels` costs more than counting
 
     def refusal(self, method: str, path: str, source: str) -> bytes | None:
-        """The whole HTTP/1.1 response to a request that is not to be worked on, else None."""
+        """The whole HTTP/1.1 response to a request that is refused, else None."""
         if method != "POST" or path not in BY_PATH:
             return None
         started = time.perf_counter()
@@ -40,8 +39,8 @@ class Shedding:
             response = whole_response(type(error), str(error))  # type: ignore[arg-type]  # mypy has no hash for classes
             self._count(error, path, started)
             return response
-        except Exception as error:  # the parser would make a 400 of it: do not send this again
-            log.error("shedding.failed", error=type(error).__name__)
+        except Exception as error:  # the parser would answer 400, and the sender would not try again
+            log.error("shedding.failed", reason=type(error).__name__)
         return None
 
     def _count(self, error: RequestError, path: str, started: float) -> None:
