@@ -1,4 +1,4 @@
-"""What the commands share: settings or an exit, and a failure in one line."""
+"""What the commands share: the settings or an exit, and a failure in one line."""
 
 import os
 import sys

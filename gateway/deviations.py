@@ -1,6 +1,6 @@
-"""Where deliveries are not as documented, told to the operator: counted, logged once, and noted while it lasts.
+"""Deviations from the provider's documentation: counted, logged once, and noted for a day.
 
-Paths are those of our own models and the rest are JSON types, so neither a label nor a line is the sender's to fill.
+A label is a path of our own models or a JSON type: a sender chooses none.
 """
 
 import structlog
@@ -15,22 +15,22 @@ log = structlog.get_logger()
 
 
 class DeviationLog:
-    """What deviated in one process, and when last."""
+    """The deviations seen by one process, and when each was last seen."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._last_s: dict[tuple[str, str, str], float] = {}  # by kind, path and what was found, the latest at the end
+        self._last_s: dict[tuple[str, str, str], float] = {}  # by kind, path and what was found, the latest last
 
     def add(self, kind: str, deviations: Deviations, now_s: float) -> None:
-        """Those of one delivery. A line is logged for what was not seen before."""
+        """Add those of one delivery; log each that was not seen before."""
         for (path, found), count in deviations.items():
             self._metrics.deviating_fields.labels(kind, path, found).inc(count)
             if self._last_s.pop((kind, path, found), None) is None:
-                log.warning("callback.deviates", kind=kind, field=path, found=found)
+                log.warning("callback.deviated", kind=kind, field=path, found=found)
             self._last_s[kind, path, found] = now_s
 
     def notes(self, now_s: float) -> list[str]:
-        """The latest of the last day."""
+        """The latest of the last NOTED_FOR_S."""
         recent = [key for key, last_s in self._last_s.items() if now_s - last_s < NOTED_FOR_S]
         shown = [f"{kind}: {path} is not as documented: {found}" for kind, path, found in recent[-MAX_NOTES:]]
         more = len(recent) - len(shown)

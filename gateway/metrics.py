@@ -22,7 +22,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Children(dict[tuple[str, ...], Any]):
-    """A metric's children by their labels. `labels` checks and locks each time, and there are four for a callback."""
+    """A metric's children by their labels. `labels` checks and locks on each call."""
 
     def __init__(self, metric: Counter | Histogram) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Children(dict[tuple[str, ...], Any]):
 
 
 class Metrics:
-    """The metrics of one process, on a registry of their own so that two gateways can live in one test.
+    """The metrics of one process, on a registry of their own, so that one test can hold two gateways.
 
     is_shared: their values are shared with other processes, see `shared_metrics.py`.
     """
@@ -63,9 +63,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.in_flight = self._gauge("webhook_in_flight", "Requests being worked on.")
+        self.in_flight = self._gauge("webhook_in_flight", "Requests being processed.")
         self.arriving = self._gauge(
-            "webhook_arriving", "Requests among webhook_in_flight whose body is still coming: they take no place."
+            "webhook_arriving", "Requests among webhook_in_flight whose body is still arriving: they take no place."
         )
         self.in_flight_limit = self._gauge(
             "webhook_in_flight_limit", "Requests with their body over this are answered 429; workers share it.", "sum"
@@ -126,7 +126,7 @@ class Metrics:
         )
         self.unknown_words = Counter(
             "webhook_unknown_words_total",
-            "Words kept that the provider does not list for the field. A new word may want a rule of its own.",
+            "Words kept that the provider does not list for the field. A new word may need a rule of its own.",
             ["kind", "field"],
             registry=self.registry,
         )
@@ -176,16 +176,16 @@ class Metrics:
             self.unknown_words.labels(kind, path).inc(count)
 
     def restored_quarantine_bytes(self) -> int:
-        """What the gauge says: after a worker's end, what that worker had kept."""
+        """The gauge's value at the start: after a worker's death, what that worker had kept."""
         return int(self.registry.get_sample_value("webhook_quarantine_bytes_today") or 0)
 
     def show_words(self, fields: Iterable[tuple[str, str]]) -> None:
-        """Kinds and fields whose words are known: at zero from the start."""
+        """Show the fields whose words are known, at zero from the start."""
         for kind, path in fields:
             self.unknown_words.labels(kind, path)
 
     def show_keys(self, is_valid: Mapping[str, bool]) -> None:
-        """Which keys are there, by id, and which of them may sign now."""
+        """Show the keys by id, and which of them may sign now."""
         for key_id in self._shown_keys - set(is_valid):
             if self._is_shared:  # prometheus_client cannot remove what several processes have
                 self.key_valid.labels(key_id).set(0)
@@ -197,7 +197,7 @@ class Metrics:
         self._shown_keys = set(is_valid)
 
     def _start_at_zero(self, key_ids: Iterable[str]) -> None:
-        """Series that exist from the start let `rate()` see the first event."""
+        """Create the series at the start, so that `rate()` sees the first event."""
         for outcome in OUTCOMES:
             self.requests.labels(PROVIDER, outcome)
         for key_id in (*key_ids, "none"):
@@ -214,7 +214,7 @@ class Metrics:
 
 
 def ops_refusals(registry: CollectorRegistry) -> Counter:
-    """The same for the ops port, which has a process of its own where there are several workers."""
+    """The counter of refusals on the ops port, which the parent serves where there are several workers."""
     counter = Counter(
         "gateway_ops_refused_total",
         "Connections and requests on the ops port refused by its HTTP protocol.",
@@ -227,7 +227,7 @@ def ops_refusals(registry: CollectorRegistry) -> Counter:
 
 
 class GatewayInfo:
-    """What is true of a gateway as a whole, however many processes it has."""
+    """Metrics of a gateway as a whole, however many processes it has."""
 
     def __init__(self, registry: CollectorRegistry, settings: GatewaySettings) -> None:
         self.ready = Gauge("gateway_ready", "1 when /readyz answers 200.", registry=registry)

@@ -39,7 +39,7 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
     _refusal: ClassVar[type[Exception]] = GatewaySettingsError
 
     def load_keys(self) -> tuple[Key, ...]:
-        """Every signing key, the file's as it is now, before and after their time too.
+        """Every signing key, those of the file as it is now, also those that are not valid now.
 
         Raises: KeysError when the file or the keys together cannot be used.
         """
@@ -53,35 +53,32 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
         return keys
 
     def _key_faults(self, keys: tuple[Key, ...]) -> list[str]:
-        rules = {
-            "AIRUDDER_SIGNING_KEYS: the default key is public, so it authenticates nobody; set your own, or "
-            "AIRUDDER_ALLOW_DEFAULT_KEY=1 to listen on a non-loopback GATEWAY_HOST with it": (
-                not is_loopback(self.host) and _has_default_key(keys) and not self.allow_default_key
-            ),
-            "AIRUDDER_SIGNING_KEYS: standard-webhooks needs secrets of the form whsec_<base64>": (
-                self.signature_scheme == "standard-webhooks"
-                and not all(standard_webhooks_key(key.secret) for key in keys)
-            ),
-            "AIRUDDER_SIGNING_KEYS, AIRUDDER_SIGNING_KEYS_FILE: two keys have the same id": (
-                len({key.id for key in keys}) < len(keys)
-            ),
-        }
-        return [fault for fault, holds in rules.items() if holds]
+        faults = []
+        if not is_loopback(self.host) and _has_default_key(keys) and not self.allow_default_key:
+            faults.append(
+                "AIRUDDER_SIGNING_KEYS: the default key is public, so it authenticates nobody; set your own, or "
+                "AIRUDDER_ALLOW_DEFAULT_KEY=1 to listen on a non-loopback GATEWAY_HOST with it"
+            )
+        if self.signature_scheme == "standard-webhooks" and not all(standard_webhooks_key(key.secret) for key in keys):
+            faults.append("AIRUDDER_SIGNING_KEYS: standard-webhooks needs secrets of the form whsec_<base64>")
+        if len({key.id for key in keys}) < len(keys):
+            faults.append("AIRUDDER_SIGNING_KEYS, AIRUDDER_SIGNING_KEYS_FILE: two keys have the same id")
+        return faults
 
     def contradictions(self) -> list[str]:
-        """What is wrong between settings that are right one by one."""
+        """Faults between settings that are each valid."""
+        faults = []
         try:
             self.load_keys()
-            key_faults = []
         except KeysError as error:
-            key_faults = error.faults
-        rules = {
-            "GATEWAY_WORKERS, GATEWAY_MAX_IN_FLIGHT_BYTES: a share must hold a body of GATEWAY_MAX_BODY_BYTES": (
-                self.max_in_flight_bytes // self.workers < self.max_body_bytes
-            ),
-            "GATEWAY_PORT, GATEWAY_OPS_PORT: must differ": self.port == self.ops_port != 0,
-        }
-        return [*key_faults, *(fault for fault, holds in rules.items() if holds)]
+            faults += error.faults
+        if self.max_in_flight_bytes // self.workers < self.max_body_bytes:
+            faults.append(
+                "GATEWAY_WORKERS, GATEWAY_MAX_IN_FLIGHT_BYTES: a share must hold a body of GATEWAY_MAX_BODY_BYTES"
+            )
+        if self.port == self.ops_port != 0:
+            faults.append("GATEWAY_PORT, GATEWAY_OPS_PORT: must differ")
+        return faults
 
     def missing_to_serve(self) -> list[str]:
         """Those of NEEDED_TO_SERVE that the environment does not name."""

@@ -1,9 +1,9 @@
-"""Records to Kafka, acknowledged by all in-sync replicas or refused within a deadline. The only writer to Kafka here.
+"""Records to Kafka: acknowledged by all in-sync replicas, or refused within a deadline.
 
 aiokafka#1101: `send_and_wait` and `stop` can wait for ever while Kafka is down, and its time-outs do not bound the
-caller. So every publish has its own deadline, stopping has its own bound, and a supervisor replaces the producer
-whenever the broker stops answering or the producer is fenced. A publish that timed out may still land; its event_id
-is the same on the retry, which makes that harmless.
+caller. So every publish has its own deadline, stopping has its own bound, and a supervisor replaces the producer when
+the broker stops answering or the producer is fenced. A publish that timed out may still reach Kafka. That is harmless:
+the retry has the same event_id.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
 CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
 STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
 RETRY_INTERVAL_S = 0.5
-RIGHT_TO_PRODUCE = "Write on any topic, nor IdempotentWrite"  # what the broker asks of a producer before it writes
-ASK_AGAIN_S = 10.0  # why there is no connection, while it looks the same
-DOUBT_S = 10.0  # not ready so long after a publish in vain, when no record is left to tell how it goes
+RIGHT_TO_PRODUCE = "Write on any topic, nor IdempotentWrite"  # the broker checks one of them before a producer writes
+EXPLAIN_AGAIN_S = 10.0  # the reason of a failed connection, while the error is the same
+DOUBT_S = 10.0  # not ready for so long after a publish that failed, when no record is in flight
 UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
-EXAMINED_PER_S = 100.0  # requests, while publishing is in vain: duplicates and forgeries are still told apart
+EXAMINED_PER_S = 100.0  # requests that are processed although nothing can be stored: they notice when it can be again
 STOP_TIMEOUT_S = 2.0  # for each of three steps
 
 log = structlog.get_logger()
@@ -58,13 +58,13 @@ class KafkaPublisher:
         self._schemas: SchemaIds | None = None
         self._placement = Placement(topics, principal(settings.kafka))
         self._kafka_fault = "Kafka: not connected yet"
-        self._overdue: set[asyncio.Future[Any]] = set()  # records given to the producer that took over the deadline
-        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, oldest first
+        self._overdue: set[asyncio.Future[Any]] = set()  # sent records that are over their deadline
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, the oldest first
         self._doubtful_until = 0.0
         self._doubt_reason = UNACKNOWLEDGED
         self._last_ack_at = 0.0
-        self._explanation = self._asked_about = ""
-        self._asked_at = 0.0
+        self._explanation = self._explained_error = ""
+        self._explained_at = 0.0
         self._batch_bytes = BATCH_BYTES
         self._examined = TokenBucket(EXAMINED_PER_S, time.monotonic())
         self._is_broken = asyncio.Event()
@@ -80,13 +80,13 @@ class KafkaPublisher:
         self._kafka_fault = "Kafka: stopped"
         for endless in self._endless:
             endless.cancel()
-        while self._tasks:  # the supervisor's last act is to have its producer closed
+        while self._tasks:  # the supervisor closes its producer at its end
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._schemas is not None:
             await self._schemas.aclose()
 
     def admit(self) -> None:
-        """While nothing is acknowledged EXAMINED_PER_S go on, which also tell when it is again; the rest is refused."""
+        """While nothing is acknowledged, EXAMINED_PER_S requests are processed and the others refused."""
         if not self.faults():
             return
         if self._examined.wait_s(time.monotonic()) > 0:
@@ -120,7 +120,7 @@ class KafkaPublisher:
                 sent = await producer.send(topic.name, value, key=key.encode(), partition=place, headers=headers)
                 self._unacknowledged[sent] = started
                 sent.add_done_callback(partial(self._note_result, producer))
-                stored = await asyncio.shield(sent)  # an acknowledgement that comes too late still tells something
+                stored = await asyncio.shield(sent)  # a late acknowledgement is still noted
         except TimeoutError as error:
             self._doubt(started, UNACKNOWLEDGED)
             if self._last_ack_at < started and sent is not None and not sent.done():
@@ -143,7 +143,7 @@ class KafkaPublisher:
         return missing_right("Write", f"topic {topic.name}", kafka) if is_refusal(error) else in_words(error, kafka)
 
     def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
-        """What became of a record that was given to the producer, also when nobody waits for it any more."""
+        """Note the result of a record that was sent, also when its publish has ended already."""
         self._unacknowledged.pop(sent, None)
         error = None if sent.cancelled() else sent.exception()
         if error is None:
@@ -153,13 +153,13 @@ class KafkaPublisher:
             self._note_error(producer, error)
 
     def _note_error(self, producer: AIOKafkaProducer, error: BaseException) -> None:
-        """A producer that is fenced, or has a gap in its sequence, never recovers by itself: have it replaced."""
+        """A producer that is fenced, or has a gap in its sequence, never recovers by itself: replace it."""
         if producer is self._producer and not getattr(error, "retriable", False):
             self._broken_by = in_words(error, self._settings.kafka, right="Write")
             self._is_broken.set()
 
     def _doubt(self, started: float, why: str) -> None:
-        """Kafka may answer and yet acknowledge nothing, as without enough in-sync replicas: then we are not ready."""
+        """Not ready for DOUBT_S: Kafka may answer and acknowledge nothing, as without enough in-sync replicas."""
         if self._last_ack_at < started:
             self._doubtful_until, self._doubt_reason = time.monotonic() + DOUBT_S, why
 
@@ -168,13 +168,13 @@ class KafkaPublisher:
         return bool(self._overdue) or time.monotonic() < self._doubtful_until
 
     def _send_smaller_batches(self, refused_bytes: int) -> None:
-        """A topic whose limit is below our batches refuses small records with their neighbours: part them."""
+        """Use smaller batches: a topic whose limit is below our batches refuses small records with their neighbours."""
         if self._batch_bytes == refused_bytes:
             self._batch_bytes = max(1, refused_bytes // 4)
             log.error("kafka.batch_too_large", batch_bytes=refused_bytes, next_batch_bytes=self._batch_bytes)
 
     async def _supervise(self) -> None:
-        """Keep a working producer, for as long as the process lives, whatever goes wrong."""
+        """Keep a working producer until the process ends, whatever goes wrong."""
         while True:
             try:
                 await self._connect_and_watch()
@@ -190,8 +190,8 @@ class KafkaPublisher:
             await asyncio.sleep(RETRY_INTERVAL_S)
             return
         self._producer, self._kafka_fault = producer, ""
-        for unanswered in (self._overdue, self._unacknowledged):
-            unanswered.clear()  # they were the producer's before: this one will not tell
+        self._overdue.clear()  # records of the former producer: this one does not acknowledge them
+        self._unacknowledged.clear()
         log.info("kafka.connected")
         try:
             self._kafka_fault = await self._watch(producer)
@@ -204,14 +204,14 @@ class KafkaPublisher:
         """A started producer that sees our topics, or None with the reason in `faults()`."""
         try:
             producer = self._new_producer()
-        except OSError as error:  # files of TLS that have been changed since the start
-            self._tell(f"Kafka: KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}")
+        except OSError as error:  # files of TLS that were changed after the start
+            self._set_fault(f"Kafka: KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}")
             return None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await producer.start()
             fault = await self._probe(producer)
-        except Exception as error:  # whatever it is, it must not end the supervisor, for nobody would connect any more
+        except Exception as error:  # no error may end the supervisor: nothing else connects
             fault = await self._explained(error)
         except BaseException:
             self._spawn(_close(producer))
@@ -219,25 +219,25 @@ class KafkaPublisher:
         if not fault:
             return producer
         self._spawn(_close(producer))
-        self._tell(fault)
+        self._set_fault(fault)
         return None
 
-    def _tell(self, fault: str) -> None:
+    def _set_fault(self, fault: str) -> None:
         if fault != self._kafka_fault:
             log.error("kafka.unavailable", reason=fault)
         self._kafka_fault = fault
 
     async def _explained(self, error: Exception) -> str:
-        """Why there is no connection. The same error is not asked about again at every try."""
+        """Why there is no connection. The same error is explained again only after EXPLAIN_AGAIN_S."""
         if isinstance(error, TimeoutError):
             return f"Kafka at {self._settings.kafka.bootstrap_servers}: no answer within {CONNECT_TIMEOUT_S:g} s"
-        if str(error) != self._asked_about or time.monotonic() - self._asked_at > ASK_AGAIN_S:
+        if str(error) != self._explained_error or time.monotonic() - self._explained_at > EXPLAIN_AGAIN_S:
             self._explanation = await explain(error, self._settings.kafka, right=RIGHT_TO_PRODUCE)
-            self._asked_about, self._asked_at = str(error), time.monotonic()
+            self._explained_error, self._explained_at = str(error), time.monotonic()
         return self._explanation
 
     async def _watch(self, producer: AIOKafkaProducer) -> str:
-        """Returns why the producer has to be replaced, once it has to."""
+        """Returns, once the producer has to be replaced, the reason."""
         self._is_broken.clear()
         self._last_ack_at = stuck_since = time.monotonic()
         while True:
@@ -253,7 +253,7 @@ class KafkaPublisher:
                 return UNACKNOWLEDGED
 
     async def _probe(self, producer: AIOKafkaProducer) -> str:
-        """Refresh the metadata; returns what is wrong, or nothing. Asks for all topics, which creates none."""
+        """Refresh the metadata; returns what is wrong, or nothing. A request for all topics creates none."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 is_fresh = await producer.client.force_metadata_update()
@@ -285,7 +285,7 @@ class KafkaPublisher:
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
-    """Flush and close; after the bound, end the producer's own tasks, which would retry for ever (aiokafka#1101)."""
+    """Flush and close; after a bound end the producer's own tasks, which would retry for ever (aiokafka#1101)."""
     steps: list[Callable[[], Awaitable[None]]] = [producer.stop, producer._sender.close, producer.client.close]
     for step in steps:
         with contextlib.suppress(TimeoutError, KafkaError, OSError):

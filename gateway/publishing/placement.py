@@ -1,4 +1,4 @@
-"""Which partition a key goes to: by the number of partitions at the first sight of a topic, whatever comes later."""
+"""Which partition a key belongs to: by the number of partitions that a topic had first."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.topics import CO_PARTITIONED, Topic
 
 
 class Placement:
-    """The numbers of partitions as they were seen first, for as long as the process lives."""
+    """The numbers of partitions that the topics had first; kept until the process ends."""
 
     def __init__(self, topics: Sequence[Topic], principal: str = "us") -> None:
         self._topics = topics
@@ -28,5 +28,5 @@ class Placement:
         return ""
 
     def partition_of(self, topic: Topic, key: bytes) -> int:
-        """Where a record belongs. Only after a look at the cluster without a fault."""
+        """The partition of a record. Only after `fault` has found no fault."""
         return partition_of(key, self._began_with[topic.name])

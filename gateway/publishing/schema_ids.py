@@ -1,4 +1,4 @@
-"""The ids under which our records are written: learnt from the schema registry, and asked for again now and then."""
+"""The ids under which our records are written: looked up in the schema registry, and checked again in turn."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ log = structlog.get_logger()
 
 
 class SchemaIds:
-    """What the registry calls our schemas. `keep` must run for as long as records are encoded.
+    """The registry's ids of our schemas. `keep` must run as long as records are encoded.
 
-    topics: the first one is what readiness is about; the others are refused each by itself.
+    topics: readiness depends on the first one; records of another are refused while its own schema is unknown.
     """
 
     def __init__(self, connection: RegistryConnection, topics: Sequence[Topic]) -> None:
         self._registry = Registry(connection)
         self._topics = topics
         self._trouble = "schema registry: not asked yet"
-        self._is_asked = False  # for each topic, whatever it said
+        self._is_asked = False  # for each topic, whatever the answer
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
         await self._registry.aclose()
 
     def encode(self, topic: Topic, record: Record) -> bytes:
-        """The record's wire bytes. Raises: PublishError, without a word of the registry's: the sender may read it."""
+        """The record's wire bytes. Raises: PublishError, without the registry's text: the sender may read it."""
         if not self._registry.has(topic):
             raise PublishError("the schema registry has no schema for it, or is away")
         return self._registry.encode(topic, record)
@@ -50,22 +50,22 @@ class SchemaIds:
         return self._trouble if self._can_begin() and not self._are_all_known() else ""
 
     async def keep(self) -> None:
-        """Learn the ids, then ask for one after the other whether it still holds; never ends, whatever goes wrong."""
+        """Look up the ids, then check one after the other; never ends, whatever goes wrong."""
         in_turn = cycle(self._topics)
         while True:
             try:
-                await self._learn_or_check(next(in_turn))
+                await self._look_up_or_check(next(in_turn))
             except RegistryUnavailableError as error:
-                self._tell(str(error))
+                self._set_trouble(str(error))
             except SchemaError as error:
                 self._is_asked = isinstance(error, MissingSchemaError)
-                self._tell(str(error))
+                self._set_trouble(str(error))
             except Exception as error:
                 log.error("schemas.check_failed", exc_info=error)
-                self._tell(f"schema registry: unexpected trouble, {type(error).__name__}")
+                self._set_trouble(f"schema registry: unexpected trouble, {type(error).__name__}")
             await asyncio.sleep(CHECK_INTERVAL_S if self._are_all_known() else RETRY_INTERVAL_S)
 
-    async def _learn_or_check(self, topic: Topic) -> None:
+    async def _look_up_or_check(self, topic: Topic) -> None:
         if self._are_all_known():
             await self._registry.check(topic)
             return
@@ -79,8 +79,8 @@ class SchemaIds:
     def _are_all_known(self) -> bool:
         return all(map(self._registry.has, self._topics))
 
-    def _tell(self, trouble: str) -> None:
-        """A registry that is away changes nothing for ids that are known."""
+    def _set_trouble(self, trouble: str) -> None:
+        """Note and log it, unless all ids are known: then an absent registry changes nothing."""
         if self._are_all_known():
             return
         if trouble != self._trouble:

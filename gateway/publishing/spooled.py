@@ -27,9 +27,9 @@ from schemas.records.types import TYPES
 from schemas.runtime.logs import Told
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
-DRAIN_ENTRIES = 50  # encoded in one go on the event loop: about 20 ms of it
+DRAIN_ENTRIES = 50  # encoded on the event loop without a pause
 DRAIN_RETRY_S = 0.25
-FULL_AT = 0.95  # of its bytes: not ready before callbacks are refused
+FULL_AT = 0.95  # of its bytes: not ready before the first callback is refused
 SPOOL_MARGIN_S = 0.4  # for the disk, after a publish has used up its deadline
 STOP_TIMEOUT_S = 2.0
 _NO_ID = 0
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class SpoolingPublisher:
-    """A Publisher around another, with a spool. The quarantine does not use it: anyone can fill a quarantine."""
+    """A Publisher around another, with a spool. Quarantined requests are not spooled: anyone can send them."""
 
     def __init__(self, inner: Publisher, spool: Spool, publish_timeout_s: float) -> None:
         self._inner = inner
@@ -79,7 +79,7 @@ class SpoolingPublisher:
             self._inner.admit()
 
     def faults(self) -> list[str]:
-        """Kafka away is none while the spool has room."""
+        """Why nothing can be stored: an absent Kafka is no fault while the spool has room."""
         faults = self._inner.faults()
         state = self._spool.state()
         if not faults:
@@ -108,7 +108,7 @@ class SpoolingPublisher:
             raise SpoolError(f"the disk took over {timeout_s:.1f} s") from error
 
     async def _drain(self) -> None:
-        """Send what waits, for as long as the process lives. While Kafka is away, one record finds out about it."""
+        """Send what waits, until the process ends. While Kafka is away, one record at a time is tried."""
         stuck = Told()
         while True:
             await self._spool.is_filled.wait()
@@ -147,7 +147,7 @@ class SpoolingPublisher:
                 sent.append(seq)
             except PublishError:
                 break
-            except Exception as error:  # whatever is wrong with this one record must not stop those behind it
+            except Exception as error:  # one bad record must not stop those behind it
                 await self._set_aside(seq, content, error)
         return sent
 

@@ -1,7 +1,7 @@
-"""Spools of workers that are no more: after a restart with another number of workers, what they held is taken over.
+"""Taking over the spools of former workers, after a restart with another number of workers.
 
-With one process its spool is in GATEWAY_SPOOL_DIR itself, with several each has a directory below. Worker 1, or the
-only process, takes over before it serves, so that later callbacks of a key wait behind the earlier ones.
+A single process has its spool in GATEWAY_SPOOL_DIR itself; of several workers each has a directory below it. Worker 1,
+or the single process, takes over before it serves, so that later callbacks of a key wait behind the earlier ones.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ log = structlog.get_logger()
 
 
 def leftover_spools(root: str, workers: int) -> list[Path]:
-    """Spools below `root` that belong to none of today's workers."""
+    """Spools below `root` that belong to none of the present workers."""
     own = {Path(root)} if workers == 1 else {Path(root) / f"{WORKER_DIR}{number + 1}" for number in range(workers)}
     found = [file.parent for pattern in (FILE_NAME, f"{WORKER_DIR}*/{FILE_NAME}") for file in Path(root).glob(pattern)]
     return sorted(directory for directory in found if directory not in own)
 
 
 async def take_over(spool: Spool, leftovers: Iterable[Path]) -> int:
-    """Move what waits in other spools into this one, also over its size: it is acknowledged. Returns how many.
+    """Move the entries of other spools into this one, also over its size: they are acknowledged. Returns how many.
 
     Raises: SpoolError when another process has one open, or the disk refuses.
-    Repeat: safe; an entry leaves the old spool only once it is in the new one. A damaged one stays where it is.
+    Repeat: safe; an entry leaves the old spool only when it is in the new one. A damaged entry stays where it is.
     """
     max_bytes, spool.max_bytes = spool.max_bytes, sys.maxsize
     try:

@@ -1,4 +1,4 @@
-"""A body that a proxy has compressed on the way, as it was before; for the quarantine's tools."""
+"""The body as it was before a proxy compressed it; for the quarantine's tools."""
 
 import zlib
 
@@ -10,7 +10,7 @@ _WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
 def unpacked(request: RawRequest, max_bytes: int) -> RawRequest:
-    """Itself when it is not compressed in a way we know, is damaged, or would be over `max_bytes`."""
+    """The request with its body decompressed; unchanged when the encoding is unknown, damaged or over `max_bytes`."""
     encoding = dict(request.headers).get(b"content-encoding", b"").strip().lower()
     if encoding not in _WINDOW_BITS:
         return request

@@ -1,4 +1,4 @@
-"""The sender's side: sign a body the way the gateway expects it and post it."""
+"""A client of the gateway: signs a body as the gateway expects it, and posts it."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from gateway.signatures.verification import sign
 REQUEST_TIMEOUT_S = 15.0
 MAX_RETRY_DELAY_S = 5.0
 _ACCEPTED = 200
-_COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Sender:
@@ -38,9 +38,9 @@ class Sender:
         return await self._client.post(self._url, content=body, headers=headers)
 
     async def post_until_accepted(self, body: bytes, on_retry: Callable[[str], None]) -> None:
-        """Post again, as politely as Retry-After asks, until the answer is 200.
+        """Post again, after Retry-After, until the answer is 200.
 
-        Raises: DeliveryRefusedError for an answer that says never to come again.
+        Raises: DeliveryRefusedError for an answer that no retry changes.
         """
         attempt = 0
         while True:
@@ -56,7 +56,7 @@ class Sender:
         await self._client.aclose()
 
     async def _try(self, body: bytes, attempt: int) -> tuple[float | None, str]:
-        """None when accepted, else how long to wait and why."""
+        """None when it is accepted, else the seconds to wait, and the reason."""
         delay_s = min(0.5 * 2 ** min(attempt, 10), MAX_RETRY_DELAY_S)
         try:
             response = await self.post(body)
@@ -64,7 +64,7 @@ class Sender:
             return delay_s, type(error).__name__
         if response.status_code == _ACCEPTED:
             return None, ""
-        if response.status_code not in _COME_AGAIN:
+        if response.status_code not in _TRY_AGAIN:
             raise DeliveryRefusedError(f"{response.status_code} {response.text}")
-        asked = response.headers.get("retry-after", "")
-        return (float(asked) if asked.isdigit() else delay_s), str(response.status_code)
+        retry_after = response.headers.get("retry-after", "")
+        return (float(retry_after) if retry_after.isdigit() else delay_s), str(response.status_code)

@@ -1,4 +1,4 @@
-"""Realistic traffic through the front door, at a rate, until told to stop."""
+"""Realistic traffic to a gateway, at a rate, until it is stopped."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ from gateway.sender.client import Sender
 from gateway.sender.traffic import Traffic
 from gateway.settings import GatewaySettings
 
-MAX_OUTSTANDING = 200  # calls waiting for their acceptance; more wait to be made
+MAX_OUTSTANDING = 200  # calls sent and not yet accepted; no more are made meanwhile
 FINISH_S = 1.0  # how long calls already sent may take to be accepted after the stop
 REPEAT_SHARE = 0.01  # the provider sends some deliveries twice
 
 
 class Simulation:
-    """One run. `accepted` are the call ids that the gateway answered 200 to."""
+    """One run. `accepted`: the call ids that the gateway answered with 200."""
 
     def __init__(self, settings: GatewaySettings, url: str, random: Random) -> None:
         self.accepted: set[str] = set()
@@ -37,7 +37,7 @@ class Simulation:
     async def run(self, rate: float, count: int | None, stop: asyncio.Event, show: Callable[[str], None]) -> None:
         """Send `count` calls (None: endless) at `rate` a second until `stop`; returns when they are accepted.
 
-        After `stop`, calls already made get FINISH_S to be accepted.
+        After `stop`, calls that were sent have FINISH_S to be accepted.
         """
         loop = asyncio.get_running_loop()
         due = loop.time()
@@ -53,7 +53,7 @@ class Simulation:
         await self._sender.aclose()
 
     def summary(self) -> str:
-        """One line: what was accepted so far, and how often a call had to be sent again."""
+        """One line: how many calls are accepted, and how often a call was sent again."""
         again = ", ".join(f"{count} x {reason}" for reason, count in self.retries.most_common()) or "none"
         refused = f", {len(self.refused)} refused for good ({self.refused[0]})" if self.refused else ""
         left = f", {self.unfinished} given up at the stop" if self.unfinished else ""
@@ -78,7 +78,7 @@ class Simulation:
             self._room.release()
 
     async def _finish(self, stop: asyncio.Event) -> None:
-        """Wait for every call made to be accepted; once stopped, no longer than FINISH_S."""
+        """Wait until every call is accepted; once stopped, no longer than FINISH_S."""
         finishing: asyncio.Future[Any] = asyncio.gather(*self._outstanding)
         if not await _unless_stopped(stop, asyncio.shield(finishing)):
             await asyncio.wait({finishing}, timeout=FINISH_S)

@@ -1,4 +1,4 @@
-"""Made-up calls that look like AiRudder's, for `send` and `simulate`. Pure: randomness and time come in.
+"""Made-up calls that look like AiRudder's, for `send` and `simulate`. Pure: the caller passes randomness and time.
 
 Numbers are from ranges reserved for fiction: Ofcom's +44 7700 900000-900999 and +44 20 7946 0000-0999, and North
 America's 555-0100 to 555-0199.
@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
-BAD_SPELL_S = 300  # how long the bad line stays bad ...
-BAD_SPELL_EVERY_S = 1500  # ... and how often that comes
+BAD_SPELL_S = 300  # how long the bad line stays bad
+BAD_SPELL_EVERY_S = 1500  # and how often that begins
 MAX_REDIALS = 3
 
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -27,7 +27,7 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class Workflow:
-    """One script, the lines it dials over and how often its calls are picked up."""
+    """One script, its SIP lines, and the share of its calls that are answered."""
 
     id: str
     name: str
@@ -79,7 +79,7 @@ WORKFLOWS = (
 )
 BAD_LINE = "MX_MTY_LINE_1"
 
-# ring_type, seconds of ringing, hangup_type, result_label of a dial that nobody picked up
+# ring_type, seconds of ringing, hangup_type, result_label of an unanswered dial
 _UNANSWERED: tuple[tuple[str, tuple[int, int], str, str], ...] = (
     ("normal", (18, 45), "Canceled", "NO ANSWER"),
     ("normal", (4, 14), "ByCallee", "DECLINED"),

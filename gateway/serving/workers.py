@@ -1,8 +1,8 @@
-"""Several worker processes on one port: started, listened to, replaced when they die, stopped in order.
+"""Several worker processes on one port: started, watched, replaced when they die, stopped in order.
 
-The parent binds the port and hands it down; whichever worker is free takes the next connection, and none that waits is
-lost with a worker. Over a socket pair each worker says several times a second how it is, and stops when the parent is
-gone. The parent knows no Kafka: it serves /livez, /readyz and /metrics for all of them.
+The parent binds the port and passes it to the workers. A free worker accepts the next connection, and a connection that
+waits outlives a worker. Each worker reports its state over a socket pair several times a second, and stops at the
+parent's end. The parent knows no Kafka; it serves /livez, /readyz and /metrics for all workers.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ import psutil
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from gateway.serving.shared_metrics import WorkersCollector, forget_moment
+from gateway.serving.shared_metrics import WorkersCollector, drop_live_gauges
 from gateway.settings import GatewaySettings
 
 REPORT_EVERY_S = 0.25
-SILENT_LOOKS = 8  # looks in vain before a worker counts as not answering: 2 s
-HUNG_LOOKS = 60  # and before it is killed: 15 s. Looks, not seconds: the parent may have stood still itself
+SILENT_CHECKS = 8  # without a report before a worker counts as not answering: 2 s
+HUNG_CHECKS = 60  # and before it is killed: 15 s. Checks, not seconds: the parent itself may have been stopped
 FIRST_RESTART_S = 0.5
 SLOWEST_RESTART_S = 30.0
-STEADY_S = 60.0  # who lived so long starts again at once
+STEADY_S = 60.0  # a worker that ran for so long restarts after the first pause
 
 log = structlog.get_logger()
 
 
 class WorkerReport(msgspec.Struct):
-    """What a worker says of itself, as a line of JSON."""
+    """The state of a worker, as a line of JSON."""
 
     is_serving: bool
     faults: list[str]
@@ -41,19 +41,19 @@ class WorkerReport(msgspec.Struct):
 
 
 class _Worker:
-    """One place among the workers, whoever holds it at the moment."""
+    """One of the workers by number, and the process it has now."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.process: Process | None = None
         self.report: WorkerReport | None = None
         self.has_served = False
-        self.looks = 0
+        self.checks = 0
         self.absence = "starting"
 
     @property
     def is_silent(self) -> bool:
-        return self.looks > SILENT_LOOKS
+        return self.checks > SILENT_CHECKS
 
     def signal(self, number: int) -> None:
         if self.process is not None:
@@ -62,7 +62,7 @@ class _Worker:
 
 
 class Workers:
-    """All workers of one gateway. What the ops port asks of a `Gateway` it can ask of them."""
+    """All workers of one gateway; an OpsSource, as a `Gateway` is."""
 
     def __init__(self, settings: GatewaySettings, hook_socket: socket.socket, metrics_dir: Path) -> None:
         self.settings = settings
@@ -84,15 +84,15 @@ class Workers:
         )
 
     def start(self) -> None:
-        """Begin; returns at once. `failed` gets the exit code of a worker that ended before it served."""
+        """Start all workers; returns at once. `failed` gets the exit code of a worker that ended before it served."""
         self._tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
-        self._tasks.append(asyncio.create_task(self._look_after()))
+        self._tasks.append(asyncio.create_task(self._watch()))
 
     async def stop(self, timeout_s: float) -> None:
-        """Let all finish what they have in flight; kill those that take longer than `timeout_s`."""
+        """Stop all workers once their requests in flight are finished; kill those that take longer than `timeout_s`."""
         self.is_draining = True
         self._stopping.set()
-        self._hook_socket.close()  # else connections would go on waiting here when all workers have closed theirs
+        self._hook_socket.close()  # else connections would wait on it after all workers have closed it
         self.signal(SIGTERM)
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
         if late:
@@ -101,12 +101,12 @@ class Workers:
             await asyncio.wait(late)
 
     def signal(self, number: int) -> None:
-        """To every worker that runs."""
+        """Send a signal to every worker that runs."""
         for worker in self._workers:
             worker.signal(number)
 
     def faults(self) -> list[str]:
-        """Of those that take connections; when none does, why not."""
+        """The faults of the workers that serve; when none serves, why not."""
         faults = ["stopping"] if self.is_draining else []
         reports = [worker.report for worker in self._workers if worker.report]
         serving = [report for report in reports if report.is_serving]
@@ -122,20 +122,20 @@ class Workers:
         return list(dict.fromkeys([*notes, *(f"worker {worker.number}: {worker.absence}" for worker in absent)]))
 
     def refresh_gauges(self) -> None:
-        """Those that are the parent's to tell; the workers refresh their own."""
+        """Refresh the parent's own gauges; the workers refresh theirs."""
         self._serving.set(sum(1 for w in self._workers if w.report and w.report.is_serving and not w.is_silent))
         for worker in self._workers:
             memory = _resident_bytes(worker.process.pid) if worker.process else 0
             self._memory.labels(str(worker.number)).set(memory)
 
     async def _keep(self, worker: _Worker) -> None:
-        """Have a process in this place, until told to stop."""
+        """Keep a process running for this worker, until `stop`."""
         pause_s = FIRST_RESTART_S
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
                 exit_code = await self._run(worker)
-            except OSError as error:  # no process to be had: too many, or no memory
+            except OSError as error:  # too many processes, or no memory
                 log.error("gateway.worker_not_started", worker=worker.number, reason=error.strerror)
                 exit_code = 1
             if self._stopping.is_set():
@@ -152,7 +152,7 @@ class Workers:
             pause_s = min(pause_s * 2, SLOWEST_RESTART_S)
 
     async def _run(self, worker: _Worker) -> int:
-        """One process from start to end; returns its exit code, negative for a signal."""
+        """Run one process from start to end; returns its exit code, negative for a signal."""
         ours, theirs = socket.socketpair()
         with theirs:
             fds = (self._hook_socket.fileno(), theirs.fileno())
@@ -168,21 +168,21 @@ class Workers:
             with suppress(ConnectionError, msgspec.DecodeError):
                 async for line in reader:
                     worker.report = msgspec.json.decode(line, type=WorkerReport)
-                    worker.has_served, worker.looks = worker.has_served or worker.report.is_serving, 0
+                    worker.has_served, worker.checks = worker.has_served or worker.report.is_serving, 0
             return await worker.process.wait()
         finally:
             writer.close()
-            worker.process, worker.report, worker.looks = None, None, 0
-            forget_moment(self._metrics_dir, worker.number)
+            worker.process, worker.report, worker.checks = None, None, 0
+            drop_live_gauges(self._metrics_dir, worker.number)
 
-    async def _look_after(self) -> None:
-        """Notice workers that stand still: not answering after a while, and killed in the end."""
+    async def _watch(self) -> None:
+        """Count the checks without a report of each worker, and kill a worker that hangs."""
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), REPORT_EVERY_S)
             for worker in self._workers:
-                worker.looks += worker.report is not None
-                if worker.looks == HUNG_LOOKS:
+                worker.checks += worker.report is not None
+                if worker.checks == HUNG_CHECKS:
                     log.error("gateway.worker_hung", worker=worker.number)
                     worker.signal(SIGKILL)
 

@@ -1,8 +1,7 @@
-"""Signing keys from a file that may change while the gateway runs: read whole or not at all.
+"""Signing keys from a file that may change while the gateway runs: read as a whole or not at all.
 
-A file that cannot be used leaves the keys in force as they are, loudly: a slip of the editor must neither open the
-door nor close it. A change counts once the file has stayed as it is from one look to the next, so that a file being
-written is not read half; SIGHUP takes it as it stands.
+A file that cannot be used is logged and changes no key in force. A change is read once two checks in a row found the
+same content, so that a file is never read while it is written; SIGHUP reads it at once.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from gateway.errors import KeysError
 from gateway.signatures.verification import Key
 from schemas.runtime.rules import KEY_ID
 
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 MAX_FILE_BYTES = 1024 * 1024
 _NOT_READ = object()
 _FIELDS = frozenset({"id", "secret", "not_before", "not_after"})
@@ -45,14 +44,14 @@ def read_keys(path: str) -> tuple[Key, ...]:
 
 def _entries(path: str) -> list[Any]:
     try:
-        if Path(path).exists() and not Path(path).is_file():  # one that never ends, such as a named pipe
+        if Path(path).exists() and not Path(path).is_file():  # a named pipe would never end
             raise KeysError(["is not a file"])
         text = Path(path).read_bytes()[: MAX_FILE_BYTES + 1]
     except OSError as error:
         raise KeysError([f"cannot be read: {error.strerror}"]) from None
     try:
         document = tomllib.loads(text.decode()) if path.endswith(".toml") else json.loads(text)
-    except (ValueError, RecursionError):  # its message may quote the file
+    except (ValueError, RecursionError):  # the message may quote the file
         raise KeysError([f"is not {'TOML' if path.endswith('.toml') else 'JSON'}"]) from None
     entries = document.get("keys") if isinstance(document, dict) and set(document) == {"keys"} else document
     if not isinstance(entries, list):
@@ -91,8 +90,8 @@ def _epoch_s(value: Any) -> float | None:
 class KeyRing:
     """The keys in force, renewed from their file.
 
-    load: all keys anew, or KeysError; on_load: told of every attempt, True when its keys are in force; faults: why the
-    last attempt failed.
+    load: returns all keys, or raises KeysError. on_load: called after every attempt, with True when its keys are in
+    force. faults: why the last attempt failed.
     """
 
     def __init__(self, keys: Sequence[Key], load: Callable[[], Sequence[Key]], file: str | None) -> None:
@@ -107,7 +106,7 @@ class KeyRing:
         return any(key.is_valid(now_s) for key in self.keys)
 
     def reload(self) -> bool:
-        """Take the file's keys now; False when it cannot be used and the keys stay as they are."""
+        """Read the file's keys now; False when it cannot be used and the keys stay as they are."""
         try:
             self.keys = tuple(self._load())
         except KeysError as error:
@@ -120,23 +119,23 @@ class KeyRing:
         self.on_load(True)
         return True
 
-    async def watch(self, every_s: float = LOOK_EVERY_S) -> None:
-        """Reload once, then whenever the file has changed; never returns, unless there is no file to watch."""
+    async def watch(self, every_s: float = CHECK_EVERY_S) -> None:
+        """Reload once, then after every change of the file; returns only when there is no file."""
         if self._file is None:
             return
-        taken: object = _NOT_READ
+        loaded: object = _NOT_READ
         seen: object = _NOT_READ
         while True:
             content = await asyncio.to_thread(_content, self._file)
-            if content == seen and content != taken:
+            if content == seen and content != loaded:
                 self.reload()
-                taken = content
+                loaded = content
             seen = content
             await asyncio.sleep(every_s)
 
 
 def _content(file: str) -> bytes | None:
-    """What is in the file; None while there is none, which an exchange of files can pass through."""
+    """The content of the file; None while there is none, as for a moment when a file is replaced."""
     try:
         return Path(file).read_bytes() if Path(file).is_file() else None
     except OSError:

@@ -28,7 +28,7 @@ class Key:
         )
 
 
-class Verified(Struct, frozen=True):  # as cheap to make as a tuple: one is made for every callback
+class Verified(Struct, frozen=True):  # as cheap to make as a tuple
     """The scheme and key that a signature was made with."""
 
     scheme: str
@@ -87,7 +87,7 @@ def sign(body: bytes, scheme: str, key: Key, signature_header: str, now_s: float
 def matching_schemes(
     body: bytes, signature: str, keys: Sequence[Key], headers: Mapping[str, str] | None = None
 ) -> list[Verified]:
-    """Every scheme and key that made this signature, the unsafe ones too, whenever that was; for `which-scheme`.
+    """Every scheme and key that made this signature, also unsafe schemes and expired keys; for `which-scheme`.
 
     headers: the others of the delivery that a scheme may cover, such as webhook-id and webhook-timestamp.
     """

@@ -1,7 +1,7 @@
 """Chatbot session end: the provider's JSON and our record. Pure.
 
-The provider shows one example and no table: what identifies the session is required, the rest is not. `reply` and the
-fields of `content` besides its type have no published shape; they are kept in `extra`, as JSON text.
+The provider publishes one example and no table: only the fields that identify the session are required. `reply` and
+the fields of `content` besides its type have no published shape; they are kept in `extra`, as JSON text.
 Source: AiRudder, "Chatbot Session End" (api-286285407). `call_id` names a chat session here, and times end in Z.
 """
 

@@ -1,4 +1,4 @@
-"""JSON as text: whether it is JSON at all, how deep it nests, what its values are called. Pure."""
+"""JSON as text: whether it is JSON, how deep it nests, the types of its values. Pure."""
 
 import re
 from array import array
@@ -36,11 +36,11 @@ def require_json(body: bytes) -> None:
 
 
 def json_type(text: str) -> str:
-    """What JSON calls the type of a value, by its text."""
+    """JSON's name for the type of a value, by its text."""
     return _TYPES.get(text[0], "number")
 
 
 def _depth(body: bytes) -> int:
-    """How deep objects and arrays nest. Counted, not walked: recursion is what must not be trusted here."""
+    """How deep objects and arrays nest; counted without recursion, which a deep body would exhaust."""
     steps = array("b", _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS))
     return max(accumulate(steps), default=0)

@@ -1,6 +1,6 @@
-"""Every webhook we serve, once: its name, which is the end of its path, how it is read and where it goes. Pure.
+"""The table of webhooks: name (the end of its path), how its body is read, and its topic. Pure.
 
-Adding one is a record with its schema and topic in `schemas/`, a mapping like `workflow_status_change.py`, a row here.
+To add one: a record with its schema and topic in `schemas/`, a mapping like `workflow_status_change.py`, a row here.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ SOURCE = "/airudder/gateway"
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
-    """One webhook. `key`: what the record is keyed by; None falls back to the event id.
+    """One webhook. `key`: the record's key; None stands for the event id.
 
     words, shown: what is documented beyond the model, see `Unknowns`.
     """

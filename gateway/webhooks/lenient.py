@@ -1,9 +1,8 @@
-"""Reads a delivery that is not as the provider's page has it, and keeps what deviates as it was sent. Pure.
+"""Reads a delivery that is not as the provider documents it, and keeps what deviates as it was sent. Pure.
 
 A value of another type than documented, null included, leaves its typed field empty and is kept as JSON text in `extra`
-of the object it stood in; so are fields that are not documented. Only what makes a delivery one of its webhook at all,
-its essential fields, can make it none. Nothing is looked at more often than the model's objects nest, so the work grows
-with the size of the body and with nothing else.
+of its object; so is a field that is not documented. Only a fault of an essential field makes the body malformed. A
+value is read at most as often as the model's objects nest, so the work grows with the size of the body only.
 """
 
 import re
@@ -34,14 +33,14 @@ Essential = Mapping[type[Struct], frozenset[str]]
 Parts = Mapping[type[Struct], type[Record]]
 Deviations = defaultdict[
     tuple[str, str], int
-]  # the path, such as details.duration, and what was there: a JSON type, or MISSING
-Value = tuple[Any, bool]  # for the typed field, None when nothing fits; and whether that is all that was sent
+]  # the path, such as details.duration, and what was found: a JSON type, or MISSING
+Value = tuple[Any, bool]  # for the typed field, None when nothing fits; and whether it holds all that was sent
 
 _UNFIT: Final[Value] = (None, False)
 
 
 class _Run:
-    """What is found while one delivery is read."""
+    """The deviations and faults found while one delivery is read."""
 
     def __init__(self, deviations: Deviations) -> None:
         self.deviations = deviations
@@ -49,7 +48,7 @@ class _Run:
 
     @property
     def is_full(self) -> bool:
-        """No more faults are told, so none need be looked for."""
+        """No more faults are reported, so none need be found."""
         return len(self.faults) >= MAX_FAULTS
 
     def fault(self, path: str, message: str) -> None:
@@ -68,8 +67,8 @@ class _Field(Struct, frozen=True):
 
 
 class _Shape(Struct, frozen=True):
-    """The objects at one path: documented fields by the provider's spelling; those always sent, each with the deviation
-    that it is when missing, None where that is a fault."""
+    """The objects at one path. fields: by the provider's spelling. required: fields that are always sent, with the
+    deviation to count when one is missing, None where that is a fault."""
 
     fields: dict[str, _Field]
     required: tuple[tuple[str, tuple[str, str] | None], ...]
@@ -78,8 +77,8 @@ class _Shape(Struct, frozen=True):
 class LenientReader:
     """Reads the deliveries of one webhook.
 
-    essential: the fields, by the provider's spelling, without which an object is not what it should be. Text among them
-    may come as an integer; a list among them, at the root, holds objects and nothing else.
+    essential: the fields, by the provider's spelling, that an object must have. An essential text may come as an
+    integer; an essential list, which only the root has, must hold objects.
     """
 
     def __init__(self, model: type[Struct], parts: Parts, essential: Essential) -> None:
@@ -136,7 +135,7 @@ class LenientReader:
 
 
 def _read_object(sent: dict[str, Raw], shape: _Shape, run: _Run, where: str = "") -> dict[str, Any]:
-    """Values by our field names, `extra` among them. `where`: the path of the object, should it lack the essential."""
+    """Values by our field names, `extra` among them. `where`: the path of the object, for faults."""
     values: dict[str, Any] = {}
     extra: dict[str, str] = {}
     for spelling, raw in sent.items():
@@ -163,7 +162,7 @@ def _read_object(sent: dict[str, Raw], shape: _Shape, run: _Run, where: str = ""
 
 
 def _note(field: _Field, value: Any, text: str, run: _Run, path: str) -> None:
-    """A value that is not all in its typed field: a fault, a deviation, or neither."""
+    """Note a value that is not all in its typed field: as a fault, a deviation, or neither."""
     if value is None and field.expected:
         run.fault(path, _expected(field.expected, text))
     elif field.expected or (value is None and not (field.may_be_null and text == "null")):
@@ -203,7 +202,7 @@ def _read_part(text: str, run: _Run, shape: _Shape, record: type[Record]) -> Val
 
 
 def _read_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Record]) -> Value:
-    """The records of a list's objects; nothing fits when one of its items is no object."""
+    """The records of a list's objects; nothing fits when an item is no object."""
     if text[0] != "[":
         return _UNFIT
     try:
@@ -214,7 +213,7 @@ def _read_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Reco
 
 
 def _read_essential_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Record]) -> Value:
-    """The same; each item that is no object is a fault."""
+    """The same, but an item that is no object is a fault."""
     if text[0] != "[":
         return _UNFIT
     try:

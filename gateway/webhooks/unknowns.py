@@ -22,7 +22,7 @@ Words = Mapping[type[Struct], Mapping[str, frozenset[str]]]
 
 
 class Found(NamedTuple):
-    """How often, by the path of the field, such as details.ring_type. None in place of a word is a missing one."""
+    """Counts by the path of the field, such as details.ring_type."""
 
     fields: Counter[str]
     words: Counter[str]
@@ -49,11 +49,11 @@ class Unknowns:
 
     @property
     def word_paths(self) -> list[str]:
-        """Every field whose words are known."""
+        """The path of every field whose words are known."""
         return [path for shape in _all(self._shape) for _, path, _ in shape.words]
 
     def find(self, record: Struct) -> Found:
-        """What is unknown in a record; no counts at all in nearly every one."""
+        """What is unknown in a record; nearly always nothing."""
         found = Found(Counter(), Counter())
         self._find((record,), self._shape, found)
         return found

@@ -1,7 +1,6 @@
 """Workflow status change: the provider's JSON and our record. Pure.
 
-The provider's page names the fields but not which are always sent: what identifies the change is required, the rest
-is not.
+The provider's page does not say which fields are always sent: those that identify the change are required, no others.
 Source: AiRudder, "Workflow Status Change" (api-178704796).
 """
 

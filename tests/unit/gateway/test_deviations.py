@@ -201,9 +201,9 @@ async def test_a_line_is_logged_once_for_a_path_and_names_no_value() -> None:
                 body = to_body(with_detail(call_id=f"call-{number}", callee=447700900123))
                 await door.hook.post(CALL_COMPLETION.path, content=body, headers=signed(body))
 
-    assert [line for line in logs if line["event"] == "callback.deviates"] == [
+    assert [line for line in logs if line["event"] == "callback.deviated"] == [
         {
-            "event": "callback.deviates",
+            "event": "callback.deviated",
             "log_level": "warning",
             "kind": "call-completion",
             "field": "details.callee",

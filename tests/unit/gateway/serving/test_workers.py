@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.workers import HUNG_LOOKS, SILENT_LOOKS, WorkerReport, Workers
+from gateway.serving.workers import HUNG_CHECKS, SILENT_CHECKS, WorkerReport, Workers
 from tests.support.samples import settings
 
 
@@ -68,11 +68,11 @@ async def test_it_is_ready_when_whoever_serves_is(
 async def test_silence_is_a_fault_and_counts_only_what_was_missed(hook_socket: socket.socket, tmp_path: Path) -> None:
     workers = await workers_saying(hook_socket, tmp_path, reported(), reported())
 
-    workers._workers[1].looks = SILENT_LOOKS
+    workers._workers[1].checks = SILENT_CHECKS
     assert workers.faults() == []
-    workers._workers[1].looks += 1
+    workers._workers[1].checks += 1
     assert workers.faults() == ["worker 2: does not answer"]
-    assert HUNG_LOOKS > SILENT_LOOKS
+    assert HUNG_CHECKS > SILENT_CHECKS
 
 
 async def test_when_no_process_is_to_be_had_at_the_start_the_gateway_ends(
