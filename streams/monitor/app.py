@@ -1,7 +1,5 @@
 """The monitor over HTTP: its endpoints, its start and its stop. The only wiring."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -10,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from types import FrameType
+from typing import Final
 
 import structlog
 import uvicorn
@@ -32,7 +31,7 @@ from streams.monitor.routes import Endpoint
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS, Dimension
 
-SHUTDOWN_TIMEOUT_S = 5
+SHUTDOWN_TIMEOUT_S: Final = 5
 
 log = structlog.get_logger("monitor")
 
@@ -54,7 +53,8 @@ def _of_dimension(dimension: Dimension) -> tuple[Endpoint, Endpoint]:
     )
 
 
-ENDPOINTS = (
+# Every path but that of this list itself, /api, and /assets.
+ENDPOINTS: Final = (
     Endpoint("/", routes.page, "the page"),
     Endpoint("/api/health", routes.health, "whether anything is wrong, and whether the monitor knows"),
     Endpoint("/api/lag", routes.lag, "records, seconds and verdict of every watched partition"),
@@ -64,7 +64,6 @@ ENDPOINTS = (
     Endpoint("/livez", routes.livez, "200 while the process answers"),
     Endpoint("/readyz", routes.readyz, "200 when everything watched was read lately and whole"),
 )
-"""Every path but that of this list itself, /api, and /assets."""
 
 
 def create_app(settings: MonitorSettings) -> Starlette:

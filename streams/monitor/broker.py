@@ -1,11 +1,9 @@
 """The monitor's connection to Kafka: its arguments, its errors as ours, and its end. Used by lag and outcomes alike."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.errors import KafkaError, for_code
 
@@ -14,13 +12,13 @@ from schemas.kafka_probe import explain
 from streams.errors import BrokerUnavailableError
 from streams.settings import KafkaSettings
 
-CLIENT_ID = "airudder-monitor"
-REQUEST_TIMEOUT_MS = 4_000
-METADATA_MAX_AGE_MS = 30_000
-CLOSE_TIMEOUT_S = 2.0
+CLIENT_ID: Final = "airudder-monitor"
+REQUEST_TIMEOUT_MS: Final = 4_000
+METADATA_MAX_AGE_MS: Final = 30_000
+CLOSE_TIMEOUT_S: Final = 2.0
 
-TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError)
-"""What the client library raises; its asserts and its lookups in stale metadata are part of it."""
+# What the client library raises; its asserts and its lookups in stale metadata are part of it.
+TROUBLE: Final = (KafkaError, OSError, TimeoutError, AssertionError, AttributeError, LookupError)
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:

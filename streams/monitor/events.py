@@ -1,16 +1,14 @@
 """Events for listeners: the newest of each kind and never a backlog, so a slow listener costs nothing."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Final, Literal
 
 from streams.monitor.errors import TooManyListenersError
 
 Kind = Literal["beat", "lag", "outcomes"]
-MAX_LISTENERS = 200
+MAX_LISTENERS: Final = 200
 
 
 class EventHub:

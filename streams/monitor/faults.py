@@ -1,7 +1,5 @@
 """What keeps a part of the monitor from its work at present: one log line per change, not per attempt."""
 
-from __future__ import annotations
-
 from structlog.typing import FilteringBoundLogger
 
 

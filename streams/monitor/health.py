@@ -8,11 +8,9 @@
 Old readings say nothing about now: old verdicts are no problems, being blind is one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from streams.monitor import instants
 from streams.monitor.lag.readings import RECENT_S
@@ -20,15 +18,15 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
 
 HealthState = Literal["broken", "blind", "degraded", "ok"]
-HEALTH_STATES: tuple[HealthState, ...] = get_args(HealthState)
-"""Worst first."""
+# Worst first.
+HEALTH_STATES: Final[tuple[HealthState, ...]] = get_args(HealthState)
 
-LOSS_SHOWN_S = 86_400.0
-NO_MEMBER_AFTER_S = 3.0
-"""A worker that is replaced is without a member for a moment only; a session that ran out lasts."""
+LOSS_SHOWN_S: Final = 86_400.0
+# A worker that is replaced is without a member for a moment only; a session that ran out lasts.
+NO_MEMBER_AFTER_S: Final = 3.0
 
-MAX_NAMED = 12
-SEVERITY: dict[LagVerdict, HealthState] = {
+MAX_NAMED: Final = 12
+SEVERITY: Final[dict[LagVerdict, HealthState]] = {
     "stop": "broken",
     "stall": "broken",
     "beyond": "broken",
@@ -37,7 +35,7 @@ SEVERITY: dict[LagVerdict, HealthState] = {
     "behind": "degraded",
     "unknown": "degraded",
 }
-EVIDENCE = {verdict: (severity, MEANINGS[verdict]) for verdict, severity in SEVERITY.items()}
+EVIDENCE: Final = {verdict: (severity, MEANINGS[verdict]) for verdict, severity in SEVERITY.items()}
 
 
 @dataclass(frozen=True)

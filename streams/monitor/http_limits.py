@@ -4,28 +4,26 @@ uvicorn has no deadline for a request's head, no limit for its size, and counts 
 or endless connection would take the place of one that sends requests.
 """
 
-from __future__ import annotations
-
 import asyncio
 import resource
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-REQUEST_DEADLINE_S = 5.0
-"""From the wait for the first byte to the last byte of a request; uvicorn's keep-alive time holds between requests."""
+# From the wait for the first byte to the last byte of a request; uvicorn's keep-alive time holds between requests.
+REQUEST_DEADLINE_S: Final = 5.0
 
-MAX_REQUEST_BYTES = 64 * 1024
-MAX_CONNECTIONS = 2_000
-SPARE_DESCRIPTORS = 200
-"""For Kafka, files and the libraries."""
+MAX_REQUEST_BYTES: Final = 64 * 1024
+MAX_CONNECTIONS: Final = 2_000
+# For Kafka, files and the libraries.
+SPARE_DESCRIPTORS: Final = 200
 
-MAX_REQUESTS = 100
-ANSWER_DEADLINE_S = 60.0
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+MAX_REQUESTS: Final = 100
+ANSWER_DEADLINE_S: Final = 60.0
+TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 def raise_descriptor_limit() -> tuple[int, int]:
@@ -46,7 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
     waiting: the connections without a request in work, the longest silent first; one set per server.
     """
 
-    waiting: dict[BoundedProtocol, None]
+    waiting: dict["BoundedProtocol", None]
     max_connections = MAX_CONNECTIONS
     _deadline: asyncio.TimerHandle | None = None
     _request_bytes = 0

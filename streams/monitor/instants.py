@@ -1,11 +1,12 @@
 """Instants as the API writes and reads them."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from streams.monitor.errors import BadRequestError
 
-_FIRST_MS = -62_135_596_800_000  # 0001-01-01
-_LAST_MS = 253_402_300_799_000  # 9999-12-31
+_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01
+_LAST_MS: Final = 253_402_300_799_000  # 9999-12-31
 
 
 def text(at_ms: int) -> str:

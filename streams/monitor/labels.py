@@ -1,15 +1,14 @@
 """Pure: values of metric labels, bounded in length and number, and never two for one series."""
 
-from __future__ import annotations
-
 from hashlib import sha256
+from typing import Final
 
-OTHER = "__other__"
-"""The label of all values beyond the cap; a value of that very name is counted there, too."""
+# The label of all values beyond the cap; a value of that very name is counted there, too.
+OTHER: Final = "__other__"
 
-MAX_LABEL_CHARS = 128
-HASH_CHARS = 12
-MAX_COUNTED = 100_000
+MAX_LABEL_CHARS: Final = 128
+HASH_CHARS: Final = 12
+MAX_COUNTED: Final = 100_000
 
 
 def short(value: str, limit: int = MAX_LABEL_CHARS) -> str:

@@ -3,8 +3,6 @@
 `lag/metrics.py` and `outcomes/metrics.py` have the families. streams/monitor/README.md has all names as a table.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock

@@ -1,11 +1,9 @@
 """The monitor's parts that live as long as the process, and whether it is ready."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -21,12 +19,12 @@ from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTE
 from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
 
-BEAT_S = 2.0
-ANSWERS_AT_ONCE = 2
-"""Large answers are made in threads; further ones wait, and everything else goes on."""
+BEAT_S: Final = 2.0
+# Large answers are made in threads; further ones wait, and everything else goes on.
+ANSWERS_AT_ONCE: Final = 2
 
-STOP_DEADLINE_S = 5.0
-CANCEL_AGAIN_S = 0.5
+STOP_DEADLINE_S: Final = 5.0
+CANCEL_AGAIN_S: Final = 0.5
 
 log = structlog.get_logger("monitor")
 

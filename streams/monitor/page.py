@@ -1,10 +1,9 @@
 """The first page, rendered on the server: tables that need no script. The templates are in `templates/`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,19 +21,19 @@ from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import Kpi, kpis
 
-MAX_ROWS = 100
-MAX_SHOWN_CHARS = 80
-MAX_LINKED_CHARS = 500
-OLD_AFTER_S = 10.0
+MAX_ROWS: Final = 100
+MAX_SHOWN_CHARS: Final = 80
+MAX_LINKED_CHARS: Final = 500
+OLD_AFTER_S: Final = 10.0
 
-ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E{shape}%3C/svg%3E"
-ICON_SHAPES: dict[HealthState, str] = {
+ICON: Final = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E{shape}%3C/svg%3E"
+# Different in shape, too, for those who see no colours.
+ICON_SHAPES: Final[dict[HealthState, str]] = {
     "ok": "%3Ccircle cx='4' cy='4' r='3' fill='%231a7f4b'/%3E",
     "degraded": "%3Cpath d='M4 1 7 7H1z' fill='%23a15c00'/%3E",
     "broken": "%3Crect x='1' y='1' width='6' height='6' fill='%23d0423a'/%3E",
     "blind": "%3Cpath d='M1 1h6v6H1zM3 3v2h2V3z' fill='%23d0423a' fill-rule='evenodd'/%3E",
 }
-"""Different in shape, too, for those who see no colours."""
 
 _environment = Environment(
     loader=PackageLoader("streams.monitor"),
@@ -75,23 +74,6 @@ class LagPanel:
 
 
 @dataclass(frozen=True)
-class OutcomesPanel:
-    """The newest window of each value of a dimension, or why there is none. more: rows beyond MAX_ROWS."""
-
-    dimension: Dimension
-    age: str
-    window_s: int
-    rows: tuple[OutcomeRow, ...] = ()
-    more: int = 0
-    absent: str = ""
-
-    @property
-    def kpi_names(self) -> list[str]:
-        """All KPIs, in the order of their list."""
-        return [kpi.name for kpi in self.rows[0].kpis]
-
-
-@dataclass(frozen=True)
 class KpiCell:
     """One KPI of one window. text: empty below the least number of samples."""
 
@@ -115,6 +97,23 @@ class OutcomeRow:
     def dials(self) -> int:
         """All dials that have a disposition."""
         return sum(count for _, count in self.dispositions)
+
+
+@dataclass(frozen=True)
+class OutcomesPanel:
+    """The newest window of each value of a dimension, or why there is none. more: rows beyond MAX_ROWS."""
+
+    dimension: Dimension
+    age: str
+    window_s: int
+    rows: tuple[OutcomeRow, ...] = ()
+    more: int = 0
+    absent: str = ""
+
+    @property
+    def kpi_names(self) -> list[str]:
+        """All KPIs, in the order of their list."""
+        return [kpi.name for kpi in self.rows[0].kpis]
 
 
 def _lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:

@@ -1,11 +1,9 @@
 """Errors as application/problem+json (RFC 9457). The only module that knows the status of an error."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,9 +11,9 @@ from starlette.responses import Response
 
 from streams.monitor.errors import BadRequestError, MonitorError, NotFoundError
 
-RETRY_AFTER_S = 2
+RETRY_AFTER_S: Final = 2
 
-STATUS: dict[type[MonitorError], HTTPStatus] = {
+STATUS: Final[dict[type[MonitorError], HTTPStatus]] = {
     BadRequestError: HTTPStatus.BAD_REQUEST,
     NotFoundError: HTTPStatus.NOT_FOUND,
 }
@@ -50,7 +48,7 @@ def on_any_error(_: Request, error: Exception) -> Response:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
 
 
-EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
+EXCEPTION_HANDLERS: Final[dict[Any, Callable[[Request, Exception], Response]]] = {
     MonitorError: on_monitor_error,
     HTTPException: on_http_error,
     Exception: on_any_error,

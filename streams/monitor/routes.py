@@ -1,11 +1,10 @@
 """The endpoints: one function each. `app.py` has the list of paths."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -27,9 +26,9 @@ from streams.monitor.page import render_page
 from streams.monitor.problems import problem
 from streams.rules.dimensions import Dimension
 
-SSE_PING_S = 15
-SSE_SEND_TIMEOUT_S = 10
-PAGE_HEADERS = {
+SSE_PING_S: Final = 15
+SSE_SEND_TIMEOUT_S: Final = 10
+PAGE_HEADERS: Final = {
     "Cache-Control": "no-store",
     # the bars' widths are style attributes
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",

@@ -1,7 +1,5 @@
 """The monitor's settings: which of `schemas.runtime.settings` it is made of."""
 
-from __future__ import annotations
-
 from schemas.runtime.settings import DeploymentVariables, MonitorVariables
 from streams.settings import StreamsSettings
 

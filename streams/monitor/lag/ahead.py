@@ -1,8 +1,6 @@
 """The record at a committed offset, by a fetch that does not wait: where there is none, it returns at once."""
 
-from __future__ import annotations
-
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
@@ -12,12 +10,13 @@ from streams.monitor.broker import raise_for
 from streams.monitor.lag.groups import GroupReader
 from streams.monitor.lag.readings import Ahead, Partition
 
-READ_UNCOMMITTED, READ_COMMITTED = 0, 1
+READ_UNCOMMITTED: Final = 0
+READ_COMMITTED: Final = 1
 # One record is wanted; the broker sends a larger batch whole all the same.
-PEEK_BYTES = 16 * 1024
+PEEK_BYTES: Final = 16 * 1024
 # Records that no reader can see are skipped in larger steps, and a long run of them in several polls.
-STEP_BYTES = 1024 * 1024
-MAX_FETCHES = 16
+STEP_BYTES: Final = 1024 * 1024
+MAX_FETCHES: Final = 16
 
 
 async def look_ahead(reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> Ahead:

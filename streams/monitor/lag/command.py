@@ -1,12 +1,11 @@
 """`python -m streams lag`: polls the broker, prints the lag, and ends with a code that says whether all is well."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -22,11 +21,11 @@ from streams.monitor.lag.views import lag_view
 from streams.monitor.lag.watched import watches
 from streams.monitor.settings import MonitorSettings
 
-LOOKS_APART_S = STOP_AFTER_S + 1
-"""One look cannot distinguish a reader that stands still from one that works."""
+# One look cannot distinguish a reader that stands still from one that works.
+LOOKS_APART_S: Final = STOP_AFTER_S + 1
 
-PIPE_WIDTH = 10_000
-"""Wider than any row: without a terminal nothing is folded or cut off before a grep."""
+# Wider than any row: without a terminal nothing is folded or cut off before a grep.
+PIPE_WIDTH: Final = 10_000
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,15 @@
 of PartitionLag and a line of FACTS.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from streams.monitor.lag.tracker import GroupLag, PartitionLag
 from streams.monitor.lag.verdicts import WORST_FIRST, LagVerdict
 
-UNKNOWN_TEXT = "-"
+UNKNOWN_TEXT: Final = "-"
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,22 @@ class Fact:
         return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-CURRENT_OFFSET = Fact(
+CURRENT_OFFSET: Final = Fact(
     "current_offset", "kafka_consumergroup_current_offset", "Committed offset: the next to read.", "committed"
 )
-LAG = Fact("lag", "kafka_consumergroup_lag", "Records still to read.", "records", "records")
-LAG_SECONDS = Fact(
+LAG: Final = Fact("lag", "kafka_consumergroup_lag", "Records still to read.", "records", "records")
+LAG_SECONDS: Final = Fact(
     "lag_seconds", "kafka_consumergroup_lag_seconds", "Age of the next unread record.", "seconds", "seconds", max
 )
-REWOUND_BY = Fact("rewound_by")
-FACTS = (CURRENT_OFFSET, Fact("begin_offset"), Fact("end_offset", of_partition="end"), LAG, LAG_SECONDS, REWOUND_BY)
+REWOUND_BY: Final = Fact("rewound_by")
+FACTS: Final = (
+    CURRENT_OFFSET,
+    Fact("begin_offset"),
+    Fact("end_offset", of_partition="end"),
+    LAG,
+    LAG_SECONDS,
+    REWOUND_BY,
+)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,11 @@ A group, topic or partition that cannot be read becomes an Unseen; the others ar
 whole broker is a BrokerUnavailableError.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
@@ -23,12 +21,13 @@ from streams.monitor.broker import TROUBLE, connecting, connection, explained, r
 from streams.monitor.lag.readings import GroupReading, Partition, Unseen
 from streams.settings import KafkaSettings
 
-PART_TIMEOUT_S = 2.0
-"""One group or one broker that hangs leaves time for the others within a poll."""
+# One group or one broker that hangs leaves time for the others within a poll.
+PART_TIMEOUT_S: Final = 2.0
 
-NO_MEMBERS = ("Empty", "Dead")
-LATEST, EARLIEST = -1, -2
-READ_UNCOMMITTED = 0
+NO_MEMBERS: Final = ("Empty", "Dead")
+LATEST: Final = -1
+EARLIEST: Final = -2
+READ_UNCOMMITTED: Final = 0
 
 
 @dataclass(frozen=True)

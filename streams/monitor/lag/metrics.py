@@ -1,9 +1,8 @@
 """Lag as metrics, under kafka_exporter's names. Series come from the newest snapshot, so a gone group's vanish."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -13,10 +12,10 @@ from streams.monitor.lag.facts import FACTS, LAG, topics_of
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot
 from streams.monitor.lag.verdicts import VERDICTS
 
-BY_PARTITION = ["consumergroup", "topic", "partition"]
-BY_TOPIC = ["consumergroup", "topic"]
-MAX_PARTITIONS = 5_000
-"""Kafka-wide series are for a cluster's own groups; a company's thousands of partitions are kafka_exporter's."""
+BY_PARTITION: Final = ["consumergroup", "topic", "partition"]
+BY_TOPIC: Final = ["consumergroup", "topic"]
+# Kafka-wide series are for a cluster's own groups; a company's thousands of partitions are kafka_exporter's.
+MAX_PARTITIONS: Final = 5_000
 
 
 def lag_families(snapshot: LagSnapshot) -> Iterator[Metric]:

@@ -1,12 +1,11 @@
 """Polls the broker for lag, each time within a deadline. A poll that fails keeps the last snapshot."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
@@ -23,13 +22,13 @@ from streams.monitor.lag.tracker import WORKER_TOPICS, LagSnapshot, LagTracker, 
 from streams.monitor.lag.watched import MAX_GROUPS, watches
 from streams.monitor.settings import MonitorSettings
 
-POLL_INTERVAL_S = 2.0
-POLL_DEADLINE_S = 5.0
-AHEAD_BUDGET_S = 0.5
-"""For the ages of all records together; lag in records and verdicts do not wait for them."""
+POLL_INTERVAL_S: Final = 2.0
+POLL_DEADLINE_S: Final = 5.0
+# For the ages of all records together; lag in records and verdicts do not wait for them.
+AHEAD_BUDGET_S: Final = 0.5
 
-STALE_AFTER_S = 8.0
-"""An open page shows it within 12 s: this, and two beats."""
+# An open page shows it within 12 s: this, and two beats.
+STALE_AFTER_S: Final = 8.0
 
 log = structlog.get_logger("monitor.lag")
 

@@ -1,9 +1,9 @@
 """One reading of the broker: what lag and verdicts are computed from. No I/O."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-RECENT_S = 3600.0
+RECENT_S: Final = 3600.0
 
 
 class Partition(NamedTuple):

@@ -1,8 +1,7 @@
 """Pure: what `python -m streams lag` prints: a row per group and topic within 80 columns, then who is behind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +10,7 @@ from streams.monitor.lag.facts import FACTS, LAG, LAG_SECONDS, TopicLag, topics_
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot
 from streams.monitor.lag.verdicts import MEANINGS, LagVerdict
 
-STYLES: dict[LagVerdict, str] = {
+STYLES: Final[dict[LagVerdict, str]] = {
     "ok": "green",
     "warn": "yellow",
     "rewind": "yellow",
@@ -20,7 +19,7 @@ STYLES: dict[LagVerdict, str] = {
     "stall": "red",
     "beyond": "red",
 }
-MAX_NAMED = 6
+MAX_NAMED: Final = 6
 
 
 def is_all_ok(snapshot: LagSnapshot) -> bool:

@@ -1,18 +1,17 @@
 """Pure: readings of the broker -> lag and verdict per group, topic and partition. Time comes with the reading."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Final
 
 from schemas.topics import CO_PARTITIONED
 from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, unmoved_s, verdict
 
-HISTORY_S = 120.0
-WORKER_TOPICS = frozenset(topic.name for topic in CO_PARTITIONED)
+HISTORY_S: Final = 120.0
+WORKER_TOPICS: Final = frozenset(topic.name for topic in CO_PARTITIONED)
 
 
 @dataclass(frozen=True)

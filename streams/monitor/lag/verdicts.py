@@ -5,24 +5,23 @@ No rule depends on a number of records alone, so a word means the same for every
 streams/monitor/README.md has them as a table.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 LagVerdict = Literal["ok", "behind", "warn", "stop", "stall", "rewind", "beyond", "unknown"]
-VERDICTS: tuple[LagVerdict, ...] = get_args(LagVerdict)
-WORST_FIRST: tuple[LagVerdict, ...] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
+VERDICTS: Final[tuple[LagVerdict, ...]] = get_args(LagVerdict)
+WORST_FIRST: Final[tuple[LagVerdict, ...]] = ("stop", "stall", "beyond", "rewind", "warn", "behind", "unknown", "ok")
 
-LAG_SLO_S = 10.0
-ALLOWED_DRAIN_S = 60.0
+LAG_SLO_S: Final = 10.0
+ALLOWED_DRAIN_S: Final = 60.0
 
-MEANINGS: dict[LagVerdict, str] = {
+# Said by the command's help, by its last lines, by the health's evidence and by the README.
+MEANINGS: Final[dict[LagVerdict, str]] = {
     "ok": "nothing to read, or reading keeps up",
     "behind": f"the next record is over {LAG_SLO_S:.0f} s old, or the backlog takes over {ALLOWED_DRAIN_S:.0f} s",
     "warn": f"the backlog grows, and reading it would take over {ALLOWED_DRAIN_S:.0f} s",
@@ -32,22 +31,21 @@ MEANINGS: dict[LagVerdict, str] = {
     "stop": "records wait, and no member has the partition: nobody reads",
     "unknown": "never committed, or not watched for long enough",
 }
-"""Said by the command's help, by its last lines, by the health's evidence and by the README."""
 
-STOP_AFTER_S = 5.0
-"""A restart leaves a group without members for seconds; that is no stop yet."""
+# A restart leaves a group without members for seconds; that is no stop yet.
+STOP_AFTER_S: Final = 5.0
 
-STALL_AFTER_S = 30.0
-"""Ten times the worker's commit interval, and still named within a minute."""
+# Ten times the worker's commit interval, and still named within a minute.
+STALL_AFTER_S: Final = 30.0
 
-STALL_SPACINGS = 3
-BEHIND_SPACINGS = 2
-"""How many of its own commit intervals a group may take. Some commit once a minute, and that is well."""
+STALL_SPACINGS: Final = 3
+# How many of its own commit intervals a group may take. Some commit once a minute, and that is well.
+BEHIND_SPACINGS: Final = 2
 
-MIN_SAMPLES_FOR_TREND = 5
-MAX_SAMPLES_FOR_SLOPE = 16
-KEPT_SPACINGS = 8
-MAX_SPACING_S = 600.0
+MIN_SAMPLES_FOR_TREND: Final = 5
+MAX_SAMPLES_FOR_SLOPE: Final = 16
+KEPT_SPACINGS: Final = 8
+MAX_SPACING_S: Final = 600.0
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """Pure: the answer of /api/lag. Instants read `2024-03-11T13:25:00Z`."""
 
-from __future__ import annotations
-
 import math
-from typing import Any
+from typing import Any, Final
 
 from streams.monitor import instants
 from streams.monitor.lag.facts import FACTS
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 
-SECONDS_DIGITS = 3
+SECONDS_DIGITS: Final = 3
 
 
 def lag_view(snapshot: LagSnapshot) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Which consumer groups are watched, by `MONITOR_GROUPS`. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from typing import Final
 
-MAX_GROUPS = 200
-"""Each costs two requests a poll, and a row on the page."""
+# Each costs two requests a poll, and a row on the page.
+MAX_GROUPS: Final = 200
 
 
 def watches(text: str | None) -> Callable[[str], bool]:

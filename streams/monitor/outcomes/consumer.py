@@ -1,8 +1,7 @@
 """Reads whole topics, from their beginning on, without a consumer group."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,8 +11,8 @@ from streams.monitor.broker import connecting, connection, stop, translated
 from streams.monitor.errors import TopicsMissingError
 from streams.settings import KafkaSettings
 
-FETCH_WAIT_MS = 500
-MAX_RECORDS = 500
+FETCH_WAIT_MS: Final = 500
+MAX_RECORDS: Final = 500
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """KPIs of the trailing quarter of an hour and hour as metrics; bounded for any number of values."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -17,15 +16,15 @@ from streams.rules.kpis import kpis
 from streams.rules.merging import merge
 from streams.rules.windows import window_start
 
-MAX_UNFOLDED = 256
-SPANS_S = {"15m": 900, "1h": 3600}
-"""The trailing spans, up to the end of the present pane: a line that stopped an hour ago has no KPI."""
+MAX_UNFOLDED: Final = 256
+# The trailing spans, up to the end of the present pane: a line that stopped an hour ago has no KPI.
+SPANS_S: Final = {"15m": 900, "1h": 3600}
 
-REUSE_S = 10.0
-"""For so long a scrape gets the families of the last one: many scrapers must not multiply the work."""
+# For so long a scrape gets the families of the last one: many scrapers must not multiply the work.
+REUSE_S: Final = 10.0
 
-MAX_SHARE = 0.1
-"""The most of a processor that families may take: with ten thousand values they are made less often."""
+# The most of a processor that families may take: with ten thousand values they are made less often.
+MAX_SHARE: Final = 0.1
 
 
 class OutcomeFamilies:

@@ -1,18 +1,18 @@
 """Pure: an answer of many windows in parts. Each is bounded in windows and in panes to add up, and has a cursor."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import BadRequestError
-from streams.monitor.outcomes.store import MAX_DIGITS, Laid, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.periods import WindowQuery
+from streams.monitor.outcomes.store import MAX_DIGITS, Laid, OutcomeStore
 from streams.rules.dimensions import Dimension
 
-MAX_WINDOWS = 2_000
-MAX_PANES = 20_000
-"""A few seconds of adding up; a single window may have more."""
+MAX_WINDOWS: Final = 2_000
+# A few seconds of adding up; a single window may have more.
+MAX_PANES: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Cursor:
     start_at: int
 
     @classmethod
-    def read(cls, text: str) -> Cursor:
+    def parse(cls, text: str) -> Self:
         """Raises: BadRequestError."""
         value, separator, start = text.rpartition("|")
         if not (separator and start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS):

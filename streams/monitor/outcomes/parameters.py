@@ -1,24 +1,23 @@
 """Pure: the parameters of a request for windows: from, to, window, tz, limit and after."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes.paging import Cursor
-from streams.monitor.outcomes.periods import LocalDays, window_seconds, zone_of
+from streams.monitor.outcomes.periods import LocalDays, WindowQuery, window_seconds, zone_of
 from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
-from streams.monitor.outcomes.store import OutcomeStore, WindowQuery
+from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import Dimension
 from streams.rules.windows import window_start
 
-NAMES = frozenset({"from", "to", "window", "tz", "limit", "after"})
-ALL = "all"
-DEFAULT_SPAN_MS = DAY_MS
-MAX_LIMIT = 100_000
-MAX_LIMIT_DIGITS = 6
+NAMES: Final = frozenset({"from", "to", "window", "tz", "limit", "after"})
+ALL: Final = "all"
+DEFAULT_SPAN_MS: Final = DAY_MS
+MAX_LIMIT: Final = 100_000
+MAX_LIMIT_DIGITS: Final = 6
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -59,7 +58,7 @@ def window_request(
     pane_ms = pane_s * 1000
     from_ms, to_ms = _range(given, min(now_ms + pane_ms, store.newest_end(dimension, value) or now_ms))
     limit = _limit(given.get("limit"))
-    after = Cursor.read(given["after"]) if "after" in given else None
+    after = Cursor.parse(given["after"]) if "after" in given else None
     if given.get("window") == ALL:
         if "tz" in given:
             raise BadRequestError("tz is for windows of a day and more; window=all has bounds of its own")

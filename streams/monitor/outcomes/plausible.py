@@ -1,28 +1,27 @@
 """Pure: can a worker have sent this outcome record? Anybody with the right to write may have sent another."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from operator import attrgetter
+from typing import Final
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.rules.counts import HISTOGRAMS, MAPS, RECORD_MAPS
 from streams.rules.merging import SUMMED
 
-DAY_MS = 86_400_000
-FIRST_MS = 1_420_070_400_000  # 2015-01-01: the worker reads no time before it
-MAX_AHEAD_MS = DAY_MS
-"""Event time is never after receipt, except for a tolerance and for clocks."""
+DAY_MS: Final = 86_400_000
+FIRST_MS: Final = 1_420_070_400_000  # 2015-01-01: the worker reads no time before it
+# Event time is never after receipt, except for a tolerance and for clocks.
+MAX_AHEAD_MS: Final = DAY_MS
 
-MAX_COUNT = 2**40
-MAX_VALUE_CHARS = 65_536
-MAX_WORD_CHARS = 10_000
-MAX_WORDS = 20_000
+MAX_COUNT: Final = 2**40
+MAX_VALUE_CHARS: Final = 65_536
+MAX_WORD_CHARS: Final = 10_000
+MAX_WORDS: Final = 20_000
 
-_SIGNED = {"duration_s_sum", "ring_time_s_sum", "talk_round_sum", "answered_duration_s_sum"}
-"""Sums of the provider's own numbers, which may be negative."""
+# Sums of the provider's own numbers, which may be negative.
+_SIGNED: Final = {"duration_s_sum", "ring_time_s_sum", "talk_round_sum", "answered_duration_s_sum"}
 
-_COUNTS = tuple(name for name in SUMMED if name not in _SIGNED)
+_COUNTS: Final = tuple(name for name in SUMMED if name not in _SIGNED)
 _counts_of = attrgetter(*_COUNTS)
 _inner_counts_of = {name: attrgetter(*kind.__struct_fields__) for name, kind in RECORD_MAPS.items()}
 

@@ -1,11 +1,10 @@
 """Keeps the outcome store current: reads the outcome topics from the beginning, then follows them."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
@@ -20,12 +19,12 @@ from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 
-READ_TIMEOUT_S = 1.0
-RETRY_S = 1.0
-EXPIRE_EVERY_S = 600.0
-CHECK_PARTITIONS_EVERY_S = 30.0
-STALE_AFTER_S = 10.0
-DIMENSION_OF_TOPIC = {dimension.results.name: dimension for dimension in DIMENSIONS}
+READ_TIMEOUT_S: Final = 1.0
+RETRY_S: Final = 1.0
+EXPIRE_EVERY_S: Final = 600.0
+CHECK_PARTITIONS_EVERY_S: Final = 30.0
+STALE_AFTER_S: Final = 10.0
+DIMENSION_OF_TOPIC: Final = {dimension.results.name: dimension for dimension in DIMENSIONS}
 
 log = structlog.get_logger("monitor.outcomes")
 

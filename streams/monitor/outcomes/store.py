@@ -1,29 +1,25 @@
 """Windowed outcomes in memory: panes as the worker sent them, longer windows as exact sums of panes. No I/O."""
 
-from __future__ import annotations
-
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
-from streams.monitor.outcomes.periods import Bounds, LocalDays
+from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.plausible import fault_of
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.merging import merge
-from streams.rules.windows import window_start
 
-RETENTION = timedelta(days=30)
-"""As long as the topics keep them, by the same clock: when the record was appended, not its event time."""
+# As long as the topics keep them, by the same clock: when the record was appended, not its event time.
+RETENTION: Final = timedelta(days=30)
 
-MAX_DIGITS = 18
-MAX_ECHO = 100
+MAX_DIGITS: Final = 18
+MAX_ECHO: Final = 100
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(WindowedOutcomes).decode
@@ -40,7 +36,7 @@ class StoredPane:
     length_ms: int
     packed: bytes
 
-    def is_newer_than(self, other: StoredPane | None) -> bool:
+    def is_newer_than(self, other: Self | None) -> bool:
         """True unless `other` has a higher revision: a worker that recovers may send older ones again."""
         return other is None or (self.revision, self.is_final) >= (other.revision, other.is_final)
 
@@ -159,44 +155,3 @@ class OutcomeStore:
     def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):
             del self._panes[dimension][value]
-
-
-@dataclass(frozen=True)
-class WindowQuery:
-    """Which windows: those that overlap [from_ms, to_ms), the newest `limit`.
-
-    window_s: their length, aligned to the epoch; None for one window from from_ms to to_ms. days: aligned to those of a
-    time zone instead. after: only windows that begin later.
-    """
-
-    window_s: int | None
-    from_ms: int | None = None
-    to_ms: int | None = None
-    limit: int | None = None
-    days: LocalDays | None = None
-    after: int | None = None
-
-    def bounds(self, at_ms: int) -> Bounds:
-        """The window that holds this instant."""
-        if self.window_s is None:
-            return self.from_ms or 0, self.to_ms or 0
-        if self.days is not None:
-            return self.days.bounds(at_ms)
-        start = window_start(at_ms, self.window_s * 1000)
-        return start, start + self.window_s * 1000
-
-    def starts(self, panes: list[int]) -> list[int]:
-        """Of these sorted pane starts those whose window was asked for: windows come whole or not at all."""
-        lower = self.bounds(self.from_ms)[0] if self.from_ms is not None else None
-        upper = self.bounds(self.to_ms - 1)[1] if self.to_ms is not None else None
-        chosen = panes[_left(panes, lower) : _left(panes, upper) if upper is not None else None]
-        if self.limit is not None:
-            windows = sorted({self.bounds(start)[0] for start in chosen})[-self.limit :]
-            chosen = [start for start in chosen if windows and start >= windows[0]]
-        if self.after is not None:
-            chosen = chosen[bisect_left(chosen, self.bounds(self.after)[1]) :]
-        return chosen
-
-
-def _left(starts: list[int], at_ms: int | None) -> int:
-    return 0 if at_ms is None else bisect_left(starts, at_ms)

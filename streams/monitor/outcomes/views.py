@@ -1,8 +1,6 @@
 """Pure: the answers of /api/outcomes. Instants read `2024-03-11T13:25:00Z`."""
 
-from __future__ import annotations
-
-from typing import Any
+from typing import Any, Final
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
@@ -11,7 +9,7 @@ from streams.monitor.outcomes.parameters import WindowRequest
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.kpis import kpis, question_kpis
 
-_NOT_COUNTS = ("dimension", "value", "window_start_at", "window_end_at", "is_final", "revision")
+_NOT_COUNTS: Final = ("dimension", "value", "window_start_at", "window_end_at", "is_final", "revision")
 
 
 def value_view(store: OutcomeStore, value: str, asked: WindowRequest) -> tuple[dict[str, Any], Cursor | None]:

@@ -11,7 +11,7 @@ import pytest
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.metrics import OutcomeFamilies
-from streams.monitor.outcomes.store import WindowQuery
+from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.views import window_view
 from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings

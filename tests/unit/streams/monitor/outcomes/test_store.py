@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor import instants
 from streams.monitor.errors import BadRequestError, NotFoundError
-from streams.monitor.outcomes.periods import window_seconds
-from streams.monitor.outcomes.store import RETENTION, OutcomeStore, WindowQuery
+from streams.monitor.outcomes.periods import WindowQuery, window_seconds
+from streams.monitor.outcomes.store import RETENTION, OutcomeStore
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.merging import merge
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
