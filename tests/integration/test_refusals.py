@@ -24,7 +24,7 @@ from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
 from streams.tools.kafka import translated
 from streams.topics.admin import apply_topics, check_topics
-from streams.worker import main as worker_main
+from streams.worker import startup
 from streams.worker.ops import WorkerState
 from tests.support.processes.secured_kafka import PASSWORD, Rule, SecuredKafka
 from tests.support.records import EVENT_ID, RECEIVED_AT, callback
@@ -121,7 +121,7 @@ async def worker_says(settings: KafkaConnection) -> str:
     """What stops a worker at its start, with the exit code; empty when nothing does."""
     try:
         async with asyncio.timeout(SAYS_WITHIN_S):
-            await worker_main._wait_for_topics(WorkerSettings(kafka=settings), WorkerState())
+            await startup.check_kafka(WorkerSettings(kafka=settings), WorkerState())
     except StreamsError as error:
         return f"{error.exit_code} {error}"
     return ""

@@ -11,14 +11,14 @@ from schemas.registry import Registry
 from streams.errors import BrokerUnavailableError, RegistryAwayError, SchemasError
 from streams.local.ports import free_ports
 from streams.settings import KafkaSettings, WorkerSettings
-from streams.worker import main
+from streams.worker import startup
 from streams.worker.ops import WorkerState
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "START_DEADLINE_S", 0.5)
-    monkeypatch.setattr(main, "RETRY_PAUSE_S", 0.1)
+    monkeypatch.setattr(startup, "START_DEADLINE_S", 0.5)
+    monkeypatch.setattr(startup, "RETRY_PAUSE_S", 0.1)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def test_without_a_broker_it_ends_with_69(nobody: str) -> None:
     settings = WorkerSettings(kafka=KafkaSettings(bootstrap_servers=nobody))
 
     with pytest.raises(BrokerUnavailableError) as raised:
-        await main._wait_for_topics(settings, WorkerState())
+        await startup.check_kafka(settings, WorkerState())
     assert raised.value.exit_code == 69
 
 
@@ -39,7 +39,7 @@ async def test_without_a_registry_it_ends_with_69(nobody: str) -> None:
     registry = Registry(f"http://{nobody}")
 
     with pytest.raises(RegistryAwayError) as raised:
-        await main._look_up_schemas(registry, WorkerState())
+        await startup.check_registry(registry, WorkerState())
     assert raised.value.exit_code == 69
     await registry.aclose()
 
@@ -49,6 +49,6 @@ async def test_without_its_schemas_in_the_registry_it_ends_with_69_and_says_what
     registry.look_up = AsyncMock(side_effect=MissingSchemaError("subject x: run `topics apply`"))  # type: ignore[method-assign]
 
     with pytest.raises(SchemasError, match="topics apply") as raised:
-        await main._look_up_schemas(registry, WorkerState())
+        await startup.check_registry(registry, WorkerState())
     assert raised.value.exit_code == 69
     await registry.aclose()
