@@ -1,8 +1,8 @@
-"""How much one record may lead to: sizes of ids, words and lists, and which instants are possible. Pure.
+"""Bounds of a record: sizes of ids, words and lists, and possible instants. Pure.
 
-What is over a bound costs its own record and nobody else: it becomes a dead letter, or its word is cut. The caps leave
-room: a window at all of them, as a result and as a row, is under 1 MiB, and so is each of the outcomes that a call's
-row remembers, taken together under 3 MiB; their topics take 4 MiB.
+A record over a bound becomes a dead letter, or its word is cut; no other record is affected. A window at every bound is
+under 1 MiB, as a result and as a row. So is each outcome in a call's row; all of them together are under 3 MiB. Their
+topics take 4 MiB.
 """
 
 from hashlib import blake2b
@@ -16,24 +16,24 @@ from streams.errors import ImpossibleCallbackError, InvalidChangeError, TooLarge
 
 MAX_ID_CHARS: Final = 1000  # workflow_id, sip_line, call_id; real ones have 20 to 40
 MAX_WORD_BYTES: Final = 128  # of a word counted in a window, UTF-8
-MAX_WORDS: Final = 500  # counted by name in one map of a window; the rest is `other`
+MAX_WORDS: Final = 500  # counted by name in one map of a window; the others count as `other`
 MAX_QUESTIONS: Final = 500  # of one call
 MAX_DIALS: Final = 500  # of one call
 MAX_SUMMED: Final = 1_000_000_000  # no real duration comes near; keeps sums of absurd input inside 64 bits
 OTHER: Final = "other"
 
-# A record so small has no list over its bound (an item has 9 bytes at least) and no outcome worth cutting.
+# A smaller record has no list over its bound (an item has 9 bytes at least) and no outcome worth cutting.
 SMALL_RECORD_BYTES: Final = 4 * 1024
 
 EARLIEST_MS: Final = 1_420_070_400_000  # 2015-01-01: nothing was received before
-CLOCKS_DIFFER_MS: Final = 24 * 3600 * 1000  # a receipt is never so much after the broker's own clock
+CLOCKS_DIFFER_MS: Final = 24 * 3600 * 1000  # a receipt is never so far after the broker's own clock
 
 _CUT_MARK: Final = "~"
 _DIGEST_BYTES: Final = 4
 
 
 def check_callback(callback: Callback, appended_at: int) -> None:
-    """Refuse what the details of a callback share, where no call can have it. appended_at: by the broker, epoch ms.
+    """Refuse a callback whose shared fields no call can have. appended_at: by the broker, epoch ms.
 
     Raises: ImpossibleCallbackError, TooLargeError.
     """
@@ -79,9 +79,9 @@ def check_change(change: OutcomeChange, appended_at: int, partitions: int) -> No
 
 
 def cut(word: str) -> str:
-    """A word as windows name it: a long one keeps its beginning and a digest of the whole, so that two stay two.
+    """A word as windows name it. A long one keeps its beginning and a digest of the whole, so that two stay two.
 
-    Repeat: safe; what is cut once stays as it is.
+    Repeat: safe; a cut word stays as it is.
     """
     encoded = word.encode()
     if len(encoded) <= MAX_WORD_BYTES:
@@ -92,7 +92,7 @@ def cut(word: str) -> str:
 
 
 def bounded(outcome: CallOutcome) -> CallOutcome:
-    """The outcome with its words as windows name them: what a row remembers of a large record."""
+    """The outcome with its words cut as windows name them, for the row of a large record."""
     return structs.replace(
         outcome,
         result=cut(outcome.result),

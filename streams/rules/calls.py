@@ -1,7 +1,7 @@
-"""What is remembered of each call, so that a repeat changes nothing and a correction moves the counts. Pure.
+"""The state of each call, by which a repeat changes nothing and a correction moves the counts. Pure.
 
-A record of the callbacks topic is decided on once, and the decision is stored before anything is sent: when the same
-record is read again after a crash, it gets the same decision, so the same records go out again under the same ids.
+Each record of the callbacks topic gets one decision, which is stored before anything is sent. When the same record is
+read again after a crash, it gets the same decision, so the same records go out again under the same ids.
 """
 
 from enum import Enum
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from schemas.records.outcomes import CallOutcome
 from schemas.topics import CALLBACKS, REKEYED_DETAILS
 
-# Far more corrections than one call sees between two commits; older decisions cannot be asked for again.
+# Far more corrections than one call sees between two commits: no older record is read again.
 MAX_DECISIONS: Final = 32
 MAX_DELIVERIES: Final = 64
 _DELIVERY_DIGITS: Final = 16
@@ -55,7 +55,7 @@ class Ignored(Enum):
 
 
 class Decision(Struct, array_like=True):
-    """What was decided on the record at one position: its revision, the outcome replaced, and where that came from.
+    """The decision on the record at one position: its revision, the outcome replaced, and where that was read.
 
     Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
     """
@@ -70,7 +70,7 @@ class Decision(Struct, array_like=True):
 class CallState(Struct, array_like=True):
     """One call: its latest revision, content and outcome, the deliveries seen, the latest decisions.
 
-    `call_times` is the most dials that a counted report has told of.
+    `call_times` is the highest number of dials in a counted report.
 
     Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
     """
@@ -86,18 +86,18 @@ class CallState(Struct, array_like=True):
 
 
 def delivery_of(event_id: str, detail_offset: int) -> str:
-    """A delivery and a place in it, short: what makes a second reading of the same detail known."""
+    """A short name of a detail: its delivery and its place in it. A second reading has the same."""
     return f"{event_id[:_DELIVERY_DIGITS]}.{detail_offset}"
 
 
 def decide(
     state: CallState, position: SourcePosition, delivery: str, digest: bytes, call_times: int | None = None
 ) -> Decision | Ignored:
-    """What to do with one record: a decision to act on, or why it changes nothing.
+    """The decision on one record, or why the record changes nothing.
 
     The decision of an earlier reading of this position is returned as it was. A new one is not yet in `state`.
-    A report of fewer dials than one that was counted is older by its own words; one that tells no number of dials,
-    such as a negative one, is not.
+    A report with fewer dials than a counted one is older by its own words; one without a number, or with a negative
+    one, is not.
     """
     for known in state.decisions:
         if known.source == position.source and known.offset == position.offset:
@@ -119,7 +119,7 @@ def remember(
     received_at: int,
     call_times: int | None = None,
 ) -> None:
-    """Put a new decision into the state. Repeat: safe; a decision already there changes nothing."""
+    """Put a new decision into the state. Repeat: safe."""
     if decision.revision <= state.revision:
         return
     state.revision = decision.revision
@@ -133,7 +133,7 @@ def remember(
 
 
 def note_delivery(state: CallState, delivery: str) -> None:
-    """Remember that this delivery was seen, also when its content was not new. Repeat: safe."""
+    """Remember a delivery, also one whose content is not new. Repeat: safe."""
     if delivery not in state.deliveries:
         state.deliveries = [*state.deliveries[1 - MAX_DELIVERIES :], delivery]
         state.version += 1

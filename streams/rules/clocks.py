@@ -1,8 +1,8 @@
 """The clock of one key, a workflow or a SIP line: how far its calls lie behind their receipt. Pure.
 
-Stream time is the receipt clock less the delay that several of the key's latest calls agree on between their end and
-their receipt. So it never stands still, needs no idle rule, and no single call with a wrong clock moves it. A key whose
-calls are years old (a replay, a demonstration) has its own clock and closes nobody else's windows.
+Stream time is the receipt clock minus a delay: the time between end and receipt that several of the key's latest calls
+agree on. So it never stands still, needs no idle rule, and no single call with a wrong clock moves it. A key whose
+calls are years old (a replay, a demonstration) has its own clock, and closes no window of another key.
 """
 
 from enum import Enum
@@ -13,11 +13,11 @@ from msgspec import Struct, field
 from schemas.records.outcomes import CallOutcome, OutcomeChange
 from streams.rules.calls import SourcePosition
 
-MAX_LATE: Final = 256  # more late calls of one key than are read again after a crash
+MAX_LATE: Final = 256  # no more late calls of one key are read again after a crash
 CLOCK_CALLS: Final = 32  # the latest calls that a clock is taken from
-CLOCK_AGREES: Final = 2  # so many calls at least must agree on it
-MAX_CLOSED: Final = 32  # ranges of closed panes remembered apart; a key that is called daily has one a day
-MAX_OPENED: Final = 32  # more panes than one key opens between two commits, but in a backlog
+CLOCK_AGREES: Final = 2  # calls that must agree on it, at least
+MAX_CLOSED: Final = 32  # ranges of closed panes; a key with calls every day has one a day
+MAX_OPENED: Final = 32  # one key opens fewer panes between two commits, except in a backlog
 FAR_MS: Final = 30 * 60 * 1000  # the smallest mistake in a time zone
 FARTHEST_ZONES_MS: Final = 26 * 3600 * 1000  # the largest one: from UTC-12 to UTC+14
 
@@ -52,7 +52,7 @@ class KeyState(Struct, array_like=True):
     opened: dict[int, int] = field(default_factory=dict)
 
     def observe(self, change: OutcomeChange) -> None:
-        """Let a call move the clock; one whose event time is only its time of receipt does not."""
+        """Move the clock by a call; one whose event time is its receipt does not move it."""
         if change.received_at > self.received_at:
             self.received_at = change.received_at
         if change.added is None:
@@ -65,23 +65,23 @@ class KeyState(Struct, array_like=True):
             self.ahead = min(self.ahead + 1, CLOCK_CALLS)
 
     def wait_ms(self, delay_ms: int) -> int:
-        """For how long after its end a pane that opens now, with a call told after `delay_ms`, waits for calls.
+        """How long after its end a new pane waits for calls. delay_ms: from end to receipt of the call that opens it.
 
-        A call that came far sooner than the others tells of another time than theirs: none of them will follow it.
+        A call that came far sooner than the others belongs to another time: none of them will follow it.
         """
         if self.delay_ms is None or self.delay_ms - delay_ms > FARTHEST_ZONES_MS:
             return delay_ms
         return self.delay_ms
 
     def open(self, start: int, closes_at: int) -> int:
-        """Settle until which receipt a pane takes calls; one that a crash lost keeps what was settled."""
+        """Fix the receipt until which a pane takes calls; a pane that a crash lost keeps it."""
         settled = self.opened.setdefault(start, closes_at)
         if len(self.opened) > MAX_OPENED:
             del self.opened[next(iter(self.opened))]
         return settled
 
     def close(self, start: int, end: int) -> None:
-        """Close a pane for good. Beyond MAX_CLOSED ranges all that lies before and between the earliest is closed."""
+        """Close a pane for good. Beyond MAX_CLOSED ranges everything up to the end of the earliest is closed."""
         self.opened.pop(start, None)
         self.closed = _joined([*self.closed, (start, end)])
         while len(self.closed) > MAX_CLOSED:
@@ -97,7 +97,7 @@ class KeyState(Struct, array_like=True):
         return False
 
     def clock(self, before: Clock) -> Clock:
-        """Whether the clock is hours away from receipts; once it is, it must come much nearer to be near again."""
+        """Whether the clock is far from receipts; a far one must come much nearer to be near again."""
         if self.ahead >= CLOCK_AGREES:
             return Clock.AHEAD
         far = FAR_MS // 2 if before is Clock.BEHIND else FAR_MS

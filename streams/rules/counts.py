@@ -64,10 +64,9 @@ class OutcomeCounts(Struct, array_like=True):
 
     Stored: append only. The order of the fields is the format of rows on disk; a new one comes last, with a default.
 
-    A map names MAX_WORDS words at most, each cut to a length, and counts the rest as `other`; `overflow` says how much
-    of that is not a word "other" that was sent. The words that were there first have the names, and a map that was
-    once full gives none away: a word's calls are all under its name or all in `other`, so what was added is taken
-    out where it was added, in whatever order corrections come.
+    A map names MAX_WORDS words at most, each cut to a length, and counts the others as `other`; `overflow` counts those
+    for which no name was left. The first words have the names, and a full map keeps them: a word's calls are all under
+    its name or all in `other`, so a call is removed where it was added, in whatever order corrections come.
     """
 
     calls: int = 0
@@ -177,7 +176,7 @@ class OutcomeCounts(Struct, array_like=True):
             del counts[key]
 
     def _place(self, map_name: str, counts: Mapping[str, object], key: str, by: int) -> str:
-        """The key that a word not in `counts` is counted under. What goes to `other` for want of a name is noted."""
+        """The key for a word that is not in `counts`: its own, or `other` when no name is left."""
         key = cut(key)
         if key in counts or len(counts) < MAX_WORDS or key == OTHER:
             return key

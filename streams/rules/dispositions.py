@@ -36,7 +36,7 @@ _BY_RING_TYPE: Final = {
     "cantuse": SUBSCRIBER_BARRED,
     "wrongnum": BAD_NUMBER,
 }
-# A number that these tell of cannot have been reached: seconds without a talk round were an announcement.
+# A number with such a word cannot have been reached: seconds without a talk round were an announcement.
 _UNREACHABLE: Final = frozenset(("switchoff", "outofarea", "unregister", "cantuse", "wrongnum"))
 _RANG_OR_NOT: Final = frozenset(("normal", "notmatch"))
 _NEVER_RANG: Final = frozenset(("normal", "notmatch", "null"))
@@ -62,8 +62,8 @@ def disposition_of(
 ) -> str:
     """The outcome class of one dial: the first rule that holds. Total: every input has exactly one class.
 
-    The provider has no word for "answered", so talk decides, then seconds, but for those of an announcement; a line
-    that never rang is told by its numbers, whatever the label says; a cancelled dial is nobody's fault.
+    The provider has no word for "answered": a talk round decides, then seconds, except those of an announcement. A line
+    that never rang is recognised by its numbers, whatever the label says. A cancelled dial counts against no party.
     """
     ring = word_or_null(ring_type).lower()
     hangup = word_or_null(hangup_type).lower()
@@ -96,7 +96,7 @@ def is_never_rang_conflict(disposition: str, hangup_type: str | None) -> bool:
     return disposition == PRE_ALERT_FAILURE and word_or_null(hangup_type).lower() == _BY_CALLEE
 
 
-@lru_cache(maxsize=64)  # of few words; what a stranger sends instead may have a megabyte each
+@lru_cache(maxsize=64)  # the words are few; a stranger's may have a megabyte each
 def question_state(status: str | None, whether_answer: str | None) -> str:
     """completed, skipped, broke_off or not_reached: the provider's status, then who hung up."""
     state = _QUESTION_STATES.get(word_or_null(status).lower())

@@ -38,7 +38,7 @@ class FanOut:
 
 
 def check(callback: Callback) -> CallDetail | None:
-    """The detail that this record stands for, its first, as far as it can be read; None for a delivery without details.
+    """The first detail, for which this record stands, as far as it can be read; None for a delivery without details.
 
     Raises: ImpossibleCallbackError when it has no call_id or no workflow_id, which the gateway promises.
     """
@@ -52,9 +52,9 @@ def check(callback: Callback) -> CallDetail | None:
 
 
 def content_digest(callback: Callback, detail: CallDetail) -> bytes:
-    """16 bytes that are equal when two deliveries say the same about a call, however and whenever they came.
+    """16 bytes that are equal when two deliveries say the same about a call.
 
-    What has become of the task meanwhile says nothing about the call, nor does the order of the redials.
+    The status of the task and the order of the redials say nothing about the call.
     """
     envelope = (
         callback.workflow_id,

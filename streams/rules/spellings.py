@@ -1,8 +1,8 @@
-"""What came in another type than documented, read where the reading is plain. Pure.
+"""Values of another type than documented, read where the reading is plain. Pure.
 
-A Callback keeps such a value in `extra`, as it was sent, and its typed field is empty. A call should not lose its
-duration because a sender writes "30" or 30.0, nor a dial its id because it came as a number. What has no plain reading
-stays empty: true, a list, an instant that is no text.
+A Callback keeps such a value in `extra`, as it was sent, and its typed field is empty. A call keeps its duration when a
+sender writes "30" or 30.0, and a dial its id when it is a number. A value without a plain reading stays empty: true, a
+list, an instant that is no text.
 """
 
 import re

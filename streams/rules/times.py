@@ -1,6 +1,6 @@
 """The provider's zone-less times, read in the account's time zone. Pure.
 
-A time that no call can have had - a stand-in for "no time", or text without a time of day - is as good as none.
+A time that no call can have had counts as none: a stand-in for "no time", or text without a time of day.
 """
 
 from datetime import UTC, datetime
@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-# A call cannot end after its callback was received; more than clocks may differ is a wrong clock or time zone.
+# A call cannot end after its callback was received; a larger difference is a wrong clock or time zone.
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000
 FIRST_YEAR: Final = 2015  # before it lie the stand-ins: year 1, 1900, 1970, 2000
-# No call lasts longer; an end that far before the call's own start is a stand-in that is not yet known as one.
+# No call lasts longer; an end that far before the call's own start is an unknown stand-in.
 LONGEST_CALL_MS: Final = 366 * 24 * 3600 * 1000
-_LONGEST_TEXT: Final = 64  # characters; what is longer is no time, and would only fill the memory of what was read
+_LONGEST_TEXT: Final = 64  # characters; a longer text is no time, and would only fill the cache
 
 Source = Literal["provider", "unreadable", "implausible", "future"]
 

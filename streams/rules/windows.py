@@ -1,11 +1,11 @@
 """Windows of event time for one partition of one dimension: panes, stream time, lateness, finals. Pure.
 
-Integer milliseconds in, decisions out; the clock is an argument. One tumbling pane per STREAMS_WINDOW_S; longer
-windows are sums of panes, made where they are read.
+Integer milliseconds in, decisions out; the clock is an argument. One tumbling pane per STREAMS_WINDOW_S; a reader adds
+panes up to longer windows (`merging`).
 
-Stream time is kept per key (a workflow, a SIP line); see `clocks`. It follows from the records alone. A pane takes
-calls until, in receipt time, the key's clock as it was when the pane opened has passed its end by the grace. That is
-settled at once, so a backlog read at full speed judges each call as it was judged live.
+Stream time is kept per key, a workflow or a SIP line (`clocks`), and follows from the records alone. When a pane opens,
+the receipt until which it takes calls is fixed: its end, plus the key's delay, plus the grace. So a backlog that is
+read at full speed judges each call as it was judged live.
 """
 
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ from schemas.runtime import exits
 from schemas.runtime.garbage import collect_seldom
 from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS
 from streams.errors import StreamsError, WorkerCrashedError
-from streams.rules.dimensions import DIMENSIONS
+from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
 from streams.worker.calls_agent import CallsAgent
@@ -61,10 +61,14 @@ class Worker:
         self._partitions = partitions
         self._registry = registry
         self.app = build_faust_app(settings)
-        self.agents = self._bind_agents()
+        calls_agent = self._calls_agent()
+        self._windows_agents = {dimension.changes.name: self._windows_agent(dimension) for dimension in DIMENSIONS}
+        self.agents: dict[str, RunAgent] = {CALLBACKS.name: calls_agent, **self._windows_agents}
         window_topics = tuple(dimension.changes.name for dimension in DIMENSIONS)
         self.horizon = HorizonPoller(settings.kafka, settings.app_id, partitions, window_topics)
-        self.housekeeping = Housekeeping(self.horizon, self.agents, metrics, self._assigned, self._describe, self.fail)
+        self.housekeeping = Housekeeping(
+            self.horizon, self.agents, self._windows_agents, metrics, self._assigned, self._describe, self.fail
+        )
         identity = identity_of(settings.app_id, settings.data_dir)
         self._premises = Premises(settings.kafka, settings.app_id, partitions, registry, identity)
         self.app.on_partitions_revoked.connect(self._on_revoked)
@@ -96,17 +100,16 @@ class Worker:
             return False
         return True
 
-    def _bind_agents(self) -> dict[str, RunAgent]:
-        """The agents by the topic that names them, each with its table."""
+    def _calls_agent(self) -> CallsAgent:
+        agent = CallsAgent(self._table(CALLS_TABLE), self._context(), self.settings.timezone)
+        self._bind(agent, CALLS_TABLE, CALLBACKS.name, REKEYED_DETAILS.name)
+        return agent
+
+    def _windows_agent(self, dimension: Dimension) -> WindowsAgent:
         windows = WindowSettings(self.settings.window_s * 1000, self.settings.grace_s * 1000)
-        calls = CallsAgent(self._table(CALLS_TABLE), self._context(), self.settings.timezone)
-        self._bind(calls, CALLS_TABLE, CALLBACKS.name, REKEYED_DETAILS.name)
-        agents: dict[str, RunAgent] = {CALLBACKS.name: calls}
-        for dimension in DIMENSIONS:
-            agent = WindowsAgent(self._table(dimension.table), self._context(), dimension, windows)
-            self._bind(agent, dimension.table, dimension.changes.name)
-            agents[dimension.changes.name] = agent
-        return agents
+        agent = WindowsAgent(self._table(dimension.table), self._context(), dimension, windows)
+        self._bind(agent, dimension.table, dimension.changes.name)
+        return agent
 
     def _context(self) -> AgentContext:
         outbox = Outbox(lambda: self.app.producer._ensure_producer())
@@ -157,9 +160,8 @@ class Worker:
 
     async def _on_recovered(self, app: Any, **kwargs: Any) -> None:
         try:
-            for topic, agent in self.agents.items():
-                if isinstance(agent, WindowsAgent):
-                    await agent.load(self._assigned(topic))
+            for topic, agent in self._windows_agents.items():
+                await agent.load(self._assigned(topic))
         except StreamsError as error:
             self.fail(error)
         self.metrics.recoveries.inc()

@@ -36,7 +36,7 @@ def dead_letter(record: Any, reason: str, detail: str) -> DeadLetter:
 def cut_letter(record: Any, reason: str, detail: str) -> DeadLetter:
     """The same for a record that does not fit whole: the beginnings of its parts, with the size and SHA-256 of each.
 
-    It says where the whole stands, for as long as the source topic keeps it. It cannot be replayed.
+    It names the place of the whole, for as long as the source topic keeps it. It cannot be replayed.
     """
     kept = list(_beginning_of(record.headers))
     return DeadLetter(
@@ -69,7 +69,7 @@ def _as_they_came(headers: Headers) -> list[KeptHeader]:
 
 
 def _beginning_of(headers: Headers) -> Iterable[KeptHeader]:
-    """The first headers that have room together."""
+    """The first headers, up to KEPT_BYTES together."""
     room = KEPT_BYTES
     for header in _as_they_came(headers):
         room -= len(header.name.encode()) + len(header.value or b"")

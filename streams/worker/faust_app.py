@@ -1,4 +1,4 @@
-"""How Faust is set up: what it may do, what it must not, and the sizes that were chosen."""
+"""The Faust app and its settings."""
 
 from typing import Any, Final
 

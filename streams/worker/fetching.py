@@ -1,8 +1,7 @@
-"""The thread that owns the aiokafka consumer: what it fetches, and commits.
+"""The thread that owns the aiokafka consumer: its fetches and commits.
 
-The records of a fetch are not all that it tells: markers of transactions, aborted records and what compaction or
-retention took have offsets too. So a fetch is handed on with the stretch of offsets that it covers, and nobody has to
-guess whether a record is still to come.
+Offsets without a record exist: markers of transactions, aborted records, and what compaction or retention removed. So a
+fetch is handed on with the range of offsets that it covers, and no record is waited for that never comes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,10 +14,8 @@ from faust.types import TP
 
 from schemas.header_names import tolerate_header_names
 
-# A fetch waits so long for so much. Each event costs some milliseconds besides its records, so few large ones are both
-# cheaper and, on a busy machine, sooner done: half as long was no sooner. A partition whose records were still in hand
-# when a fetch went out is not in it and waits until it is back: stock Faust's 1.5 s were seen in every tenth call at
-# 200 a second.
+# How long a fetch waits, and for how much. Each event has a cost of its own, so few large ones are cheaper. A partition
+# whose records were still in hand when a fetch began is not in it, and waits until it is back.
 FETCH_WAIT_MS: Final = 50
 FETCH_MIN_BYTES: Final = 256 * 1024
 ISOLATION: Final = "read_committed"
@@ -52,7 +49,7 @@ class RunConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
         max_records: int | None = None,
     ) -> Mapping[Any, Fetched]:
-        """What was fetched, and of every partition that moved on how far it came, also without a record."""
+        """The records, and for every partition that moved on the offsets covered, also without a record."""
         before = _positions(consumer, active_partitions)
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         after = _positions(consumer, active_partitions)
@@ -60,7 +57,7 @@ class RunConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: _fetched(records.get(tp, ()), before.get(tp), after.get(tp)) for tp in moved | records.keys()}
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit. False when the broker refused or is away: the offsets stay due and go out with the next commit.
+        """Commit. False when the broker refused or is away: the offsets are sent again with the next commit.
 
         Stock Faust crashes the app on every error but one.
         """
@@ -87,7 +84,7 @@ def _positions(consumer: Any, partitions: Iterable[TP] | None) -> dict[TP, int]:
 
 
 def _fetched(records: Any, before: int | None, after: int | None) -> Fetched:
-    """A position that is not known, as around a seek, is told by the records; without any, nothing is covered."""
+    """An unknown position, as around a seek, follows from the records; without any, nothing is covered."""
     if before is None:
         before = records[0].offset if records else after
     if after is None:

@@ -1,13 +1,13 @@
-"""How far everything received has been worked off, which is what windows may be closed by.
+"""The horizon: the receipt time up to which everything is processed. A watermark, in Flink's word.
 
-A window may close when no call for it can still be on its way. Wall clock cannot tell that: a backlog may be waiting.
-So the end offsets of each topic are noted now and then; once the group has committed past them, all that was there at
-that time is done. The ends are those of the log: what lies behind the start of an open transaction cannot be read yet,
-but it has been received. The mark then moves on to the topics that the outputs went to, and so through the chain:
+A window may close when no call for it can still be on its way. A wall clock does not know: a backlog may be waiting. So
+the end offsets of each topic are noted as a mark now and then; once the group has committed past them, everything that
+was there at that time is processed. The ends are those of the log: records behind the start of an open transaction
+cannot be read yet, but they have been received. The mark then moves on to the topics that the outputs went to:
 
     callbacks -> re-keyed details -> changes of a partition's windows
 
-`Horizon` is pure; `HorizonPoller` asks the broker. The marks are UTC epoch ms of the poller's clock.
+`Horizon` is pure; `HorizonPoller` reads the broker's offsets. A mark is UTC epoch ms of the poller's clock.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ BEGINS_AGAIN_MS: Final = 10_000
 Offsets = Mapping[TopicPartition, int]
 
 
-class Stage:
+class PendingMarks:
     """Marks waiting for their offsets to be committed."""
 
     def __init__(self, partitions: list[TopicPartition]) -> None:
@@ -46,7 +46,7 @@ class Stage:
         return self._reached
 
     def note(self, mark: int | None, ends: Offsets) -> None:
-        """All that belongs to `mark` lies before these end offsets. Without a mark there is nothing to note."""
+        """Everything that belongs to `mark` lies before these end offsets. Without a mark there is nothing to note."""
         if mark is None:
             return
         if len(self._waiting) == KEPT_MARKS:
@@ -59,17 +59,17 @@ class Stage:
 
 
 class Horizon:
-    """The chain of stages, up to each partition of each topic that windows are fed from."""
+    """The chain of marks, up to each partition of each topic of window changes."""
 
     def __init__(self, partitions: Mapping[str, int], window_topics: tuple[str, ...]) -> None:
-        self._callbacks = Stage(_all_of(CALLBACKS.name, partitions))
-        self._rekeyed = Stage(_all_of(REKEYED_DETAILS.name, partitions))
-        self._windows = {tp: Stage([tp]) for name in window_topics for tp in _all_of(name, partitions)}
+        self._callbacks = PendingMarks(_all_of(CALLBACKS.name, partitions))
+        self._rekeyed = PendingMarks(_all_of(REKEYED_DETAILS.name, partitions))
+        self._windows = {tp: PendingMarks([tp]) for name in window_topics for tp in _all_of(name, partitions)}
 
     def update(self, now_ms: int, committed: Offsets, ends: Offsets) -> dict[TopicPartition, int]:
-        """Receipt time up to which each partition of window changes is worked off; those that know none are absent.
+        """Receipt time up to which each partition of window changes is processed; one without any is absent.
 
-        now_ms: taken before anything was asked; committed: asked before `ends`.
+        now_ms: the clock before the first request; committed: requested before `ends`.
         """
         mark = self._callbacks.advance(committed)
         rekeyed_mark = self._rekeyed.advance(committed)
@@ -85,7 +85,7 @@ class Horizon:
 
 
 class HorizonPoller:
-    """Asks the broker for the offsets, with clients of its own, opened when needed and anew after trouble."""
+    """Reads the offsets with clients of its own. They are opened when needed, and again after an error."""
 
     def __init__(
         self, kafka: KafkaSettings, group: str, partitions: Mapping[str, int], topics: tuple[str, ...]
@@ -100,11 +100,10 @@ class HorizonPoller:
         self._committed_only: Any = None
         self._behind_since: dict[TopicPartition, int] = {}
         self.lags: dict[TopicPartition, int] = {}
-        """Offsets that could be read and are not yet committed, by partition, of all workers; empty while the broker
-        does not tell."""
+        """Offsets that can be read and are not yet committed, by partition, of all workers; empty while the broker does
+        not answer."""
         self.held_since: dict[TopicPartition, int] = {}
-        """Partitions with records that cannot be read, because a transaction before them is open; seen so first when,
-        epoch ms."""
+        """Partitions with records behind an open transaction, which cannot be read; since when, epoch ms."""
 
     async def _connect(self) -> None:
         arguments = {**self._kafka.client_arguments(), "enable_auto_commit": False}
@@ -127,7 +126,7 @@ class HorizonPoller:
     async def poll(self, now_ms: int) -> dict[TopicPartition, int]:
         """See `Horizon.update`. Raises aiokafka's errors, OSError or TimeoutError; polling may go on after those.
 
-        Raises: TopicsError when a log ends before what was worked off.
+        Raises: TopicsError when a log ends before a committed offset.
         """
         try:
             async with asyncio.timeout(POLL_TIMEOUT_S):
@@ -141,7 +140,7 @@ class HorizonPoller:
         if self._admin is None:
             await self._connect()
         found = await self._admin.list_consumer_group_offsets(self._group)
-        # What expired before anybody read it will never be committed: it counts as worked off.
+        # Records that expired unread will never be committed: they count as processed.
         begins = await self._consumer.beginning_offsets(self._partitions)
         committed = {tp: max(found[tp].offset if tp in found else 0, begin) for tp, begin in begins.items()}
         ends = await self._consumer.end_offsets(self._partitions)
@@ -152,16 +151,16 @@ class HorizonPoller:
         return self._horizon.update(now_ms, committed, ends)
 
     def _refuse_logs_that_begin_again(self, now_ms: int, committed: Offsets, ends: Offsets) -> None:
-        """Offsets below the committed one would be taken for records seen before. A new leader may know of fewer."""
+        """New records below the committed offset would pass for old ones. A new leader may have fewer for a moment."""
         behind = [tp for tp, end in ends.items() if end < committed[tp]]
         self._behind_since = {tp: self._behind_since.get(tp, now_ms) for tp in behind}
         if again := [tp for tp, since_ms in self._behind_since.items() if now_ms - since_ms >= BEGINS_AGAIN_MS]:
             first = min(again)
             raise TopicsError(
-                f"{first.topic}[{first.partition}] ends at offset {ends[first]}, and {committed[first]} were worked "
-                "off: the topic was deleted and made anew, or cut short. Its new records would pass for old ones: stop "
-                "the workers, run `python -m streams topics apply` with a new STREAMS_APP_ID, and start them with it; "
-                "calls that are still in the topic are read again"
+                f"{first.topic}[{first.partition}] ends at offset {ends[first]}, and {committed[first]} were "
+                "processed: the topic was deleted and made anew, or cut short. Its new records would pass for old "
+                "ones: stop the workers, run `python -m streams topics apply` with a new STREAMS_APP_ID, and start "
+                "them with it; calls that are still in the topic are read again"
             )
 
 

@@ -24,15 +24,16 @@ HELD_MS: Final = 5_000  # transactions are open for some seconds, as a rule; one
 
 
 class Housekeeping:
-    """The duties of one worker. `assigned`: its partitions of a topic; `describe`: an error in words.
+    """The duties of one worker. Agents by the topic that they read; `assigned`: its partitions of a topic.
 
-    `fail` ends the process.
+    `describe`: an error in words; `fail` ends the process.
     """
 
     def __init__(
         self,
         horizon: HorizonPoller,
         agents: Mapping[str, RunAgent],
+        windows_agents: Mapping[str, WindowsAgent],
         metrics: WorkerMetrics,
         assigned: Callable[[str], set[int]],
         describe: Callable[[BaseException], str],
@@ -40,6 +41,7 @@ class Housekeeping:
     ) -> None:
         self._horizon = horizon
         self._agents = agents
+        self._windows_agents = windows_agents
         self._metrics = metrics
         self._assigned = assigned
         self._describe = describe
@@ -72,9 +74,8 @@ class Housekeeping:
         self._unknown.is_due("")
         self._report_held()
         for tp, received_until in reached.items():
-            agent = self._agents[tp.topic]
-            if isinstance(agent, WindowsAgent) and tp.partition in self._assigned(tp.topic):
-                await agent.close_due(tp.partition, received_until)
+            if tp.partition in self._assigned(tp.topic):
+                await self._windows_agents[tp.topic].close_due(tp.partition, received_until)
 
     def _report_held(self) -> None:
         """Log partitions that cannot be read on: no fault of the worker, but no window becomes final meanwhile."""

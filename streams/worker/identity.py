@@ -1,8 +1,8 @@
 """Who a worker is in its group: a name kept with its data, and where that data lies.
 
 The name gives it its partitions back at once after a restart. A copy of the data (a restored snapshot, a cloned volume)
-has the name too, and Kafka lets each of the two push the other out, for ever. So the place is told as well, as part
-of the client id: who starts while the name is in use elsewhere does not join, and who was pushed out ends.
+has the same name, and with it two workers would push each other out of the group for ever. So the client id has the
+place of the data, too: a worker does not join while its name is in use elsewhere, and ends when it was pushed out.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ class Identity(NamedTuple):
 
     @property
     def client_id(self) -> str:
-        """What brokers and their tools show."""
+        """The client id, as brokers and their tools show it."""
         return f"{self.name}-{self.place}"
 
     def hosts_elsewhere(self, group: Any) -> set[str]:
-        """The hosts of members that go by this name and lie elsewhere. group: as Kafka describes it."""
+        """The hosts of members with this name and another place. group: as Kafka describes it."""
         return {
             member["client_host"].lstrip("/")
             for member in group["members"]

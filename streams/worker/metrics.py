@@ -12,7 +12,7 @@ class WorkerMetrics:
         self.registry = CollectorRegistry()
         self.records = Counter(
             "stream_records",
-            "Records handled, by stage and outcome: in = sum of outcomes",
+            "Records processed, by stage and outcome: in = sum of outcomes",
             ["stage", "outcome"],
             registry=self.registry,
         )
@@ -42,7 +42,7 @@ class WorkerMetrics:
         )
         self.age = Histogram(
             "stream_event_age_seconds",
-            "Age of a call, from its receipt at the gateway, when a stage was done with it",
+            "Age of a call, from its receipt at the gateway, when a stage had processed it",
             ["stage"],
             buckets=AGE_BUCKETS_S,
             registry=self.registry,
@@ -66,13 +66,15 @@ class WorkerMetrics:
             ["table"],
             registry=self.registry,
         )
-        self.unsettled_runs = Gauge("stream_unsettled_runs", "Runs of records being worked on", registry=self.registry)
+        self.unsettled_runs = Gauge(
+            "stream_unsettled_runs", "Runs of records in hand, not yet settled", registry=self.registry
+        )
         self.schema_registry_waits = Counter(
             "schema_registry_waits", "Times a record waited for the schema registry", registry=self.registry
         )
         self.waiting_partitions = Gauge(
             "schema_registry_waiting_partitions",
-            "Partitions that wait for a schema the registry has not told yet",
+            "Partitions that wait for a schema that the registry has not sent yet",
             registry=self.registry,
         )
         self.held_partitions = Gauge(

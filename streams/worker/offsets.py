@@ -1,8 +1,8 @@
 """Which offset of each partition may be committed: never past a run that is not settled. Pure.
 
-A run is a stretch of records of one partition that is handled as one. Runs are delivered in order of offset. Offsets
-between and behind them that have no record (compaction, markers of transactions, aborted records) are committed with
-the run before them: a group that stops short of them seems to have work waiting, for ever.
+Runs are delivered in order of offset. Offsets between and behind them that have no record (compaction, markers of
+transactions, aborted records) are committed with the run before them: a group that stops short of them would seem to
+have work waiting for ever.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ class OffsetTracker(Generic[P]):
         self._delivered: dict[P, int] = {}
 
     def deliver(self, partition: P, last: int, end: int | None = None) -> None:
-        """A run ending at offset `last` was handed to the agent. Raises ValueError when it goes back.
+        """A run that ends at offset `last` was delivered to the agent. Raises ValueError when it goes back.
 
         end: the next offset that may have a record; the one after `last` when not given.
         """
@@ -48,7 +48,7 @@ class OffsetTracker(Generic[P]):
             self._committable[partition] = max(self._committable.get(partition, 0), end)
 
     def settle(self, partition: P, last: int) -> None:
-        """The run ending at `last` is done: its outputs are acknowledged. Repeat: safe; an unknown run is ignored."""
+        """The outputs of the run that ends at `last` are acknowledged. Repeat: safe; an unknown run is ignored."""
         runs = self._unsettled.get(partition, deque())
         for run in runs:
             if run.last == last:
@@ -73,7 +73,7 @@ class OffsetTracker(Generic[P]):
         return sum(len(runs) for runs in self._unsettled.values())
 
     def clear(self) -> None:
-        """Forget everything: partitions were revoked, and reading starts again at the committed offsets."""
+        """Drop everything: partitions were revoked, and reading starts again at the committed offsets."""
         self._unsettled.clear()
         self._committable.clear()
         self._delivered.clear()

@@ -1,8 +1,8 @@
-"""What a worker takes for granted from its start on, and asks for again: it must not go on when it is so no more.
+"""The premises of a running worker, checked again and again: it must not go on when one no longer holds.
 
-- The number of partitions: keys are placed by it, in the topics as in the tables.
+- The number of partitions: it places keys, in the topics and in the tables.
 - Schema ids: records are written under them.
-- Its name in the group: nobody else goes by it, as a copy of its data would.
+- Its name in the group: no other member has it, as a copy of its data would.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _NOTE: Final = "partitions="
 
 
 def commit_note(partitions: Mapping[str, int]) -> str:
-    """What is kept with each committed offset: the number of partitions that the state behind it was made with."""
+    """The note of each committed offset: the number of partitions that the state behind it was made with."""
     return f"{_NOTE}{partitions[CALLBACKS.name]}"
 
 
@@ -46,7 +46,7 @@ async def check_state(kafka: KafkaSettings, app_id: str, partitions: Mapping[str
             if not error.retriable:
                 raise
             raise BrokerUnavailableError(
-                f"Kafka does not tell the offsets of {app_id}: {type(error).__name__}"
+                f"Kafka does not answer with the offsets of {app_id}: {type(error).__name__}"
             ) from error
     names = {topic.name for topic in CO_PARTITIONED}
     notes = {committed[tp].metadata for tp in committed if tp.topic in names}
@@ -61,7 +61,7 @@ async def check_state(kafka: KafkaSettings, app_id: str, partitions: Mapping[str
 async def check_name(kafka: KafkaSettings, app_id: str, identity: Identity) -> None:
     """Before the group is joined: nobody elsewhere may be in it by this worker's name.
 
-    One that died there is forgotten by Kafka after the session's time-out, so it is worth asking again for that long.
+    Kafka forgets a dead member after the session's time-out, so the check is worth repeating for that long.
     Raises: DataDirInUseError, BrokerUnavailableError.
     """
     async with admin_client(kafka) as admin:
@@ -70,7 +70,9 @@ async def check_name(kafka: KafkaSettings, app_id: str, identity: Identity) -> N
         except KafkaError as error:
             if not error.retriable:
                 raise
-            raise BrokerUnavailableError(f"Kafka does not tell of group {app_id}: {type(error).__name__}") from error
+            raise BrokerUnavailableError(
+                f"Kafka does not answer about group {app_id}: {type(error).__name__}"
+            ) from error
 
 
 async def _refuse_twin(admin: Any, app_id: str, identity: Identity) -> None:
@@ -85,7 +87,7 @@ async def _refuse_twin(admin: Any, app_id: str, identity: Identity) -> None:
 
 
 class Premises:
-    """Asks again for as long as the worker runs."""
+    """Checks the premises for as long as the worker runs."""
 
     def __init__(
         self,
@@ -102,9 +104,9 @@ class Premises:
         self._registry = registry
 
     async def watch(self) -> None:
-        """Raises: TopicsError, SchemasError or DataDirInUseError once something is so no more.
+        """Raises: TopicsError, SchemasError or DataDirInUseError once a premise no longer holds.
 
-        Who is away is asked again.
+        A broker or registry that is away is asked again.
         """
         topics = cycle(TOPICS)
         while True:
@@ -132,6 +134,6 @@ class Premises:
         except RegistryReplacedError as error:
             raise SchemasError(str(error)) from error
         except RegistryUnavailableError:
-            pass  # what is known stays true as far as anybody can tell
+            pass  # the known ids hold until the registry says otherwise
         except SchemaError as error:
             log.info("schemas.not_checked", reason=str(error))

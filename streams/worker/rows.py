@@ -1,7 +1,7 @@
-"""Rows of one table: written within the limit of its changelog, read back, and told from what others wrote.
+"""Rows of one table: written within the limit of its changelog, read back, and kept apart from foreign records.
 
-A row on our own disk that cannot be read is a broken disk, and ends the worker with the way out: going on would count
-wrongly. A record of the changelog that is no row is somebody else's, and is left out: it must not stop a recovery.
+A row on our own disk that cannot be read means a broken disk, and ends the worker with a remedy: going on would count
+wrongly. A record of the changelog that is no row comes from elsewhere, and is left out: it must not stop a recovery.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _SHOWN_DIGITS: Final = 16
 
 
 class Rows:
-    """The rows of `table`. `decode`: what a key and its row say; raises anything when that is no row."""
+    """The rows of `table`. `decode`: a row by its key and bytes; raises anything when it is no row."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class Rows:
         table.accepts = self.accepts
 
     def packed(self, key: bytes, version: int, row: bytes) -> bytes:
-        """A row as it is stored. Raises: TooLargeError when the changelog would not take it."""
+        """A row as it is stored. Raises: TooLargeError when it is over the changelog's limit."""
         if len(key) + len(row) > MAX_ROW_BYTES:
             raise TooLargeError(f"{len(row)} bytes are too many for a row of {self._table.name}")
         return pack_row(version, row)
 
     def read(self, partition: int, key: bytes, stored: bytes) -> Any:
-        """What a stored row says. Raises: StateError when it cannot be read."""
+        """A stored row. Raises: StateError when it cannot be read."""
         try:
             return self._decode(key, unpack_row(stored))
         except Exception as error:
@@ -55,7 +55,7 @@ class Rows:
             ) from error
 
     def accepts(self, record: Any) -> bool:
-        """Whether recovery takes over a record of the changelog. What is no row is counted, told and left out.
+        """Whether recovery restores a record of the changelog. A record that is no row is counted and logged.
 
         Raises: StateError for a row of a later release, which is ours, and ends the process.
         """
@@ -76,11 +76,11 @@ class Rows:
     def _leave_out(self, record: Any, error: Exception) -> None:
         self._metrics.foreign_rows.labels(self._table.name).inc()
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        log.error("changelog.foreign_record", **where, detail=f"no row of ours, left out: {_why(error)}")
+        log.error("changelog.foreign_record", **where, reason=f"no row of ours, left out: {_why(error)}")
 
 
 def _why(error: Exception) -> str:
-    """A fault of a row without anything of the row in it."""
+    """The fault of a row, without its content."""
     return str(error) if isinstance(error, NewerFormatError) else type(error).__name__
 
 

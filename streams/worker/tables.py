@@ -1,12 +1,11 @@
 """The worker's state: plain Faust tables on RocksDB, written by partition and versioned.
 
-Faust gives what is hard: changelogs, recovery, one store per partition that comes and goes with assignments. Its way
-of writing is not used: rows of a run are written at once, and their changelog records travel in the pipeline's order.
+Faust has changelogs, recovery, and one store per partition that comes and goes with assignments. Its writes are not
+used: rows of a run are written at once, and their changelog records travel in the pipeline's order.
 
 A value is 8 bytes of version, a byte of format, a CRC-32 of the row, and the row. Recovery ignores a row older than the
-one it has: a worker that was paused and lost its partition may still deliver rows, after those of the worker that took
-over. And it leaves out what is no row of ours (`accepts`): whoever may write to a changelog could else stop every
-worker that reads it.
+one it has: a worker that was paused and lost its partition may still deliver rows, after those of its successor. And it
+leaves out a record that is no row of ours (`accepts`): any writer to a changelog could else stop its workers.
 """
 
 import struct
@@ -24,12 +23,12 @@ from streams.worker.outbox import Outgoing
 
 _VERSION: Final = struct.Struct(">Q")
 _HEAD: Final = struct.Struct(">QBI")
-# Raise it when a row is written that the release before cannot read, and go on reading the old ones. The head stays: by
-# its checksum a row of a later release is told from what is no row. Rows from before there was a format go on behind
-# the version with the head of a msgpack array, which no format is: 0x90 to 0x9f.
+# Raise it when a row is written that the release before cannot read, and go on reading the old ones. The head stays:
+# its checksum tells a row of a later release from a record that is no row. Rows without a format have the head of a
+# msgpack array behind the version, 0x90 to 0x9f, which is no format.
 FORMAT: Final = 1
 _WITHOUT_FORMAT: Final = range(0x90, 0xA0)
-# Per partition and table; the defaults of Faust (2 GiB of cache each) are made for one table on a large machine.
+# Per partition and table; the defaults of Faust are made for one table on a large machine.
 STORE_OPTIONS: Final = {
     "block_cache_size": 8 * 1024 * 1024,
     "write_buffer_size": 8 * 1024 * 1024,
@@ -84,7 +83,7 @@ class VersionedStore(RocksDBStore):
     def apply_changelog_batch(
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
     ) -> None:
-        """Restore runs of rows from the changelog, but for rows older than what is here; and the offset reached."""
+        """Restore runs of rows from the changelog and the offset reached; rows older than those here stay out."""
         table = cast(StateTable, self.table)
         for event in batch:
             message: Any = event.message
@@ -103,7 +102,7 @@ class VersionedStore(RocksDBStore):
 
     @staticmethod
     def _is_older(value: bytes | None, than: bytes | None) -> bool:
-        # Of two rows of one version the first stands: it was there when the other's writer had lost the partition.
+        # Of two rows of one version the first stands: the other's writer had lost the partition by then.
         return value is not None and than is not None and value[: _VERSION.size] <= than[: _VERSION.size]
 
 
@@ -149,8 +148,8 @@ class StateTable(faust.Table[bytes, bytes]):
     def stored(self, partition: int, first_offset: int, last_offset: int) -> None:
         """Rows landed in the changelog from the first to the last offset: recovery here may start behind them.
 
-        But only where they follow on what is known here. Behind a gap lie rows of a worker that took over while this
-        one was paused; recovery must read them.
+        They must follow the last known offset. In a gap lie rows of another worker, from while this one was paused;
+        recovery must read them.
         """
         tp = TP(self.changelog_topic.get_topic_name(), partition)
         known = self.store.persisted_offset(tp)

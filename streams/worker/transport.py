@@ -1,6 +1,6 @@
-"""Every override of Faust's transport, in one place, each with the defect it mends.
+"""Every override of Faust's transport, in one place, each with the defect that it mends.
 
-tests/contract fences the overridden methods by the hash of their source: when Faust changes, look here first.
+tests/contract pins the overridden methods by the hash of their source: a changed Faust fails there.
 
 - Runs: stock Faust makes four tasks per record; here one event carries all that a fetch brought of a topic.
 - Commits: stock Faust acknowledges what raised, what was skipped in a rebalance, and across a hole at the head of a
@@ -41,10 +41,10 @@ class RunSchema(Schema):  # type: ignore[type-arg]  # not subscriptable when it 
 
 
 class Run(list[Any]):
-    """Records of one partition, in order, without a hole. `after`: the offset delivered before; None after a seek.
+    """A run: what one fetch brought of one partition. Records in order, without a hole.
 
-    An agent that took another offset last has lost a run on the way, and must not go on.
-    `end`: no other record lies before this offset, though markers of transactions and what was aborted may.
+    `after`: the offset delivered before; None after a seek. An agent whose last run ended elsewhere has lost one.
+    `end`: no other record lies before this offset; markers of transactions and aborted records may.
     """
 
     after: int | None = None

@@ -1,7 +1,7 @@
-"""Ends a worker that has stopped working: with a reason and all stacks, without a commit, to be started again.
+"""Ends a worker that hangs: with a reason and all stacks, without a commit, to be started again.
 
-Faust's own detector compares two different clocks. This one asks two questions from a thread of its own: does the event
-loop turn, and does anything get done while there is something to do? An idle worker is never suspected.
+Faust's own detector compares two different clocks. This one checks from a thread of its own that the event loop turns,
+and that something gets done while there is work. An idle worker is never suspected.
 """
 
 import faulthandler
@@ -17,7 +17,7 @@ from streams.worker.ops import WorkerState
 log = structlog.get_logger()
 
 CHECK_INTERVAL_S: Final = 5.0
-# Longer than anything that passes by itself: a rebalance, a broker's restart, one fetch of a large changelog.
+# Longer than any pause that ends by itself: a rebalance, a broker's restart, one fetch of a large changelog.
 NO_PROGRESS_S: Final = 180.0
 
 

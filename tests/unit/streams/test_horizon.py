@@ -1,4 +1,4 @@
-"""Windows close by what was worked off, never by what the clock says."""
+"""Windows close by what was processed, never by the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.topics import CALLBACKS, OUTCOMES_BY_SIP_LINE, OUTCOMES_BY_WORKFLOW, REKEYED_DETAILS
 from streams.errors import TopicsError
 from streams.settings import KafkaSettings
-from streams.worker.horizon import BEGINS_AGAIN_MS, KEPT_MARKS, SLACK_MS, Horizon, HorizonPoller, Stage
+from streams.worker.horizon import BEGINS_AGAIN_MS, KEPT_MARKS, SLACK_MS, Horizon, HorizonPoller, PendingMarks
 
 WINDOW_TOPICS = (OUTCOMES_BY_WORKFLOW.name, OUTCOMES_BY_SIP_LINE.name)
 PARTITIONS = dict.fromkeys((CALLBACKS.name, REKEYED_DETAILS.name, *WINDOW_TOPICS), 2)
@@ -36,11 +36,11 @@ def everywhere(callbacks: int, rekeyed: int = 0, changes: int = 0) -> Offsets:
 
 
 def test_a_stage_knows_nothing_before_its_first_mark() -> None:
-    assert Stage([A]).advance({A: 100}) is None
+    assert PendingMarks([A]).advance({A: 100}) is None
 
 
 def test_a_mark_is_reached_when_every_partition_is_committed_past_its_end() -> None:
-    stage = Stage([A, B])
+    stage = PendingMarks([A, B])
     stage.note(1_000, {A: 5, B: 7})
 
     assert [stage.advance({A: 5, B: 6}), stage.advance({A: 4, B: 7}), stage.advance({A: 5, B: 7})] == [
@@ -51,21 +51,21 @@ def test_a_mark_is_reached_when_every_partition_is_committed_past_its_end() -> N
 
 
 def test_a_partition_never_written_holds_nobody_up() -> None:
-    stage = Stage([A, B])
+    stage = PendingMarks([A, B])
     stage.note(1_000, {A: 5})
 
     assert stage.advance({A: 5}) == 1_000
 
 
 def test_a_partition_with_records_and_no_commit_holds_the_mark_back() -> None:
-    stage = Stage([A, B])
+    stage = PendingMarks([A, B])
     stage.note(1_000, {A: 5, B: 1})
 
     assert stage.advance({A: 5}) is None
 
 
 def test_the_latest_of_the_marks_reached_counts() -> None:
-    stage = Stage([A])
+    stage = PendingMarks([A])
     for mark, end in ((1_000, 1), (2_000, 2), (3_000, 3)):
         stage.note(mark, {A: end})
 
@@ -73,7 +73,7 @@ def test_the_latest_of_the_marks_reached_counts() -> None:
 
 
 def test_a_mark_once_reached_stays_reached() -> None:
-    stage = Stage([A])
+    stage = PendingMarks([A])
     stage.note(1_000, {A: 1})
     stage.advance({A: 1})
 
@@ -81,7 +81,7 @@ def test_a_mark_once_reached_stays_reached() -> None:
 
 
 def test_without_a_mark_nothing_is_noted() -> None:
-    stage = Stage([A])
+    stage = PendingMarks([A])
     stage.note(None, {A: 1})
 
     assert stage.advance({A: 10**9}) is None
@@ -141,7 +141,7 @@ def test_one_partition_of_changes_that_is_behind_holds_only_itself_back() -> Non
 
 def test_changes_written_by_the_last_callback_are_waited_for() -> None:
     horizon = Horizon(PARTITIONS, WINDOW_TOPICS)
-    # Callbacks and re-keyed details are done; their changes were written but not yet worked off.
+    # Callbacks and re-keyed details are done; their changes were written but not yet processed.
     for now in (1_000, 2_000, 3_000, 4_000):
         reached = horizon.update(now, everywhere(10, 5, 20), everywhere(10, 5, 21))
     assert not reached
@@ -181,7 +181,7 @@ def test_the_horizon_never_passes_a_callback_that_is_not_worked_off(steps: list[
 
 
 def test_a_lag_that_never_shrinks_under_the_marks_kept_still_reaches_the_oldest() -> None:
-    stage = Stage([A])
+    stage = PendingMarks([A])
     behind = KEPT_MARKS + 100
     for mark in range(5 * KEPT_MARKS):
         stage.note(mark, {A: mark})
@@ -201,7 +201,7 @@ async def test_a_log_that_ends_before_what_was_worked_off_is_refused_once_it_sta
     poller._refuse_logs_that_begin_again(0, committed, ends)
     poller._refuse_logs_that_begin_again(BEGINS_AGAIN_MS - 1, committed, ends)
 
-    with pytest.raises(TopicsError, match=r"t\[0\] ends at offset 4, and 9 were worked off.*new STREAMS_APP_ID"):
+    with pytest.raises(TopicsError, match=r"t\[0\] ends at offset 4, and 9 were processed.*new STREAMS_APP_ID"):
         poller._refuse_logs_that_begin_again(BEGINS_AGAIN_MS, committed, ends)
 
 
