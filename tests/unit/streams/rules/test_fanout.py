@@ -13,10 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import encode
-from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
+from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer
 from streams.errors import ImpossibleCallbackError
-from streams.rules import escapes
-from streams.rules.escapes import readable
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
 from tests.support.provider import read_callback
 from tests.support.records import RECEIVED_AT, callback, detail, question, redial
@@ -49,15 +47,6 @@ def test_the_providers_example_is_one_call_eight_answers_and_two_attempts() -> N
     )
     assert [answer.question_name for answer in fanned.answers] == ["Q0", "Q1", "Q2", "Q3", "Q3N", "Q4", "Q4N", "Q5"]
     assert [answer.position for answer in fanned.answers] == list(range(8))
-
-
-@pytest.mark.parametrize(("length", "is_remembered"), [(10, True), (10_000, False)])
-def test_only_short_text_is_remembered(length: int, is_remembered: bool) -> None:
-    text = r"\u610f" * length
-    escapes._unescaped.cache_clear()
-
-    assert readable(text) == "意" * length
-    assert (escapes._unescaped.cache_info().currsize == 1) == is_remembered
 
 
 def test_the_examples_questions_are_readable() -> None:
@@ -142,129 +131,7 @@ def test_a_silent_dial_blamed_on_the_callee_is_counted_per_dial() -> None:
     assert fanned.outcome.never_rang_conflicts == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (None, None),
-        ("", ""),
-        ("plain", "plain"),
-        (r"\u610f\u613f", "意愿"),
-        (r"a\u610fb\u613fc", "a意b愿c"),
-        (r"\ud83d\ude00 smile", "😀 smile"),
-        (r"half \ud83d alone", r"half \ud83d alone"),
-        (r"other half \ude00", r"other half \ude00"),
-        (r"wrong way round \ude00\ud83d", r"wrong way round \ude00\ud83d"),
-        (r"\u12", r"\u12"),
-        (r"\uZZZZ", r"\uZZZZ"),
-        ("意愿", "意愿"),
-        (r"C:\users", r"C:\users"),
-        (r"\\u0041", r"\\u0041"),
-        (r"\\\u0041", r"\\A"),
-        (r"\\\\u0041", r"\\\\u0041"),
-        (r"\u0041\\u0042\u0043", r"A\\u0042C"),
-        (r"C:\\users\\u0041dmin", r"C:\\users\\u0041dmin"),
-        (r"\u0000 nul", r"\u0000 nul"),
-        (r"\u0000\u0041", r"\u0000A"),
-        (r"\u0041\u0000\u0042", r"A\u0000B"),
-        (r"\u005cu0041", r"\u0041"),
-        (r"\\ud83d\ude00", r"\\ud83d\ude00"),
-        (r"\U0041", r"\U0041"),
-    ],
-)
-def test_doubly_escaped_text_becomes_readable_and_what_is_no_escape_stays(
-    text: str | None, expected: str | None
-) -> None:
-    assert expected == readable(text)
-
-
-@settings(max_examples=200)
-@given(st.text(st.sampled_from("\\ud83e0Aa意")))
-def test_readable_text_can_always_be_written_as_utf_8(text: str) -> None:
-    made = readable(text)
-
-    assert made is not None
-    made.encode()
-
-
-@settings(max_examples=100)
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(lambda text: "\\" not in text))
-def test_any_text_escaped_as_the_provider_does_is_read_back(text: str) -> None:
-    escaped = "".join(f"\\u{unit}" for unit in text.encode("utf-16-be").hex(" ", 2).split())
-
-    assert text == readable(escaped)
-
-
 # -- redials
-
-STARTS = [f"2024-03-11 13:{minute:02d}:00" for minute in (1, 2, 3)]
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_redials_are_numbered_by_their_start_whatever_their_order_in_the_array(seed: int) -> None:
-    redials = [redial(call_id=f"dial-{number}", call_start_time=start) for number, start in enumerate(STARTS, 1)]
-    Random(seed).shuffle(redials)
-
-    attempts = fan(callback(detail(redial_calls=redials, call_times=4))).attempts
-
-    assert [(a.attempt_number, a.call_id) for a in attempts] == [
-        (1, "dial-1"),
-        (2, "dial-2"),
-        (3, "dial-3"),
-        (4, "call-1"),
-    ]
-    assert [a.started_at for a in attempts[:3]] == sorted(a.started_at or 0 for a in attempts[:3])
-    assert [a.is_final for a in attempts] == [False, False, False, True]
-
-
-def test_redials_that_start_at_no_readable_time_come_after_those_that_do_in_their_own_order() -> None:
-    redials = [
-        redial(call_id="x", call_start_time="soon"),
-        redial(call_id="y", call_start_time=None),
-        redial(call_id="z"),
-    ]
-
-    assert [a.call_id for a in fan(callback(detail(redial_calls=redials))).attempts] == ["z", "x", "y", "call-1"]
-
-
-def numbered(fanned: FanOut) -> list[tuple[int, str, bool]]:
-    assert [a.attempt_number for a in fanned.attempts] == list(range(1, fanned.call.attempt_count + 1))
-    assert {a.attempt_count for a in fanned.attempts} == {fanned.call.attempt_count}
-    return [(a.attempt_number, a.call_id, a.is_final) for a in fanned.attempts]
-
-
-REPEATED = redial(call_id="r")
-
-
-@pytest.mark.parametrize(
-    ("why", "redials", "expected"),
-    [
-        ("a dial listed twice", [REPEATED, REPEATED], ["r"]),
-        ("the final dial listed", [REPEATED, redial(call_id="call-1")], ["r"]),
-        ("nothing but the final dial", [redial(call_id="call-1")], []),
-        ("both, as reported", [REPEATED, REPEATED, redial(call_id="call-1", ring_type="busy")], ["r"]),
-        ("without a call_id each is one", [redial(call_id=None), redial(call_id="")], ["", ""]),
-        ("told twice, with two times: the earlier", [redial(call_id="r", call_start_time=STARTS[2]), REPEATED], ["r"]),
-    ],
-)
-def test_a_dial_is_named_by_its_call_id_and_counts_once(
-    why: str, redials: list[RedialCall], expected: list[str]
-) -> None:
-    fanned = fan(callback(detail(redial_calls=redials, call_times=len(expected) + 1)))
-
-    dials = [*expected, "call-1"]
-    assert numbered(fanned) == [(n, name, n == len(dials)) for n, name in enumerate(dials, 1)], why
-    assert (len(fanned.outcome.attempt_dispositions), fanned.outcome.call_times_conflict) == (len(dials), False)
-
-
-def test_of_a_dial_told_twice_otherwise_the_earlier_one_counts() -> None:
-    told = [
-        redial(call_id="r", call_start_time=STARTS[2], ring_type="busy"),
-        redial(call_id="r", call_start_time=STARTS[0]),
-    ]
-
-    first, _ = fan(callback(detail(redial_calls=told))).attempts
-
-    assert (first.ring_type, first.disposition) == ("normal", "rejected")
 
 
 @settings(max_examples=100)
@@ -282,45 +149,6 @@ def test_the_same_redials_in_another_order_are_the_same_content_and_records(
 
     assert digest(one) == digest(other)
     assert records(fan(one)) == records(fan(other))
-
-
-@pytest.mark.parametrize(
-    "start", ["1970-01-01 00:00:00", "0001-01-01 00:00:00", "2000-01-01 00:00:00", "2031-01-01 00:00:00"]
-)
-def test_a_redial_at_a_stand_in_for_no_time_or_in_the_future_is_not_the_first(start: str) -> None:
-    redials = [redial(call_id="odd", call_start_time=start), redial(call_id="r")]
-
-    attempts = fan(callback(detail(redial_calls=redials))).attempts
-
-    assert [a.call_id for a in attempts] == ["r", "odd", "call-1"]
-    assert attempts[1].started_at is None
-
-
-def test_dials_in_the_hour_that_occurs_twice_are_in_the_order_in_which_they_can_have_been() -> None:
-    """Received at 02:31 for the first time: 02:10, 02:20 and 02:30 are of the first of the two hours."""
-    redials = [redial(call_id=f"r{m}", call_start_time=f"2024-10-27 02:{m}:00") for m in (20, 10)]
-    one = detail(call_start_time="2024-10-27 02:30:00", call_end_time="2024-10-27 02:30:30", redial_calls=redials)
-    received_at = 1_729_989_060_000  # 2024-10-27 00:31 UTC
-
-    fanned = fan(callback(one, received_at=received_at), zone=ZoneInfo("Europe/Berlin"))
-
-    assert [(a.call_id, received_at - (a.started_at or 0)) for a in fanned.attempts] == [
-        ("r10", 21 * 60_000),
-        ("r20", 11 * 60_000),
-        ("call-1", 60_000),
-    ]
-    assert received_at - fanned.call.ended_at == 30_000
-
-
-def test_a_redial_that_says_nothing_takes_what_its_call_says() -> None:
-    attempt = fan(callback(detail(redial_calls=[RedialCall()]))).attempts[0]
-
-    assert (attempt.callee, attempt.call_id, attempt.sip_line) == ("+8610000000021", "", "line-1")
-    assert attempt.disposition == "pre_alert_failure"
-
-
-def test_a_missing_redial_list_is_an_empty_one() -> None:
-    assert fan(callback(detail(redial_calls=None))).attempts == fan(callback(detail(redial_calls=[]))).attempts
 
 
 # -- event time
