@@ -1,6 +1,6 @@
 """The gateway's settings: `schemas.runtime.settings`' fields, its signing keys, and a worker's share of the limits."""
 
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator
 
@@ -104,7 +104,7 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
         return {**Settings.shown(self), "AIRUDDER_SIGNING_KEYS": shown_keys(key.id for key in self.signing_keys)}
 
 
-ENVIRONMENT_NAMES: Final = frozenset(name for name, _ in GatewaySettings.variables())
+ENVIRONMENT_NAMES = frozenset(name for name, _ in GatewaySettings.variables())
 
 
 def _has_default_key(keys: tuple[Key, ...]) -> bool:

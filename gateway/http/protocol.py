@@ -1,7 +1,7 @@
-"""Time and room: a deadline for headers, refusals that cost nothing, answers in one piece, an end to idling.
+"""The HTTP protocol of both ports: a deadline for headers, cheap refusals, a limit of connections.
 
-Without a deadline a sender of nothing stays for ever. Without cheap refusals a gateway that refuses everything is as
-slow as one that works.
+Without a deadline a silent sender keeps its connection for ever. Without cheap refusals a gateway that refuses
+everything is as slow as one that publishes.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving
 from gateway.http.strict import StrictProtocol, path_of
 from gateway.sources import source_of
 
-LEAVE_AT_ONCE = 50  # a fiftieth of the connections makes room at a time: choosing looks at all of them
+LEAVE_AT_ONCE = 50  # a fiftieth of the connections is closed at a time, because choosing reads all of them
 
 Refuse = Callable[[str, str, str], bytes | None]  # method, path, source -> a whole response, or None to go on
 
@@ -23,9 +23,9 @@ Refuse = Callable[[str, str, str], bytes | None]  # method, path, source -> a wh
 class WebhookProtocol(StrictProtocol):
     """A connection with a deadline from the first byte awaited to the last header, and with `refuse`.
 
-    The deadline runs from the connection's start, and anew from the first byte of each later request; between requests
-    uvicorn's own keep-alive time holds, and after a refusal (4xx) the deadline's. A request refused before any work has
-    it for its body too, which is dropped as it comes. Over `max_connections` those who wait make room.
+    The deadline runs from the connection's start, and again from the first byte of each later request. Between requests
+    uvicorn's keep-alive time applies, and after a refusal (4xx) the deadline's. For a request that is refused before
+    any work the deadline covers its body too, which is dropped. Over `max_connections` idle connections are closed.
     """
 
     headers_timeout_s = 10.0
@@ -47,7 +47,7 @@ class WebhookProtocol(StrictProtocol):
         super().connection_lost(exc)
         self.pipeline.clear()
         if self.cycle is not None:
-            self.cycle.transport = self.transport  # ours knows us: no garbage cycle
+            self.cycle.transport = self.transport  # ours refers to this object: else a garbage cycle
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -61,7 +61,7 @@ class WebhookProtocol(StrictProtocol):
 
     @property
     def wait(self) -> Wait | None:
-        """For `crowds.py`."""
+        """How long this connection has been idle; None while a request is processed."""
         if self._lingering is not None or self.flow.write_paused:
             return Wait(UNPROVED, 0.0)
         if self.cycle is not None and not self.cycle.response_complete:
@@ -75,7 +75,7 @@ class WebhookProtocol(StrictProtocol):
         return Wait(PROVED, self.timeout_keep_alive_task.when() - self.timeout_keep_alive)
 
     def make_room(self) -> None:
-        """Close in favour of another; who has begun to send is told."""
+        """Close for another connection; a sender that has begun a head gets an answer."""
         if self._is_in_head and not self._is_deaf:
             self._refuse(CrowdedError("others waited for a place"))
         elif self.note is not None:
@@ -83,14 +83,14 @@ class WebhookProtocol(StrictProtocol):
         self.transport.close()
 
     def _find_room(self) -> None:
-        """At the cost of others, or else of this one."""
+        """Close idle connections, or refuse this one."""
         guests: set[WebhookProtocol] = self.connections  # type: ignore[assignment]  # all are made by the same class
         chosen = leaving(guests, max(1, self.max_connections // LEAVE_AT_ONCE))
         for guest in chosen:
             if guest is not self:
                 guest.make_room()
-        if self in chosen:  # all others are at work, or of smaller sources
-            self._refuse(CrowdedError("all are at work"))
+        if self in chosen:  # all others are busy, or of smaller sources
+            self._refuse(CrowdedError("all are busy"))
 
     def _begin(self) -> None:
         response = self._refusal()
@@ -98,7 +98,7 @@ class WebhookProtocol(StrictProtocol):
             self._have_headers()
             super()._begin()
             if self.scope["method"] == "POST" and not self.expect_100_continue:
-                self.cycle.transport = _HeadWithBody(self)  # type: ignore[assignment]  # all a cycle needs
+                self.cycle.transport = _HeadWithBody(self)  # type: ignore[assignment]  # it has all that a cycle uses
             else:
                 self.cycle.transport = _Answer(self)  # type: ignore[assignment]
             return
@@ -120,7 +120,7 @@ class WebhookProtocol(StrictProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _refusal(self) -> bytes | None:
-        """None also while an earlier request of this connection is unanswered: answers keep their order."""
+        """A whole response that refuses the request; None while an earlier request is unanswered, to keep the order."""
         if self.refuse is None or (self.cycle is not None and not self.cycle.response_complete):
             return None
         path = path_of(httptools.parse_url(self.url).path)
@@ -145,7 +145,7 @@ class WebhookProtocol(StrictProtocol):
 
 
 class _Answer:
-    """The transport of one response, which notes whether it refuses."""
+    """The transport of one response; notes on the protocol whether its status is a refusal."""
 
     def __init__(self, protocol: WebhookProtocol) -> None:
         self._protocol = protocol
@@ -162,7 +162,7 @@ class _Answer:
     def _send(self, data: bytes) -> None:
         try:
             self._write(data)
-        except RuntimeError:  # uvloop's: the sender has gone, and connection_lost is about to say so
+        except RuntimeError:  # uvloop's: the sender has gone, and connection_lost follows
             self._protocol.transport.close()
 
     def _note_status(self, head: bytes) -> None:
@@ -171,14 +171,14 @@ class _Answer:
 
 
 class _HeadWithBody(_Answer):
-    """The response to a POST: uvicorn writes head and body apart, which made two system calls."""
+    """The response to a POST, in one system call: uvicorn writes head and body separately."""
 
     def __init__(self, protocol: WebhookProtocol) -> None:
         super().__init__(protocol)
         self._head: bytes | None = None
 
     def write(self, data: bytes) -> None:
-        """The first is the head, which waits for the body; an empty body is written, too."""
+        """The first write is the head, which is kept until the body; an empty body is written too."""
         if self._head is None:
             self._head = data
             self._note_status(data)
@@ -195,7 +195,7 @@ def webhook_protocol(
 ) -> type[Any]:
     """The protocol class for uvicorn's `http`.
 
-    refuse: asked for every request, before anything is done with it. note: told the code of each refusal here.
+    refuse: called for every request before it is processed. note: called with the code of each refusal.
     """
     return type(
         "WebhookProtocol",

@@ -5,8 +5,8 @@ Source: AiRudder, "Notification of Call Completion in Workflow (Info Check)".
 
 from msgspec import Struct
 
+from gateway.webhooks.field_types import ABSENT, Identifier, Integer
 from gateway.webhooks.mapping import RecordMapping
-from gateway.webhooks.models import ABSENT, Identifier, Integer
 from gateway.webhooks.unknowns import Words
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from schemas.topics import CALL_COMPLETION

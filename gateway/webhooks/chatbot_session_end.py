@@ -7,8 +7,8 @@ Source: AiRudder, "Chatbot Session End" (api-286285407). `call_id` names a chat 
 
 from msgspec import Struct
 
+from gateway.webhooks.field_types import ABSENT, Identifier, Integer
 from gateway.webhooks.mapping import RecordMapping
-from gateway.webhooks.models import ABSENT, Identifier, Integer
 from schemas.records.webhooks import ChatbotMessage, ChatbotMessageContent, ChatbotSessionEnd
 
 KIND = "chatbot-session-end"

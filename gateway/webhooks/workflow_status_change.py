@@ -6,8 +6,8 @@ Source: AiRudder, "Workflow Status Change" (api-178704796).
 
 from msgspec import Struct
 
+from gateway.webhooks.field_types import ABSENT, Identifier
 from gateway.webhooks.mapping import RecordMapping
-from gateway.webhooks.models import ABSENT, Identifier
 from schemas.records.webhooks import WorkflowAction, WorkflowStatusChange
 
 KIND = "workflow-status-change"
