@@ -16,7 +16,7 @@ import typer
 import uvloop
 
 from gateway.console import fail, settings_or_exit
-from gateway.errors import SpoolError, SpoolInUseError, WorkersError
+from gateway.errors import KeysError, SpoolError, SpoolInUseError, WorkersError
 from gateway.recovery import commands as quarantine_commands
 from gateway.sender.client import Sender
 from gateway.sender.simulation import Simulation
@@ -87,14 +87,14 @@ def serve() -> None:
 
 @app.command(hidden=True)
 def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
-    """Serve as one of GATEWAY_WORKERS; `serve` starts it, nobody else."""
+    """Serve as one of GATEWAY_WORKERS; only `serve` starts it."""
     settings = settings_or_exit(to_serve=True)
     configure_logging(quiet=("aiokafka",), worker=number)
     _end(lambda: serve_as_worker(settings, WorkerSlot(number, hook_fd, control_fd, metrics_dir)))
 
 
 def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Serve to the end. What stops it is one line of log and an exit code, never a traceback for what was foreseen."""
+    """Serve to the end. A failure is one line of log and an exit code; only an unexpected one has a traceback."""
     log = structlog.get_logger()
     try:
         uvloop.run(serving())
@@ -148,7 +148,7 @@ def send(
     body = _sample(settings) if file is None else sys.stdin.buffer.read() if file == "-" else _read(file)
     try:
         response = asyncio.run(_post(settings, url or _default_url(settings), body))
-    except (httpx2.HTTPError, ValueError) as error:
+    except (httpx2.HTTPError, KeysError, ValueError) as error:
         reason = "no answer in time" if isinstance(error, httpx2.TimeoutException) else str(error) or repr(error)
         fail(f"not sent to {url or _default_url(settings)}: {reason}")
     print(response.status_code, response.text)

@@ -123,7 +123,7 @@ class SpoolingPublisher:
                 await asyncio.sleep(DRAIN_RETRY_S)
 
     async def _send_some(self, count: int) -> bool:
-        """Send the first entries, keys side by side, each key in order; True when every one is dealt with."""
+        """Send the first entries, keys side by side, each key in order; True when some were sent or none waits."""
         entries = await self._spool.first(count)
         chains: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
@@ -165,7 +165,7 @@ def _content(topic: Topic, key: str, record: Record, headers: Headers) -> Conten
 
 
 def _record(content: Content) -> tuple[Topic, Record]:
-    """The record, read with the schema it was written with, also when that is an older one. Raises whatever fails."""
+    """The record, read with the schema it was written with, which may be an older one."""
     topic = BY_NAME[content.topic]
     kind = TYPES[topic.record]
     return topic, codec.decode(content.value, _parsed(content.schema), kind)

@@ -95,7 +95,7 @@ class RecordMapping(Generic[R]):
         return lambda items: None if items is None else [record(**asdict(item)) for item in items]
 
     def _read_fast(self, body: bytes) -> dict[str, Any]:
-        """The provider's part of the record. Raises msgspec's errors for whatever is not exactly as documented."""
+        """The provider's part of the record. Raises: msgspec's errors for a body that is not exactly as documented."""
         values = asdict(self._decoder.decode(body))
         for name, convert in self._converters.items():
             values[name] = convert(values[name])
