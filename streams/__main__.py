@@ -4,14 +4,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
 
 from schemas.records.kept import DEAD_LETTER_REASONS
-from schemas.runtime.choices import one_of
+from schemas.runtime.options import epoch_ms, one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError
 from streams.monitor.lag.verdicts import MEANINGS
@@ -45,20 +44,14 @@ dead_letters = typer.Typer(
 app.add_typer(dead_letters, name="dead-letters")
 
 
-def _instant(text: str) -> int:
-    """ISO 8601 to UTC epoch ms; without an offset it is UTC. Raises: ValueError."""
-    moment = datetime.fromisoformat(text)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
 From = Annotated[
     int | None,
     typer.Option(
-        "--from", parser=_instant, metavar="ISO", help="From then on: 2024-03-11T13:25:00, UTC without a zone."
+        "--from", parser=epoch_ms, metavar="ISO", help="From then on: 2024-03-11T13:25:00, UTC without a zone."
     ),
 ]
 Until = Annotated[
-    int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Before then, in the same form.")
+    int | None, typer.Option("--to", parser=epoch_ms, metavar="ISO", help="Before then, in the same form.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
 REASONS = one_of(DEAD_LETTER_REASONS)

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import structlog
@@ -29,17 +28,12 @@ from schemas.headers import rfc3339
 from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.runtime import exits
-from schemas.runtime.choices import one_of
+from schemas.runtime.options import epoch_ms, one_of
 
 CONNECT_S = 30.0
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: list, judge again, recover.")
-
-
-def _instant(text: str) -> int:
-    instant = datetime.fromisoformat(text)
-    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of the body, or its beginning")]
@@ -49,10 +43,10 @@ KIND_NAMES = one_of(kind.name for kind in KINDS)
 KindName = Annotated[str | None, typer.Option("--kind", parser=KIND_NAMES, metavar=KIND_NAMES.choices)]
 ReasonName = Annotated[Reason | None, typer.Option("--reason", help="Why it was refused")]
 From = Annotated[
-    int | None, typer.Option("--from", parser=_instant, metavar="ISO", help="Received at or after; ISO 8601, UTC")
+    int | None, typer.Option("--from", parser=epoch_ms, metavar="ISO", help="Received at or after; ISO 8601, UTC")
 ]
 Until = Annotated[
-    int | None, typer.Option("--to", parser=_instant, metavar="ISO", help="Received before; ISO 8601, UTC")
+    int | None, typer.Option("--to", parser=epoch_ms, metavar="ISO", help="Received before; ISO 8601, UTC")
 ]
 
 

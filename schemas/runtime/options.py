@@ -1,12 +1,13 @@
-"""Words of a closed set, as options of a command: a slip is exit code 2 with the choices, never "nothing found"."""
+"""Parsers for options of the commands. A wrong word or instant is exit code 2, never "nothing found"."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import typer
 
 
 class OneOf:
-    """A parser of typer's for one word of a set."""
+    """A parser for one word of a closed set."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._words = words
@@ -20,5 +21,11 @@ class OneOf:
 
 
 def one_of(words: Iterable[str]) -> OneOf:
-    """A parser that takes these words only."""
+    """A parser that accepts only these words."""
     return OneOf(tuple(words))
+
+
+def epoch_ms(text: str) -> int:
+    """ISO 8601 as UTC epoch ms; without an offset it is UTC. Raises: ValueError."""
+    instant = datetime.fromisoformat(text)
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)
