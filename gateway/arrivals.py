@@ -23,7 +23,7 @@ class Holder(Protocol):
     source: str
     bytes: int
 
-    def give_back_bytes(self) -> None:
+    def release_bytes(self) -> None:
         """Return the bytes that were read of the body."""
 
 
@@ -70,7 +70,7 @@ class Arrivals(Deadlines):
     def _give_way(self, one: "Arrival | None") -> None:
         if one is not None:
             one.has_given_way = True
-            one.holder.give_back_bytes()
+            one.holder.release_bytes()
             self.end(one)
             one.expire()
 

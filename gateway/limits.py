@@ -68,7 +68,7 @@ class Admission:
         self._in_flight.by_source[self.source] += 1
         self._has_place = True
 
-    def take(self, size: int) -> None:
+    def hold_bytes(self, size: int) -> None:
         """Account for bytes about to be held. Raises: OverLimitError when there is no room for them."""
         in_flight = self._in_flight
         while in_flight.bytes + size > in_flight.max_bytes:
@@ -77,7 +77,7 @@ class Admission:
         in_flight.bytes += size
         self.bytes += size
 
-    def give_back_bytes(self) -> None:
+    def release_bytes(self) -> None:
         """Release the bytes before the block ends: what was read is dropped."""
         self._in_flight.bytes -= self.bytes
         self.bytes = 0
@@ -98,7 +98,7 @@ class TokenBucket:
         self._at_s = max(self._at_s, now_s)
         return max(0.0, (1 - self._tokens) / self._per_s)
 
-    def take(self) -> None:
+    def spend(self) -> None:
         """Use one; only after `wait_s` has returned 0."""
         self._tokens -= 1
 
@@ -111,7 +111,7 @@ class RateLimits:
         self._all = TokenBucket(global_per_s, 0) if global_per_s else None
         self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, address: str, now_s: float) -> None:
+    def count(self, address: str, now_s: float) -> None:
         """Count one request. Raises: RateLimitedError; a refused request uses up nothing.
 
         address: the peer's. An IPv6 address counts as its 64-bit network: a sender can choose any address in it.
@@ -122,7 +122,7 @@ class RateLimits:
                 raise RateLimitedError(scope, max(1, math.ceil(wait_s)))
         for bucket in (source, self._all):
             if bucket is not None:
-                bucket.take()
+                bucket.spend()
 
     def _source(self, address: str, now_s: float) -> TokenBucket:
         name = network_of(address)

@@ -34,7 +34,7 @@ async def read_body(receive: Receive, admission: Admission, *, max_bytes: int, a
                 chunk, is_more = message.get("body", b""), message.get("more_body", False)
                 if body.tell() + len(chunk) > max_bytes:
                     raise BodyTooLargeError(f"over {max_bytes} bytes")
-                admission.take(len(chunk))
+                admission.hold_bytes(len(chunk))
                 body.write(chunk)
     except TimeoutError:
         if arrival.has_given_way:

@@ -84,7 +84,7 @@ async def _receive(
 def _require_rate(gateway: Gateway, address: str) -> None:
     """Raises: RateLimitedError."""
     try:
-        gateway.rates.take(address, time.monotonic())
+        gateway.rates.count(address, time.monotonic())
     except RateLimitedError as error:
         gateway.metrics.rate_limited.labels(error.scope).inc()
         raise

@@ -91,7 +91,7 @@ class KafkaPublisher:
             return
         if self._examined.wait_s(time.monotonic()) > 0:
             raise PublishError("nothing can be stored now")
-        self._examined.take()
+        self._examined.spend()
 
     def faults(self) -> list[str]:
         unacknowledged = self._doubt_reason if self._is_unacknowledged() else ""

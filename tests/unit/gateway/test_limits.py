@@ -38,25 +38,25 @@ def test_a_rate_lets_two_seconds_worth_through_at_once_and_then_says_when_to_com
 ) -> None:
     limits = RateLimits(per_s, 0)
     for now_s in taken_at:
-        limits.take("192.0.2.1", now_s)
+        limits.count("192.0.2.1", now_s)
 
     with pytest.raises(RateLimitedError) as caught:
-        limits.take("192.0.2.1", refused_at)
+        limits.count("192.0.2.1", refused_at)
 
     assert (caught.value.scope, caught.value.retry_after_s) == ("global", retry_after_s)
-    limits.take("192.0.2.1", refused_at + retry_after_s)
+    limits.count("192.0.2.1", refused_at + retry_after_s)
 
 
 def test_one_source_over_its_rate_leaves_the_others_and_the_global_rate_alone() -> None:
     limits = RateLimits(global_per_s=1, source_per_s=0.5)
-    limits.take("192.0.2.1", 0)
+    limits.count("192.0.2.1", 0)
     for _ in range(100):
         with pytest.raises(RateLimitedError, match="source"):
-            limits.take("192.0.2.1", 0)
+            limits.count("192.0.2.1", 0)
 
-    limits.take("192.0.2.2", 0)
+    limits.count("192.0.2.2", 0)
     with pytest.raises(RateLimitedError, match="global"):
-        limits.take("192.0.2.3", 0)
+        limits.count("192.0.2.3", 0)
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,25 @@ def test_one_source_over_its_rate_leaves_the_others_and_the_global_rate_alone() 
 )
 def test_addresses_that_one_sender_can_choose_between_share_a_rate(one: str, other: str) -> None:
     limits = RateLimits(0, 0.5)
-    limits.take(one, 0)
+    limits.count(one, 0)
 
     with pytest.raises(RateLimitedError):
-        limits.take(other, 0)
+        limits.count(other, 0)
 
 
 def test_a_clock_that_goes_back_gives_nothing_away() -> None:
     limits = RateLimits(0.5, 0)
-    limits.take("192.0.2.1", 100)
+    limits.count("192.0.2.1", 100)
     for now_s in (0, 50, 100):
         with pytest.raises(RateLimitedError):
-            limits.take("192.0.2.1", now_s)
+            limits.count("192.0.2.1", now_s)
 
 
 def test_many_sources_take_no_more_memory_than_the_ones_remembered() -> None:
     limits = RateLimits(0, 1)
     tracemalloc.start()
     for number in range(20_000):
-        limits.take(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1", number / 1000)
+        limits.count(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1", number / 1000)
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -94,5 +94,5 @@ def test_many_sources_take_no_more_memory_than_the_ones_remembered() -> None:
 def test_without_limits_nothing_is_remembered() -> None:
     limits = RateLimits(0, 0)
     for _ in range(1000):
-        limits.take("192.0.2.1", 0)
+        limits.count("192.0.2.1", 0)
     assert not limits._sources

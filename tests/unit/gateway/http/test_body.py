@@ -79,7 +79,7 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
 async def test_no_more_bytes_than_the_limit_are_held_and_they_are_given_back() -> None:
     in_flight = InFlight(10, 12)
     with in_flight.admission("") as other:
-        other.take(5)
+        other.hold_bytes(5)
         with pytest.raises(OverLimitError):
             await read(chunks(b"1234", b"5678"), in_flight=in_flight)
         assert in_flight.bytes == 5

@@ -155,7 +155,7 @@ async def test_who_holds_most_itself_takes_from_nobody() -> None:
 async def test_complete_bodies_are_not_pushed_out_by_coming_ones() -> None:
     bodies = Bodies(max_bodies=10, max_bytes=1000)
     with bodies.in_flight.admission("complete") as complete:
-        complete.take(900)
+        complete.hold_bytes(900)
         tasks = await bodies.start(("coming", b"x" * 200))
 
         assert complete.bytes == 900
