@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.deadlines import Deadline, Deadlines
 
-OLDEST = 50  # the slowest is chosen among so many
-YOUNG_S = 1.0  # younger bodies have no meaningful pace
+OLDEST: Final = 50  # the slowest is chosen among so many
+YOUNG_S: Final = 1.0  # younger bodies have no meaningful pace
 
 
 class Holder(Protocol):

@@ -3,13 +3,15 @@
 A label is a path of our own models or a JSON type: a sender chooses none.
 """
 
+from typing import Final
+
 import structlog
 
 from gateway.metrics import Metrics
 from gateway.webhooks.lenient import Deviations
 
-NOTED_FOR_S = 24 * 3600.0
-MAX_NOTES = 100
+NOTED_FOR_S: Final = 24 * 3600.0
+MAX_NOTES: Final = 100
 
 log = structlog.get_logger()
 

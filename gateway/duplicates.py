@@ -3,13 +3,13 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from gateway.errors import PublishError
 
 T = TypeVar("T")
 
-REMEMBERED = 100_000  # event ids, about 20 MB
+REMEMBERED: Final = 100_000  # event ids, about 20 MB
 
 
 class Duplicates(Generic[T]):

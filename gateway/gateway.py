@@ -1,6 +1,7 @@
 """One gateway: the parts that its endpoints share."""
 
 import time
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -12,7 +13,7 @@ from gateway.reception import Reception
 from gateway.settings import GatewaySettings
 from gateway.signatures.keys import KeyRing
 
-MIN_ARRIVALS = 100  # bodies that may be arriving, however few requests may be in flight
+MIN_ARRIVALS: Final = 100  # bodies that may be arriving, however few requests may be in flight
 
 
 class Gateway:

@@ -3,13 +3,13 @@
 import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
 
 from gateway.errors import OverLimitError, RateLimitedError
 from gateway.sources import network_of
 
-BURST_S = 2.0
-MAX_SOURCES = 10_000  # about 3 MB
+BURST_S: Final = 2.0
+MAX_SOURCES: Final = 10_000  # about 3 MB
 
 
 class InFlight:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -10,15 +10,15 @@ from gateway.errors import ClientGoneError, EdgeError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.unknowns import Found
 
-PROVIDER = "airudder"  # the label `source`
+PROVIDER: Final = "airudder"  # the label `source`
 Acceptance = Literal["accepted", "spooled", "duplicate"]
-OUTCOMES = (
+OUTCOMES: Final = (
     *get_args(Acceptance),
     *dict.fromkeys(error.outcome for error in request_errors() if not issubclass(error, EdgeError)),
 )
-EDGE_CODES = (*(error.code for error in request_errors(EdgeError)), ClientGoneError.code)
+EDGE_CODES: Final = (*(error.code for error in request_errors(EdgeError)), ClientGoneError.code)
 Mode = Literal["livesum", "sum", "livemin", "livemax"]  # how the values of several workers become one
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Children(dict[tuple[str, ...], Any]):

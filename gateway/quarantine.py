@@ -5,7 +5,7 @@ their bytes are capped per UTC day.
 """
 
 import time
-from typing import Literal
+from typing import Final, Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.metrics import Metrics
@@ -16,10 +16,10 @@ from schemas.headers import headers_for
 from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
 
-DAY_MS = 24 * 3600 * 1000
-MAX_HEADER_CHARS = 8192
-MAX_HEADERS_CHARS = 64 * 1024  # more than the HTTP protocol accepts
-_SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
+DAY_MS: Final = 24 * 3600 * 1000
+MAX_HEADER_CHARS: Final = 8192
+MAX_HEADERS_CHARS: Final = 64 * 1024  # more than the HTTP protocol accepts
+_SECRET_WORDS: Final = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 
 Reason = Literal["bad_signature", "malformed", "unsupported_type"]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,9 +11,9 @@ from gateway.signatures.verification import Verified
 from gateway.webhooks.mapping import Envelope
 from schemas.headers import TraceContext, trace_of
 
-NO_SCHEME = "none"  # the scheme of a callback that nobody verified
+NO_SCHEME: Final = "none"  # the scheme of a callback that nobody verified
 
-_TRACE_HEADERS = (b"traceparent", b"tracestate")
+_TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
 
 
 class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached property

@@ -1,6 +1,6 @@
 """The gateway's settings: `schemas.runtime.settings`' fields, its signing keys, and a worker's share of the limits."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BeforeValidator
 
@@ -18,10 +18,10 @@ from schemas.runtime.settings import (
     shown_keys,
 )
 
-NEEDED_TO_SERVE = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
-WORKER_DIR = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
-SHARED_COUNTS = ("max_connections", "max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
-SHARED_RATES = ("rate_global_per_s", "rate_source_per_s")
+NEEDED_TO_SERVE: Final = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
+WORKER_DIR: Final = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
+SHARED_COUNTS: Final = ("max_connections", "max_in_flight_requests", "max_in_flight_bytes", "spool_max_bytes")
+SHARED_RATES: Final = ("rate_global_per_s", "rate_source_per_s")
 
 
 def _keys(text: Any) -> Any:
@@ -104,7 +104,7 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Se
         return {**Settings.shown(self), "AIRUDDER_SIGNING_KEYS": shown_keys(key.id for key in self.signing_keys)}
 
 
-ENVIRONMENT_NAMES = frozenset(name for name, _ in GatewaySettings.variables())
+ENVIRONMENT_NAMES: Final = frozenset(name for name, _ in GatewaySettings.variables())
 
 
 def _has_default_key(keys: tuple[Key, ...]) -> bool:

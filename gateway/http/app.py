@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +17,7 @@ from gateway.http.routes import Webhook
 from gateway.metrics import GatewayInfo, Metrics
 from gateway.webhooks.kinds import BY_PATH, KINDS
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from heapq import nsmallest
 from operator import itemgetter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
-UNPROVED = 0  # it sent nothing or half a head, was refused, or does not read its answer
-PROVED = 1  # idle after an accepted request
+UNPROVED: Final = 0  # it sent nothing or half a head, was refused, or does not read its answer
+PROVED: Final = 1  # idle after an accepted request
 
 
 class Wait(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gateway.errors import InternalError, RequestError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import KINDS, Kind
 
-_PROBLEM = {
+_PROBLEM: Final = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -29,7 +29,7 @@ _PROBLEM = {
         },
     },
 }
-_METHOD_REFUSED = {"405": "Another method than POST"}  # the router's own
+_METHOD_REFUSED: Final = {"405": "Another method than POST"}  # the router's own
 
 
 def document(settings: GatewaySettings) -> dict[str, Any]:

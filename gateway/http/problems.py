@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse
 
 from gateway.errors import MalformedBodyError, PublishError, RequestError
 
-OUR_FAULT = "the gateway's log and /readyz say why"  # a sender must not see addresses, users and rights
-_TYPE = "urn:airudder:gateway:"
-_UNREAD_BODY = {408, 413, 429}  # answered before the body was read to its end: the connection cannot go on
+OUR_FAULT: Final = "the gateway's log and /readyz say why"  # a sender must not see addresses, users and rights
+_TYPE: Final = "urn:airudder:gateway:"
+_UNREAD_BODY: Final = {408, 413, 429}  # answered before the body was read to its end: the connection cannot go on
 
 
 class ProblemResponse(JSONResponse):

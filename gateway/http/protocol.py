@@ -6,7 +6,7 @@ everything is as slow as one that publishes.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -15,7 +15,7 @@ from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving
 from gateway.http.strict import StrictProtocol, path_of
 from gateway.sources import source_of
 
-LEAVE_AT_ONCE = 50  # a fiftieth of the connections is closed at a time, because choosing reads all of them
+LEAVE_AT_ONCE: Final = 50  # a fiftieth of the connections is closed at a time, because choosing reads all of them
 
 Refuse = Callable[[str, str, str], bytes | None]  # method, path, source -> a whole response, or None to go on
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
+from typing import Final
 
 import structlog
 from prometheus_client import Counter as Metric
 
-REPORT_EVERY_S = 1.0
+REPORT_EVERY_S: Final = 1.0
 
 log = structlog.get_logger()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Final
 
 import structlog
 from starlette.responses import JSONResponse, Response
@@ -23,7 +24,7 @@ from gateway.sources import source_of
 from gateway.webhooks.kinds import Kind
 from schemas.records.record import Record
 
-_ACCEPTED = JSONResponse({})  # made once: the same bytes every time
+_ACCEPTED: Final = JSONResponse({})  # made once: the same bytes every time
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ closes.
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
@@ -24,18 +24,20 @@ from gateway.errors import (
 )
 from gateway.http.problems import whole_response
 
-MAX_HEADERS = 100
-MAX_HEADER_BYTES = 32 * 1024
-MAX_URL_BYTES = 8 * 1024
-MAX_WAITING = 100  # requests of one connection behind an unanswered one; they are parsed before other connections
-MAX_UNREAD_BYTES = 64 * 1024  # of a head, trailer or chunk extension without an end; more than a complete one may have
-LINE_BYTES = 4  # of a header besides name and value: `: ` and the line ending
-CHUNK_LINE_BYTES = 32  # of a chunk besides its data
-LINGER_S = 2.0  # for a sender to read the last answer: a close while bytes arrive would discard it
-LINGER_BYTES = 8 * 1024 * 1024
+MAX_HEADERS: Final = 100
+MAX_HEADER_BYTES: Final = 32 * 1024
+MAX_URL_BYTES: Final = 8 * 1024
+MAX_WAITING: Final = 100  # requests of one connection behind an unanswered one; each is parsed when it arrives
+MAX_UNREAD_BYTES: Final = (
+    64 * 1024
+)  # of a head, trailer or chunk extension without an end: more than a complete one has
+LINE_BYTES: Final = 4  # of a header besides name and value: `: ` and the line ending
+CHUNK_LINE_BYTES: Final = 32  # of a chunk besides its data
+LINGER_S: Final = 2.0  # for a sender to read the last answer: a close while bytes arrive would discard it
+LINGER_BYTES: Final = 8 * 1024 * 1024
 
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
-_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 
 
 class StrictProtocol(HttpToolsProtocol):

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -30,19 +30,19 @@ from schemas.kafka_probe import explain
 from schemas.records.record import Record
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
-LINGER_MS = 2
-BATCH_BYTES = 64 * 1024
-PROBE_INTERVAL_S = 1.0
-PROBE_TIMEOUT_S = 3.0  # with the interval: not ready within 5 s of an outage
-CONNECT_TIMEOUT_S = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
-STUCK_S = 15.0  # without an acknowledgement although Kafka answers: try another producer
-RETRY_INTERVAL_S = 0.5
-RIGHT_TO_PRODUCE = "Write on any topic, nor IdempotentWrite"  # the broker checks one of them before a producer writes
-EXPLAIN_AGAIN_S = 10.0  # the reason of a failed connection, while the error is the same
-DOUBT_S = 10.0  # not ready for so long after a publish that failed, when no record is in flight
-UNACKNOWLEDGED = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
-EXAMINED_PER_S = 100.0  # requests that are processed although nothing can be stored: they notice when it can be again
-STOP_TIMEOUT_S = 2.0  # for each of three steps
+LINGER_MS: Final = 2
+BATCH_BYTES: Final = 64 * 1024
+PROBE_INTERVAL_S: Final = 1.0
+PROBE_TIMEOUT_S: Final = 3.0  # with the interval: not ready within 5 s of an outage
+CONNECT_TIMEOUT_S: Final = 2.0  # with the retry: connected within 5 s of an outage that swallowed the first attempt
+STUCK_S: Final = 15.0  # without an acknowledgement although Kafka answers: try another producer
+RETRY_INTERVAL_S: Final = 0.5
+RIGHT_TO_PRODUCE: Final = "Write on any topic, nor IdempotentWrite"  # a producer needs one of them
+EXPLAIN_AGAIN_S: Final = 10.0  # the reason of a failed connection, while the error is the same
+DOUBT_S: Final = 10.0  # not ready for so long after a publish that failed, when no record is in flight
+UNACKNOWLEDGED: Final = "Kafka: it answers, but acknowledges nothing; see min.insync.replicas"
+EXAMINED_PER_S: Final = 100.0  # requests processed although nothing can be stored: they notice the end of an outage
+STOP_TIMEOUT_S: Final = 2.0  # for each of three steps
 
 log = structlog.get_logger()
 

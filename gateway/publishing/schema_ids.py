@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Final
 
 import structlog
 
@@ -13,8 +14,8 @@ from schemas.records.record import Record
 from schemas.registry import Registry
 from schemas.topics import Topic
 
-RETRY_INTERVAL_S = 0.5
-CHECK_INTERVAL_S = 2.0  # one topic's id each time: a registry that was replaced differs in many
+RETRY_INTERVAL_S: Final = 0.5
+CHECK_INTERVAL_S: Final = 2.0  # one topic's id each time: a registry that was replaced differs in many
 
 log = structlog.get_logger()
 

@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import SpoolFullError
 from gateway.publishing.publisher import SpoolState
 from gateway.publishing.spool_file import Content, Entry, FoundEntry, SpoolFile
 
-OVERHEAD_BYTES = 512  # what SQLite adds to an entry: its row, its two indexes, half a page
-LOG_BYTES = 8 * 1024 * 1024  # SQLite's log beside the entries
+OVERHEAD_BYTES: Final = 512  # what SQLite adds to an entry: its row, its two indexes, half a page
+LOG_BYTES: Final = 8 * 1024 * 1024  # SQLite's log beside the entries
 
 HeldKey = tuple[str, str]  # topic and key of records that wait
 

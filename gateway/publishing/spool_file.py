@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,18 +22,18 @@ from gateway.errors import SpoolError, SpoolInUseError
 from schemas.headers import Headers
 from schemas.runtime.disk_faults import in_words
 
-FILE_NAME = "spool.sqlite"
-COMMIT_JOBS = 500  # at most this many jobs in one transaction
-_CHECKSUM_BYTES = 16
+FILE_NAME: Final = "spool.sqlite"
+COMMIT_JOBS: Final = 500  # at most this many jobs in one transaction
+_CHECKSUM_BYTES: Final = 16
 
-_TABLES = (
+_TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS entries (
         seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, record_id TEXT NOT NULL, stored_at INTEGER NOT NULL,
         content BLOB NOT NULL, checksum BLOB NOT NULL, refused TEXT, UNIQUE (topic, record_id))""",
     "CREATE INDEX IF NOT EXISTS waiting ON entries (seq) WHERE refused IS NULL",
     "CREATE TABLE IF NOT EXISTS schemas (fingerprint TEXT PRIMARY KEY, text TEXT NOT NULL)",
 )
-_FIRST_WAITING = "SELECT stored_at FROM entries WHERE refused IS NULL ORDER BY seq LIMIT 1"
+_FIRST_WAITING: Final = "SELECT stored_at FROM entries WHERE refused IS NULL ORDER BY seq LIMIT 1"
 
 T = TypeVar("T")
 

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from typing import Final
 
 import structlog
 from fastavro.types import Schema
@@ -27,13 +28,13 @@ from schemas.records.types import TYPES
 from schemas.runtime.logs import Told
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
-DRAIN_ENTRIES = 50  # encoded on the event loop without a pause
-DRAIN_RETRY_S = 0.25
-FULL_AT = 0.95  # of its bytes: not ready before the first callback is refused
-SPOOL_MARGIN_S = 0.4  # for the disk, after a publish has used up its deadline
-STOP_TIMEOUT_S = 2.0
-_NO_ID = 0
-_ID = "ce_id"
+DRAIN_ENTRIES: Final = 50  # encoded on the event loop without a pause
+DRAIN_RETRY_S: Final = 0.25
+FULL_AT: Final = 0.95  # of its bytes: not ready before the first callback is refused
+SPOOL_MARGIN_S: Final = 0.4  # for the disk, after a publish has used up its deadline
+STOP_TIMEOUT_S: Final = 2.0
+_NO_ID: Final = 0
+_ID: Final = "ce_id"
 
 log = structlog.get_logger()
 

@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -15,7 +16,7 @@ from gateway.publishing.spool import Spool
 from gateway.publishing.spool_file import FILE_NAME
 from gateway.settings import WORKER_DIR
 
-TAKEN_AT_ONCE = 500
+TAKEN_AT_ONCE: Final = 500
 
 log = structlog.get_logger()
 

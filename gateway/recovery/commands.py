@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import structlog
 import typer
@@ -30,7 +30,7 @@ from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.options import epoch_ms, one_of
 
-CONNECT_S = 30.0
+CONNECT_S: Final = 30.0
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: list, judge again, recover.")
@@ -39,7 +39,7 @@ app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kep
 EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of the body, or its beginning")]
 CallId = Annotated[str | None, typer.Option("--call-id", help="The call_id of the delivery or of one of its details")]
 Workflow = Annotated[str | None, typer.Option("--workflow", help="The workflow_id")]
-KIND_NAMES = one_of(kind.name for kind in KINDS)
+KIND_NAMES: Final = one_of(kind.name for kind in KINDS)
 KindName = Annotated[str | None, typer.Option("--kind", parser=KIND_NAMES, metavar=KIND_NAMES.choices)]
 ReasonName = Annotated[Reason | None, typer.Option("--reason", help="Why it was refused")]
 From = Annotated[

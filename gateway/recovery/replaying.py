@@ -7,6 +7,7 @@ every event that is already there, also one that the provider has sent again in 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
 
 from gateway.errors import RecordTooLargeError
 from gateway.publishing.publisher import Publisher
@@ -15,8 +16,8 @@ from gateway.recovery.judging import Event, Judge, Judgement
 from gateway.requests import envelope_of
 from gateway.webhooks.kinds import KINDS
 
-REPLAYED_FROM = "replayed_from"  # a record's header: topic[partition]@offset of the quarantined request
-MAX_BATCH = 200
+REPLAYED_FROM: Final = "replayed_from"  # a record's header: topic[partition]@offset of the quarantined request
+MAX_BATCH: Final = 200
 
 Passed = tuple[Judgement, str]  # a judgement that passes, and the request's origin
 

@@ -1,12 +1,13 @@
 """The body as it was before a proxy compressed it; for the quarantine's tools."""
 
 import zlib
+from typing import Final
 
 from msgspec import structs
 
 from gateway.requests import RawRequest
 
-_WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+_WINDOW_BITS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
 def unpacked(request: RawRequest, max_bytes: int) -> RawRequest:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 import httpx2
 
@@ -10,10 +11,10 @@ from gateway.errors import DeliveryRefusedError
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import sign
 
-REQUEST_TIMEOUT_S = 15.0
-MAX_RETRY_DELAY_S = 5.0
-_ACCEPTED = 200
-_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+REQUEST_TIMEOUT_S: Final = 15.0
+MAX_RETRY_DELAY_S: Final = 5.0
+_ACCEPTED: Final = 200
+_TRY_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Sender:

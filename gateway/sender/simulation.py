@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import DeliveryRefusedError
 from gateway.sender.client import Sender
 from gateway.sender.traffic import Traffic
 from gateway.settings import GatewaySettings
 
-MAX_OUTSTANDING = 200  # calls sent and not yet accepted; no more are made meanwhile
-FINISH_S = 1.0  # how long calls already sent may take to be accepted after the stop
-REPEAT_SHARE = 0.01  # the provider sends some deliveries twice
+MAX_OUTSTANDING: Final = 200  # calls sent and not yet accepted; no more are made meanwhile
+FINISH_S: Final = 1.0  # how long calls already sent may take to be accepted after the stop
+REPEAT_SHARE: Final = 0.01  # the provider sends some deliveries twice
 
 
 class Simulation:

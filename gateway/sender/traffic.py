@@ -7,13 +7,13 @@ America's 555-0100 to 555-0199.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-BAD_SPELL_S = 300  # how long the bad line stays bad
-BAD_SPELL_EVERY_S = 1500  # and how often that begins
-MAX_REDIALS = 3
+BAD_SPELL_S: Final = 300  # how long the bad line stays bad
+BAD_SPELL_EVERY_S: Final = 1500  # and how often that begins
+MAX_REDIALS: Final = 3
 
-_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
 
 
 class Question(NamedTuple):
@@ -37,9 +37,9 @@ class Workflow:
     answer_rate: float
 
 
-_YES_NO = (("Yes", "yes"), ("No", "no"))
+_YES_NO: Final = (("Yes", "yes"), ("No", "no"))
 
-WORKFLOWS = (
+WORKFLOWS: Final = (
     Workflow(
         "5b1f0a6c29e84d7f9c3e5d2b9a2c2e01",
         "Verifikasi Data Jakarta",
@@ -77,10 +77,10 @@ WORKFLOWS = (
         0.61,
     ),
 )
-BAD_LINE = "MX_MTY_LINE_1"
+BAD_LINE: Final = "MX_MTY_LINE_1"
 
 # ring_type, seconds of ringing, hangup_type, result_label of an unanswered dial
-_UNANSWERED: tuple[tuple[str, tuple[int, int], str, str], ...] = (
+_UNANSWERED: Final[tuple[tuple[str, tuple[int, int], str, str], ...]] = (
     ("normal", (18, 45), "Canceled", "NO ANSWER"),
     ("normal", (4, 14), "ByCallee", "DECLINED"),
     ("busy", (0, 3), "Canceled", "BUSY"),
@@ -89,7 +89,7 @@ _UNANSWERED: tuple[tuple[str, tuple[int, int], str, str], ...] = (
     ("unregister", (0, 1), "Canceled", "INVALID"),
     ("wrongnum", (0, 1), "Canceled", "INVALID"),
 )
-_NEVER_RANG = ("normal", (0, 0), "ByCallee", "DECLINED")
+_NEVER_RANG: Final = ("normal", (0, 0), "ByCallee", "DECLINED")
 
 
 class Traffic:

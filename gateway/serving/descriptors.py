@@ -1,11 +1,12 @@
 """How many descriptors this process may have, and how many connections senders may open."""
 
 import resource
+from typing import Final
 
-OPS_CONNECTIONS = 100  # on the ops port: probes, scrapes and a few people
-RESERVED = 256  # for the ops port, Kafka, the registry, the spool and the log
+OPS_CONNECTIONS: Final = 100  # on the ops port: probes, scrapes and a few people
+RESERVED: Final = 256  # for the ops port, Kafka, the registry, the spool and the log
 
-_UNLIMITED = 1_048_576
+_UNLIMITED: Final = 1_048_576
 
 
 def raise_limit() -> int:

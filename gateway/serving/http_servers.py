@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,7 +18,7 @@ from gateway.serving.descriptors import OPS_CONNECTIONS
 from gateway.settings import GatewaySettings
 from schemas.runtime.listening import BACKLOG
 
-KEEP_ALIVE_S = 75  # longer than balancers keep an idle connection, 60 s: else a close of ours cuts their next request
+KEEP_ALIVE_S: Final = 75  # longer than a balancer keeps an idle connection, 60 s: else we close under its next request
 
 
 class Server(uvicorn.Server):

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -21,7 +22,7 @@ from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS
 from schemas.runtime.garbage import collect_seldom
 
-COLLECT_AFTER = 10_000  # containers made and not yet freed: a few hundred callbacks
+COLLECT_AFTER: Final = 10_000  # containers made and not yet freed: a few hundred callbacks
 
 log = structlog.get_logger()
 

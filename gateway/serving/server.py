@@ -5,7 +5,7 @@ import signal
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,7 +17,7 @@ from gateway.serving.workers import Workers
 from gateway.settings import GatewaySettings
 from schemas.runtime.listening import listen
 
-CLOSE_S = 15.0  # for a worker to flush, close and end, each step of which has its bound
+CLOSE_S: Final = 15.0  # for a worker to flush, close and end, each step of which has its bound
 
 log = structlog.get_logger()
 

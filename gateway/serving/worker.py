@@ -6,7 +6,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gateway.serving.shared_metrics import share_values
 from gateway.serving.workers import REPORT_EVERY_S, WorkerReport
 from gateway.settings import GatewaySettings
 
-FIRST_KAFKA_S = 5.0
+FIRST_KAFKA_S: Final = 5.0
 
 
 class WorkerSlot(NamedTuple):

@@ -13,6 +13,7 @@ from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+from typing import Final
 
 import msgspec
 import psutil
@@ -22,12 +23,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from gateway.serving.shared_metrics import WorkersCollector, drop_live_gauges
 from gateway.settings import GatewaySettings
 
-REPORT_EVERY_S = 0.25
-SILENT_CHECKS = 8  # without a report before a worker counts as not answering: 2 s
-HUNG_CHECKS = 60  # and before it is killed: 15 s. Checks, not seconds: the parent itself may have been stopped
-FIRST_RESTART_S = 0.5
-SLOWEST_RESTART_S = 30.0
-STEADY_S = 60.0  # a worker that ran for so long restarts after the first pause
+REPORT_EVERY_S: Final = 0.25
+SILENT_CHECKS: Final = 8  # without a report before a worker counts as not answering: 2 s
+HUNG_CHECKS: Final = 60  # and before it is killed: 15 s. Checks, not seconds: the parent itself may have been stopped
+FIRST_RESTART_S: Final = 0.5
+SLOWEST_RESTART_S: Final = 30.0
+STEADY_S: Final = 60.0  # a worker that ran for so long restarts after the first pause
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -18,10 +18,10 @@ from gateway.errors import KeysError
 from gateway.signatures.verification import Key
 from schemas.runtime.rules import KEY_ID
 
-CHECK_EVERY_S = 1.0
-MAX_FILE_BYTES = 1024 * 1024
-_NOT_READ = object()
-_FIELDS = frozenset({"id", "secret", "not_before", "not_after"})
+CHECK_EVERY_S: Final = 1.0
+MAX_FILE_BYTES: Final = 1024 * 1024
+_NOT_READ: Final = object()
+_FIELDS: Final = frozenset({"id", "secret", "not_before", "not_after"})
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -21,13 +21,13 @@ RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case, as ASGI gives
 Reason = Literal["missing", "repeated", "mismatch", "stale", "no_valid_key"]
 Digest = Callable[[bytes, bytes], bytes | None]  # (body, secret) -> digest, None when the body has none
 
-AUTO = "auto"
-MAX_AGE_S = 300  # Standard Webhooks' tolerance
-MAX_FUTURE_S = 60
-STANDARD_SECRET_PREFIX = "whsec_"
+AUTO: Final = "auto"
+MAX_AGE_S: Final = 300  # Standard Webhooks' tolerance
+MAX_FUTURE_S: Final = 60
+STANDARD_SECRET_PREFIX: Final = "whsec_"
 
-_DIGEST_BYTES = {"sha256": 32, "sha1": 20, "md5": 16}
-_PREFIXES = {algorithm: f"{algorithm}=".encode() for algorithm in _DIGEST_BYTES}
+_DIGEST_BYTES: Final = {"sha256": 32, "sha1": 20, "md5": 16}
+_PREFIXES: Final = {algorithm: f"{algorithm}=".encode() for algorithm in _DIGEST_BYTES}
 
 
 class SignedRequest(Struct, frozen=True):
@@ -207,7 +207,7 @@ def _sorted_hmac_sha256(body: bytes, secret: bytes) -> bytes | None:
 
 
 # They cover the whole body; `auto` tries them in this order.
-SAFE_SCHEMES: tuple[Scheme, ...] = (
+SAFE_SCHEMES: Final[tuple[Scheme, ...]] = (
     DigestScheme("hmac-sha256", "sha256", _hmac_of_body("sha256")),
     DigestScheme("hmac-sha1", "sha1", _hmac_of_body("sha1")),
     DigestScheme("hmac-md5", "md5", _hmac_of_body("md5")),
@@ -215,9 +215,9 @@ SAFE_SCHEMES: tuple[Scheme, ...] = (
     DigestScheme("body-key-sha256", "sha256", _hash_of_body_and_key("sha256")),
     StandardWebhooks(),
 )
-SORTED_SCHEMES: tuple[Scheme, ...] = (
+SORTED_SCHEMES: Final[tuple[Scheme, ...]] = (
     DigestScheme("sorted-md5", "md5", _sorted_md5, allows_base64=False, is_upper_case=True),
     DigestScheme("sorted-hmac-sha256", "sha256", _sorted_hmac_sha256, allows_base64=False, is_upper_case=True),
 )
-SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (*SAFE_SCHEMES, *SORTED_SCHEMES)}
-SCHEME_NAMES = (AUTO, *SCHEMES)
+SCHEMES: Final[Mapping[str, Scheme]] = {scheme.name: scheme for scheme in (*SAFE_SCHEMES, *SORTED_SCHEMES)}
+SCHEME_NAMES: Final = (AUTO, *SCHEMES)

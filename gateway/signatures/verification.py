@@ -4,12 +4,18 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec import Struct
 
 from gateway.signatures.schemes import AUTO, SAFE_SCHEMES, SCHEMES, RawHeaders, Reason, Scheme, SignedRequest
 
-_REASONS_BY_WEIGHT: tuple[Reason, ...] = ("stale", "mismatch", "repeated", "missing")  # the first found is reported
+_REASONS_BY_WEIGHT: Final[tuple[Reason, ...]] = (
+    "stale",
+    "mismatch",
+    "repeated",
+    "missing",
+)  # the first one is reported
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Source: AiRudder, "Notification of Call Completion in Workflow (Info Check)".
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from gateway.webhooks.field_types import ABSENT, Identifier, Integer
@@ -11,10 +13,10 @@ from gateway.webhooks.unknowns import Words
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer, RedialCall
 from schemas.topics import CALL_COMPLETION
 
-KIND = CALL_COMPLETION
+KIND: Final = CALL_COMPLETION
 
-_HANGUP_TYPES = frozenset({"ByCallee", "ByRobot", "Canceled"})
-_RING_TYPES = frozenset(
+_HANGUP_TYPES: Final = frozenset({"ByCallee", "ByRobot", "Canceled"})
+_RING_TYPES: Final = frozenset(
     {
         "busy", "cantuse", "holdline", "switchoff", "outofarea", "unregister", "wrongnum", "notmatch", "normal", "null",
     }
@@ -45,7 +47,7 @@ class _Redial(Struct, forbid_unknown_fields=True):
     caller_number: str = ABSENT
 
 
-_PROVIDER_SPELLING = {
+_PROVIDER_SPELLING: Final = {
     "ner_slots": "NerSlots",
     "redial_calls": "redail_call",
     "event_label": "EventLabel",
@@ -98,7 +100,7 @@ class _Delivery(Struct, forbid_unknown_fields=True):
     details: list[_Detail]
 
 
-WORDS: Words = {
+WORDS: Final[Words] = {
     _Delivery: {"status": frozenset({"created", "pending", "finished", "calling", "canceled", "paused"})},
     _Detail: {
         "result": frozenset({"created", "pending", "finished", "cancelled", "failed"}),
@@ -109,7 +111,7 @@ WORDS: Words = {
     _Question: {"status": frozenset({"Completed", "Skip"})},  # no list is published: those of the page's example
 }
 
-MAPPING = RecordMapping(
+MAPPING: Final = RecordMapping(
     _Delivery,
     Callback,
     {_Question: QuestionAnswer, _Redial: RedialCall, _Detail: CallDetail},

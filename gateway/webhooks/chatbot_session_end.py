@@ -5,13 +5,15 @@ the fields of `content` besides its type have no published shape; they are kept 
 Source: AiRudder, "Chatbot Session End" (api-286285407). `call_id` names a chat session here, and times end in Z.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from gateway.webhooks.field_types import ABSENT, Identifier, Integer
 from gateway.webhooks.mapping import RecordMapping
 from schemas.records.webhooks import ChatbotMessage, ChatbotMessageContent, ChatbotSessionEnd
 
-KIND = "chatbot-session-end"
+KIND: Final = "chatbot-session-end"
 
 
 class _Content(Struct, forbid_unknown_fields=True):
@@ -51,9 +53,9 @@ class _Delivery(Struct, kw_only=True, forbid_unknown_fields=True):
     messages: list[_Message] = ABSENT
 
 
-SHOWN = frozenset({"messages.reply", "messages.content.text"})  # in the example, of no published shape
+SHOWN: Final = frozenset({"messages.reply", "messages.content.text"})  # in the example, of no published shape
 
-MAPPING = RecordMapping(
+MAPPING: Final = RecordMapping(
     _Delivery,
     ChatbotSessionEnd,
     {_Message: ChatbotMessage, _Content: ChatbotMessageContent},

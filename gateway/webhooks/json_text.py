@@ -3,19 +3,20 @@
 import re
 from array import array
 from itertools import accumulate
+from typing import Final
 
 import msgspec
 
 from gateway.errors import Fault, MalformedBodyError
 
-MAX_DEPTH = 64  # nesting that readers' recursive JSON parsers can take
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MAX_DEPTH: Final = 64  # nesting that readers' recursive JSON parsers can take
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
-_TYPES = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_BRACKETS = b"[]{}"
-_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
-_STEPS = bytes.maketrans(_BRACKETS, b"\x01\xff\x01\xff")  # 0xff is -1 as a signed byte
+_TYPES: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS: Final = b"[]{}"
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(_BRACKETS))
+_STEPS: Final = bytes.maketrans(_BRACKETS, b"\x01\xff\x01\xff")  # 0xff is -1 as a signed byte
 
 
 def require_json(body: bytes) -> None:

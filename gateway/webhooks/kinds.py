@@ -5,7 +5,7 @@ To add one: a record with its schema and topic in `schemas/`, a mapping like `wo
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from gateway.webhooks import call_completion, chatbot_session_end, workflow_status_change
 from gateway.webhooks.lenient import Deviations
@@ -26,7 +26,7 @@ from schemas.topics import (
 
 R = TypeVar("R", bound=Record)
 
-SOURCE = "/airudder/gateway"
+SOURCE: Final = "/airudder/gateway"
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,17 @@ def _first_call_id(callback: Callback) -> str | None:
     return callback.details[0].call_id if callback.details else None
 
 
-CALL_COMPLETION = Kind(
+CALL_COMPLETION: Final = Kind(
     call_completion.KIND, "Call completion", CALLBACKS, call_completion.MAPPING, _first_call_id, call_completion.WORDS
 )
-WORKFLOW_STATUS_CHANGE = Kind(
+WORKFLOW_STATUS_CHANGE: Final = Kind(
     workflow_status_change.KIND,
     "Workflow status change",
     WORKFLOW_STATUS_CHANGES,
     workflow_status_change.MAPPING,
     lambda change: change.workflow_id,
 )
-CHATBOT_SESSION_END = Kind(
+CHATBOT_SESSION_END: Final = Kind(
     chatbot_session_end.KIND,
     "Chatbot session end",
     CHATBOT_SESSIONS,
@@ -89,6 +89,6 @@ CHATBOT_SESSION_END = Kind(
     shown=chatbot_session_end.SHOWN,
 )
 
-KINDS: tuple[Kind[Any], ...] = (CALL_COMPLETION, WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END)
-BY_PATH = {kind.path: kind for kind in KINDS}
-TOPICS: tuple[Topic, ...] = (*(kind.topic for kind in KINDS), QUARANTINE)
+KINDS: Final[tuple[Kind[Any], ...]] = (CALL_COMPLETION, WORKFLOW_STATUS_CHANGE, CHATBOT_SESSION_END)
+BY_PATH: Final = {kind.path: kind for kind in KINDS}
+TOPICS: Final[tuple[Topic, ...]] = (*(kind.topic for kind in KINDS), QUARANTINE)

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,14 +20,14 @@ from gateway.webhooks.field_types import INT64, Identifier, Integer
 from gateway.webhooks.json_text import json_type
 from schemas.records.record import Record
 
-MISSING = "missing"
-MAX_FAULTS = 100
+MISSING: Final = "missing"
+MAX_FAULTS: Final = 100
 
-_WHOLE = re.compile(r"-?[0-9]+")
-_INT64_LENGTH = len(str(INT64[0]))
-_OBJECT = msgspec.json.Decoder(dict[str, Raw])
-_OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
-_VALUES = msgspec.json.Decoder(list[Raw])
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+_INT64_LENGTH: Final = len(str(INT64[0]))
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
+_OBJECTS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
+_VALUES: Final = msgspec.json.Decoder(list[Raw])
 
 Essential = Mapping[type[Struct], frozenset[str]]
 Parts = Mapping[type[Struct], type[Record]]
@@ -36,7 +36,7 @@ Deviations = defaultdict[
 ]  # the path, such as details.duration, and what was found: a JSON type, or MISSING
 Value = tuple[Any, bool]  # for the typed field, None when nothing fits; and whether it holds all that was sent
 
-_UNFIT: Value = (None, False)
+_UNFIT: Final[Value] = (None, False)
 
 
 class _Run:

@@ -7,7 +7,7 @@ field. A body exactly as documented is decoded into the models; any other body i
 from collections import defaultdict
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,7 @@ from schemas.records.record import Record
 Convert = Callable[[Any], Any]  # objects of a model -> records
 R = TypeVar("R", bound=Record)
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Envelope(Struct, frozen=True):

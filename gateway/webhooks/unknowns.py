@@ -8,14 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from msgspec import Struct
 from msgspec.structs import fields
 
-MAX_NAMES = 50
-OTHER = "other"
-_NAME = re.compile(r"(?!.*[0-9]{4})[A-Za-z_][A-Za-z0-9_.-]{0,79}")  # four digits may be part of someone's number
+MAX_NAMES: Final = 50
+OTHER: Final = "other"
+_NAME: Final = re.compile(r"(?!.*[0-9]{4})[A-Za-z_][A-Za-z0-9_.-]{0,79}")  # four digits may be part of someone's number
 
 Get = Callable[[Any], Any]  # an attribute of a record
 Words = Mapping[type[Struct], Mapping[str, frozenset[str]]]

@@ -4,13 +4,15 @@ The provider's page does not say which fields are always sent: those that identi
 Source: AiRudder, "Workflow Status Change" (api-178704796).
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from gateway.webhooks.field_types import ABSENT, Identifier
 from gateway.webhooks.mapping import RecordMapping
 from schemas.records.webhooks import WorkflowAction, WorkflowStatusChange
 
-KIND = "workflow-status-change"
+KIND: Final = "workflow-status-change"
 
 
 class _Action(Struct, forbid_unknown_fields=True):
@@ -28,7 +30,7 @@ class _Delivery(Struct, forbid_unknown_fields=True):
     actions: list[_Action]
 
 
-MAPPING = RecordMapping(
+MAPPING: Final = RecordMapping(
     _Delivery,
     WorkflowStatusChange,
     {_Action: WorkflowAction},
