@@ -9,7 +9,7 @@ from gateway.errors import PublishError
 
 T = TypeVar("T")
 
-REMEMBERED: Final = 100_000  # event ids, about 20 MB
+REMEMBERED: Final = 100_000  # event ids
 
 
 class Duplicates(Generic[T]):

@@ -9,7 +9,7 @@ from gateway.errors import OverLimitError, RateLimitedError
 from gateway.sources import network_of
 
 BURST_S: Final = 2.0
-MAX_SOURCES: Final = 10_000  # about 3 MB
+MAX_SOURCES: Final = 10_000
 
 
 class InFlight:
