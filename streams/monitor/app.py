@@ -46,7 +46,7 @@ register_url_convertor("anything", AnythingConvertor())
 
 
 def _of_dimension(dimension: Dimension) -> tuple[Endpoint, Endpoint]:
-    path, serve, name = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension), dimension.title
+    path, serve, name = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension), dimension.name
     return (
         Endpoint(path, serve, f"the windows of every {name}", PARAMETERS),
         Endpoint(f"{path}/{{value}}", serve, f"the windows of one {name}; 404 for an unknown one", PARAMETERS),

@@ -52,12 +52,12 @@ async def print_lag(environ: Mapping[str, str], options: LagOptions, console: Co
         if options.watch:
             return await _watch(poller, out, options)
         snapshot = _only(await _seen(poller, out), wanted)
-        _print(snapshot, out, options)
     finally:
         await poller.aclose()
     if wanted and not snapshot.groups:
         sys.stderr.write(f"no consumer group fits {wanted}\n")
         return exits.NO
+    _print(snapshot, out, options)
     return 0 if is_all_ok(snapshot) else exits.NO
 
 

@@ -91,9 +91,16 @@ def _why_unknown(topics: list[TopicLag]) -> str:
 
 
 def _places(topics: list[TopicLag], found: LagVerdict) -> str:
-    rows = [row for topic in topics for row in topic.partitions if row.verdict == found]
-    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
-    return ", ".join(f"{row.topic}/{row.partition}" for row in rows[:MAX_NAMED]) + more
+    """`airudder.callbacks.v1/7, airudder.rekeyed-details.v1 (2 of 12 partitions)`, MAX_NAMED of them."""
+    places = [_place(topic) for topic in topics if topic.verdict == found]
+    more = f" and {_counted(len(places) - MAX_NAMED, 'more topic')}" if len(places) > MAX_NAMED else ""
+    return ", ".join(places[:MAX_NAMED]) + more
+
+
+def _place(topic: TopicLag) -> str:
+    if len(topic.guilty) == 1:
+        return f"{topic.topic}/{topic.guilty[0].partition}"
+    return f"{topic.topic} ({len(topic.guilty)} of {len(topic.partitions)} partitions)"
 
 
 def _bad(topics: Iterator[TopicLag]) -> bool:

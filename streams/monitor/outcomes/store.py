@@ -112,11 +112,6 @@ class OutcomeStore:
         """Every workflow id or SIP line that has a pane, sorted."""
         return sorted(self._panes[dimension])
 
-    def windows(self, dimension: Dimension, value: str, query: WindowQuery) -> list[WindowedOutcomes]:
-        """The value's windows in order of time. Raises NotFoundError for a value without any pane."""
-        self.check(dimension, value)
-        return [laid.window() for laid in self.laid(dimension, value, query)]
-
     def check(self, dimension: Dimension, value: str) -> None:
         """Raises NotFoundError for a value without any pane."""
         if not self._panes[dimension].get(value):
@@ -148,9 +143,6 @@ class OutcomeStore:
         chosen = list(kept.values()) if value is None else [kept.get(value, {})]
         newest = [panes[max(panes)].end_at for panes in map(dict, chosen) if panes]
         return max(newest, default=None)
-
-    def __len__(self) -> int:
-        return sum(len(panes) for values in self._panes.values() for panes in values.values())
 
     def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):

@@ -101,11 +101,11 @@ async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pyt
     monitor = monitor_with(ROW)
     store = monitor.reader.caught_up_store
     families = OutcomeFamilies(300, now_s=lambda: NOON_MS / 1000).families(store)
-    [window] = store.windows(WORKFLOW, "wf", WindowQuery(300))
+    [laid] = store.laid(WORKFLOW, "wf", WindowQuery(300))
 
     assert "brand new" in Tags(render_page(monitor)).text
     assert "50 %" in Tags(render_page(monitor)).text
-    assert window_view(window, NOON_MS)["kpis"]["brand_new"]["value"] == 0.5
+    assert window_view(laid.window(), NOON_MS)["kpis"]["brand_new"]["value"] == 0.5
     assert "brand_new" in {sample.labels.get("kpi") for family in families for sample in family.samples}
 
 

@@ -83,6 +83,12 @@ def test_who_is_behind_is_named_with_place_and_meaning(verdict: LagVerdict) -> N
     assert not is_all_ok(found)
 
 
+def test_a_topic_with_several_bad_partitions_is_named_once() -> None:
+    rows = [replace(ROW, partition=number, verdict="stop" if number < 2 else "ok") for number in range(12)]
+
+    assert "stop in airudder.callbacks.v1 (2 of 12 partitions): " in said(snapshot(*rows))
+
+
 @pytest.mark.parametrize(("committed", "why"), [(None, "committed nothing"), (10, "not watched for long enough")])
 def test_what_is_unknown_is_said_with_its_reason(committed: int | None, why: str) -> None:
     found = snapshot(replace(ROW, current_offset=committed, verdict="unknown"))

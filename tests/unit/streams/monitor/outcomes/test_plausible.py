@@ -49,7 +49,7 @@ def test_what_no_worker_sends_is_refused_by_its_field(field: str, record: Window
         store.put(WORKFLOW, record, NOON_MS)
 
     assert len(str(refused.value)) < 100, "no word of the record is repeated"
-    assert [w.calls for w in store.windows(WORKFLOW, "wf-1", WindowQuery(300))] == [7]
+    assert [laid.window().calls for laid in store.laid(WORKFLOW, "wf-1", WindowQuery(300))] == [7]
 
 
 @pytest.mark.parametrize(

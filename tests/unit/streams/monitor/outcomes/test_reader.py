@@ -13,6 +13,7 @@ from schemas.topics import WORKFLOW_OUTCOMES
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
 from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
+from streams.rules.dimensions import WORKFLOW
 from streams.settings import KafkaSettings
 from tests.support.panes import NOON_MS, pane
 
@@ -42,7 +43,7 @@ async def test_a_record_that_cannot_be_taken_is_counted_and_the_next_one_taken(p
     for offset in range(2):
         await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOON_MS, b"k", b"v"))
 
-    assert (reader.undecodable, len(reader._store)) == (1, 1)
+    assert (reader.undecodable, len(reader._store.values(WORKFLOW))) == (1, 1)
 
 
 @dataclass

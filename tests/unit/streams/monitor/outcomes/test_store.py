@@ -64,7 +64,7 @@ def total(windows: list[WindowedOutcomes]) -> Counter[str]:
 
 
 def windows_of(members: tuple[WindowedOutcomes, ...], width: int) -> list[WindowedOutcomes]:
-    return stored(*members).windows(WORKFLOW, "wf-1", WindowQuery(width * PANE_MS // 1000))
+    return windows_in(stored(*members), WindowQuery(width * PANE_MS // 1000))
 
 
 @settings(max_examples=60)
@@ -94,6 +94,11 @@ def test_five_minutes_into_an_hour_is_five_into_fifteen_into_an_hour(members: tu
         assert total([hour]) == total([merge(inside, 0, 1, is_final=False)])
 
 
+def windows_in(store: OutcomeStore, query: WindowQuery) -> list[WindowedOutcomes]:
+    """The windows of workflow wf-1, in order of time."""
+    return [laid.window() for laid in store.laid(WORKFLOW, "wf-1", query)]
+
+
 def stored(*records: WindowedOutcomes) -> OutcomeStore:
     store = OutcomeStore()
     for record in records:
@@ -102,7 +107,7 @@ def stored(*records: WindowedOutcomes) -> OutcomeStore:
 
 
 def calls(store: OutcomeStore, window_s: int = 300, **query: Any) -> list[int]:
-    return [w.calls for w in store.windows(WORKFLOW, "wf-1", WindowQuery(window_s, **query))]
+    return [w.calls for w in windows_in(store, WindowQuery(window_s, **query))]
 
 
 def test_of_two_records_of_a_pane_the_higher_revision_stays() -> None:
@@ -114,7 +119,7 @@ def test_a_correction_after_the_final_record_replaces_it() -> None:
 
 
 def test_an_open_record_of_the_same_revision_does_not_reopen_a_final_one() -> None:
-    [window] = stored(pane(is_final=True), pane()).windows(WORKFLOW, "wf-1", WindowQuery(300))
+    [window] = windows_in(stored(pane(is_final=True), pane()), WindowQuery(300))
 
     assert window.is_final
 
@@ -131,7 +136,7 @@ def test_a_tombstone_of_something_else_changes_nothing(key: bytes) -> None:
     store = stored(pane())
     store.delete(WORKFLOW, key)
 
-    assert len(store) == 1
+    assert len(windows_in(store, WindowQuery(300))) == 1
 
 
 def test_panes_leave_as_long_after_arrival_as_the_topic_keeps_them_whatever_their_event_time() -> None:
@@ -144,7 +149,7 @@ def test_panes_leave_as_long_after_arrival_as_the_topic_keeps_them_whatever_thei
 
 def test_a_value_never_seen_is_not_found() -> None:
     with pytest.raises(NotFoundError):
-        OutcomeStore().windows(SIP_LINE, "nope", WindowQuery(300))
+        OutcomeStore().check(SIP_LINE, "nope")
 
 
 def three() -> OutcomeStore:
@@ -176,7 +181,7 @@ def test_a_merged_window_is_final_when_its_panes_are_and_time_went_past(
 ) -> None:
     quarter = NOON_MS + PANE_MS
     records = [pane(quarter + i * PANE_MS, is_final=final) for i, final in enumerate(finals) if final is not None]
-    [window] = stored(*records).windows(WORKFLOW, "wf-1", WindowQuery(900))
+    [window] = windows_in(stored(*records), WindowQuery(900))
 
     assert expected == window.is_final
 
