@@ -12,12 +12,14 @@ from streams.rules.dispositions import ANSWERED, DELIVERED, PRE_ALERT_FAILURE, w
 SHORT_CALL_MAX_S: Final = 6
 SILENT_ANSWER_MIN_S: Final = 3
 ENGAGED_MIN_ROUNDS: Final = 3
+ATTEMPT_LABELS: Final = ("1", "2", "3", "4", "5+")  # the keys of answered_on_attempt and reached_attempt
+_LAST_LABEL: Final = len(ATTEMPT_LABELS)
 BUCKETS_S: Final = (1, 3, 6, 10, 20, 30, 60, 120, 300, 600)
 
 
 def attempt_label(number: int) -> str:
-    """1, 2, 3, 4 or 5+: the keys of answered_on_attempt and reached_attempt."""
-    return str(number) if number < 5 else "5+"
+    """The label of a dial by its number, from 1 on."""
+    return ATTEMPT_LABELS[number - 1 if number < _LAST_LABEL else -1]
 
 
 def _no_buckets() -> list[int]:
@@ -132,7 +134,7 @@ class OutcomeCounts(Struct, array_like=True):
         self.attempts += sign * dials
         self.never_rang_conflicts += sign * outcome.never_rang_conflicts
         for number in range(1, dials + 1):
-            if number <= 5:
+            if number <= _LAST_LABEL:
                 self._count("reached_attempt", self.reached_attempt, attempt_label(number), sign)
         for disposition in outcome.attempt_dispositions:
             self._count("attempt_dispositions", self.attempt_dispositions, disposition, sign)

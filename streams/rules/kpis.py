@@ -6,9 +6,10 @@ count calls.
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import Any, Final
 
 from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
+from streams.rules.counts import ATTEMPT_LABELS
 from streams.rules.dispositions import (
     ANSWERED,
     BAD_NUMBER,
@@ -19,21 +20,18 @@ from streams.rules.dispositions import (
     UNKNOWN,
 )
 
-MIN_SAMPLES = 30
-"""Below it a ratio says more about chance than about the line, so there is no value, only the sample size."""
+MIN_SAMPLES: Final = 30  # below it a ratio is mostly chance: there is no value, only the sample size
+Z_95: Final = 1.959963984540054
+DIGITS: Final = 6
 
-Z_95 = 1.959963984540054
-DIGITS = 6
-
-NOT_THE_NETWORKS = (BAD_NUMBER, UNKNOWN)
-BAD_LIST = (BAD_NUMBER, SUBSCRIBER_BARRED)
-ATTEMPT_NUMBERS = ("1", "2", "3", "4", "5+")
+NOT_THE_NETWORKS: Final = (BAD_NUMBER, UNKNOWN)
+BAD_LIST: Final = (BAD_NUMBER, SUBSCRIBER_BARRED)
 
 Kpi = dict[str, float | int | None]
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion, within [0, 1]. n = 0 tells nothing: (0, 1)."""
+    """The 95 % score interval of a proportion, within [0, 1]. It is (0, 1) for n = 0."""
     if n == 0:
         return 0.0, 1.0
     share, z2 = successes / n, Z_95 * Z_95
@@ -83,7 +81,7 @@ def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
             window.answered_on_attempt.get(number, 0),
             window.reached_attempt.get(number, 0),
         )
-        for number in ATTEMPT_NUMBERS
+        for number in ATTEMPT_LABELS
     }
     return {
         "asr": (dials.get(ANSWERED, 0), attempts),

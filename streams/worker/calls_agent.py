@@ -242,7 +242,7 @@ def _of_every_change(record: Any, fanned: FanOut) -> dict[str, Any]:
 
 
 def _removal(decision: Decision) -> dict[str, Any]:
-    """The fields that say which outcome goes, and where the change that added it was read."""
+    """The fields of a removal: the outcome that goes, and where the call that added it was read."""
     if decision.replaced_at is None:
         return {"removed": decision.replaced}
     return {

@@ -51,7 +51,7 @@ class WorkerState:
 
 
 def create_ops_app(state: WorkerState, registry: CollectorRegistry) -> Starlette:
-    """The three routes. livez never looks at Kafka; readyz says why not."""
+    """The three routes. livez knows nothing of Kafka; readyz names the reason when not ready."""
 
     async def livez(_: Request) -> Response:
         return _health("the event loop is stuck" if state.is_stuck else "")

@@ -59,7 +59,7 @@ async def check_state(kafka: KafkaSettings, app_id: str, partitions: Mapping[str
 
 
 async def check_name(kafka: KafkaSettings, app_id: str, identity: Identity) -> None:
-    """Before the group is joined: nobody elsewhere may be in it by this worker's name.
+    """Before the group is joined: no member elsewhere may have this worker's name.
 
     Kafka forgets a dead member after the session's time-out, so the check is worth repeating for that long.
     Raises: DataDirInUseError, BrokerUnavailableError.

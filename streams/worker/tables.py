@@ -24,8 +24,8 @@ from streams.worker.outbox import Outgoing
 _VERSION: Final = struct.Struct(">Q")
 _HEAD: Final = struct.Struct(">QBI")
 # Raise it when a row is written that the release before cannot read, and go on reading the old ones. The head stays:
-# its checksum tells a row of a later release from a record that is no row. Rows without a format have the head of a
-# msgpack array behind the version, 0x90 to 0x9f, which is no format.
+# with its checksum a row of a later release differs from a record that is no row. Rows without a format have the head
+# of a msgpack array behind the version, 0x90 to 0x9f, which is no format.
 FORMAT: Final = 1
 _WITHOUT_FORMAT: Final = range(0x90, 0xA0)
 # Per partition and table; the defaults of Faust are made for one table on a large machine.

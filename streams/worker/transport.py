@@ -147,7 +147,7 @@ class RunConsumer(driver.Consumer):
         run.after, run.end = self.offsets.delivered(tp), max(fetched.end, next_offset)
         if run:
             return run
-        if run.end > next_offset:  # no record lies so far, which must be committed: it looks like work otherwise
+        if run.end > next_offset:  # without a record, yet it must be committed: it would seem to be work
             self._next[tp] = run.end
             self.offsets.step_over(tp, run.end)
         return None
@@ -203,7 +203,7 @@ class RunConsumer(driver.Consumer):
         self.resume_partitions({TP(*tp)})
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets. What was delivered before counts no more.
+        """Go back to the committed offsets. What was delivered before does not count.
 
         A partition without a committed offset goes back to its beginning: stock Faust leaves it where the fetcher is,
         behind records that were fetched during recovery and dropped, which would then never be read.
