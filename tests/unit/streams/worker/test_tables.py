@@ -50,6 +50,15 @@ def test_rows_behind_a_gap_do_not_because_another_worker_wrote_in_it(table: Stat
     assert table.persisted_offset(PARTITION) == 4
 
 
+def test_each_run_of_rows_that_recovery_restores_is_progress(table: StateTable) -> None:
+    restored: list[str] = []
+    table.restored = lambda: restored.append("a run")
+
+    table.apply_changelog_batch([changelog_run(7, (b"c", pack_row(1, b"first"))), changelog_run(8)])
+
+    assert restored == ["a run", "a run"]
+
+
 def test_recovery_takes_a_newer_row_and_leaves_an_older_one(table: StateTable) -> None:
     table.put(0, {b"c": pack_row(2, b"second")})
 
