@@ -10,7 +10,7 @@ from streams.monitor.lag import command, metrics, poller, readings, verdicts, wa
 from streams.monitor.outcomes import paging, parameters, reader
 from streams.rules import calls, clocks, times
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
-from streams.worker import app, dead_letters, faust_app, run_agent, vitals, watchdog
+from streams.worker import app, dead_letters, faust_app, run_agent, startup, vitals, watchdog
 from tests.support.readmes import ROOT
 
 WORKER = " ".join((ROOT / "streams" / "README.md").read_text(encoding="utf-8").split())
@@ -26,6 +26,7 @@ OF_THE_WORKER = [
     f"when nothing moved for {watchdog.NO_PROGRESS_S:.0f} s while records waited",
     f"stopped for over {vitals.PAUSE_LIMIT_S:.0f} s",
     f"SIGTERM is done within {app.STOP_TIMEOUT_S:.0f} s",
+    f"A starting worker waits {startup.START_DEADLINE_S:.0f} s",
     f"until its session ends ({faust_app.SESSION_TIMEOUT_S:.0f} s)",
 ]
 OF_THE_MONITOR = [
