@@ -12,17 +12,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
-import msgspec
 import psutil
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
-from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from streams.local.ports import free_ports
 from streams.local.process import last_lines
 from streams.topics.schemas import apply_schemas
+from tests.support.load.process import send
 from tests.support.load.spec import Result, Spec
 from tests.support.processes.gateway import environment, running_gateway
+from tests.support.processes.monitor import admin_client
 from tests.support.processes.service import KafkaProcess, RegistryProcess
+from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 
 OURS = "gateway"
@@ -72,20 +73,11 @@ async def run_load(server: Server, spec: Spec) -> Measured:
     Raises: AssertionError when the gateway did not publish exactly what it answered 200 to.
     """
     cpu, accepted = server.cpu_s(), await server.accepted()
-    result = await generated(spec)
+    result = await send(spec)
     if server.ops_url:
         accepted = await server.accepted() - accepted
         assert accepted == result.total, f"{result.total} answers 200, {accepted} accepted: the run measured repeats"
     return Measured(result, (server.cpu_s() - cpu) / max(1, result.total) * 1e6)
-
-
-async def generated(spec: Spec) -> Result:
-    """What the generator tells of one run."""
-    command = [sys.executable, "-m", "tests.support.load.generator", msgspec.json.encode(spec).decode()]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-    output, _ = await process.communicate()
-    assert process.returncode == 0, f"the load generator ended with {process.returncode}"
-    return msgspec.json.decode(output, type=Result)
 
 
 @asynccontextmanager
@@ -148,10 +140,6 @@ async def _listens(port: int) -> bool:
 
 
 async def _create_topics(bootstrap: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        ours = [NewTopic(topic.name, PARTITIONS, 1, topic_configs=topic.config()) for topic in GATEWAY_TOPICS]
-        await admin.create_topics([*ours, NewTopic(NAIVE_TOPIC, PARTITIONS, 1)])
-    finally:
-        await admin.close()
+    await create_topics(bootstrap, PARTITIONS)
+    async with admin_client(bootstrap) as admin:
+        await admin.create_topics([NewTopic(NAIVE_TOPIC, PARTITIONS, 1)])

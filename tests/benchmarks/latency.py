@@ -19,7 +19,6 @@ from pathlib import Path
 import msgspec
 
 from tests.benchmarks import machine
-from tests.benchmarks.gateway_servers import generated
 from tests.benchmarks.whole_system import (
     CONNECTIONS,
     OUT_S,
@@ -30,6 +29,7 @@ from tests.benchmarks.whole_system import (
     whole_system,
 )
 from tests.support.load.bodies import Requests
+from tests.support.load.process import send
 from tests.support.load.spec import Latency, Spec, latency_of
 from tests.support.waiting import wait_until
 
@@ -61,7 +61,7 @@ async def measure(system: WholeSystem, share: float, rate: float, seconds: float
         answers=str(answers),
     )
     async with CallsSeen(system.bootstrap) as calls, WindowsSeen(system.monitor) as windows:
-        result = await generated(spec)
+        result = await send(spec)
         await wait_until(lambda: len(calls.at_ns) >= result.total, OUT_S, f"{result.total} calls at the consumer")
         await wait_until(lambda: windows.counts[-1][1] >= result.total, OUT_S, "those calls in the monitor's windows")
     answered = _answered(answers)

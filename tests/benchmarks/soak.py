@@ -27,8 +27,8 @@ from pathlib import Path
 import msgspec
 
 from tests.benchmarks import machine
-from tests.benchmarks.gateway_servers import generated
 from tests.benchmarks.whole_system import CONNECTIONS, WholeSystem, saturation, whole_system
+from tests.support.load.process import send
 from tests.support.load.spec import Result, Spec
 
 SHARE = 0.4
@@ -123,7 +123,7 @@ async def run(minutes: float, rate: float | None) -> Soak:
                 is_live=True,
                 slice_s=seconds / SLICES,
             )
-            result = await generated(spec)
+            result = await send(spec)
             if sampling.done():
                 sampling.result()  # it never ends by itself, so this raises
             sampling.cancel()

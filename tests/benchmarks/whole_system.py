@@ -16,8 +16,9 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import CALLS
-from tests.benchmarks.gateway_servers import OURS, Server, generated
+from tests.benchmarks.gateway_servers import OURS, Server
 from tests.support.load.bodies import Shape
+from tests.support.load.process import send
 from tests.support.load.spec import Spec
 from tests.support.processes.gateway import running_gateway
 from tests.support.processes.monitor import MonitorProcess, running_monitor
@@ -141,7 +142,7 @@ async def saturation(system: WholeSystem, shape: Shape, seconds: float) -> tuple
     """
     async with CallsSeen(system.bootstrap) as seen, WindowsSeen(system.monitor) as windows:
         started = time.monotonic()
-        result = await generated(Spec(system.gateway.port, shape, "saturation", seconds, at_most=int(3000 * seconds)))
+        result = await send(Spec(system.gateway.port, shape, "saturation", seconds, at_most=int(3000 * seconds)))
         await wait_until(lambda: len(seen.at_ns) >= result.total, OUT_S, f"{result.total} calls at the consumer")
         await wait_until(lambda: windows.counts[-1][1] >= result.total, OUT_S, "those calls in the monitor's windows")
         return result.per_s, result.total / (max(seen.at_ns.values()) / 1e9 - started)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.signatures.verification import Key, sign
+from gateway.signatures.verification import Key
 from schemas.topics import CALLBACKS
-from tests.support.processes.gateway import Client, create_topics, end_offsets, records_since, running_gateway
+from tests.support.load.steady import SteadyLoad
+from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
 from tests.support.processes.service import KafkaProcess
-from tests.support.samples import to_body, with_detail
+from tests.support.samples import signed, to_body, with_detail
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 OLD, NEW = Key("2024-01", b"old-s3cret"), Key("2024-02", b"new-s3cret")
-SENDERS = 8
 PER_STEP = 150  # callbacks accepted between the steps of the roll
 
 
@@ -63,57 +63,28 @@ def slip(file: Path) -> None:
     file.write_text('[{"id": "2024-03"')
 
 
-class Load:
-    """Genuine callbacks without a pause, each signed with the sender's key of the moment."""
-
-    def __init__(self, client: Client) -> None:
-        self.key = OLD
-        self.answers: Counter[int] = Counter()
-        self._client = client
-        self._made = 0
-        self._senders = [asyncio.create_task(self._send_on()) for _ in range(SENDERS)]
-
-    async def go_on(self) -> None:
-        """Until PER_STEP more are accepted."""
-        goal = self.answers[200] + PER_STEP
-        await wait_until(lambda: self.answers[200] >= goal, 60, f"{PER_STEP} more accepted")
-
-    async def stop(self) -> None:
-        for sender in self._senders:
-            sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
-
-    async def _send_on(self) -> None:
-        while True:
-            self._made += 1
-            body = to_body(with_detail(call_id=f"roll-{self._made}"))
-            self.answers[await post(self._client, body, self.key)] += 1
-
-
 async def post(client: Client, body: bytes, key: Key) -> int:
-    headers = sign(body, "hmac-sha256", key, "X-AIRudder-Sign", 0)
-    return (await client.post(body, {"content-type": "application/json", **headers})).status_code
+    return (await client.post(body, signed(body, key=key))).status_code
 
 
 async def test_a_key_roll_under_load_refuses_no_genuine_callback(client: Client, broker: str, keys_file: Path) -> None:
     start = await end_offsets(broker, CALLBACKS)
-    load = Load(client)
-    await load.go_on()
+    async with SteadyLoad([client.gateway], "roll", OLD) as load:
+        await load.go_on(PER_STEP)
 
-    write(keys_file, OLD, NEW)  # taken by itself, on change
-    await wait_until(lambda: in_force(client, OLD, NEW), PATIENCE_S, "both keys in force")
-    await load.go_on()
-    load.key = NEW  # the provider changes over
-    await load.go_on()
-    slip(keys_file)
-    client.gateway.signal(signal.SIGHUP)
-    await wait_until(lambda: client.gateway.lines("keys.refused"), PATIENCE_S, "the refusal")
-    await load.go_on()
-    write(keys_file, NEW)
-    client.gateway.signal(signal.SIGHUP)
-    await wait_until(lambda: in_force(client, NEW), PATIENCE_S, "the old key gone")
-    await load.go_on()
-    await load.stop()
+        write(keys_file, OLD, NEW)  # taken by itself, on change
+        await wait_until(lambda: in_force(client, OLD, NEW), PATIENCE_S, "both keys in force")
+        await load.go_on(PER_STEP)
+        load.key = NEW  # the provider changes over
+        await load.go_on(PER_STEP)
+        slip(keys_file)
+        client.gateway.signal(signal.SIGHUP)
+        await wait_until(lambda: client.gateway.lines("keys.refused"), PATIENCE_S, "the refusal")
+        await load.go_on(PER_STEP)
+        write(keys_file, NEW)
+        client.gateway.signal(signal.SIGHUP)
+        await wait_until(lambda: in_force(client, NEW), PATIENCE_S, "the old key gone")
+        await load.go_on(PER_STEP)
 
     accepted = load.answers[200]
     assert set(load.answers) == {200}

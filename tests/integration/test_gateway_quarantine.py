@@ -21,7 +21,6 @@ from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from tests.support.processes.gateway import (
     Client,
-    create_topics,
     end_offsets,
     records_since,
     run_gateway_command,
@@ -30,6 +29,7 @@ from tests.support.processes.gateway import (
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
 from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
+from tests.support.topics import create_topics
 
 RIGHT = Key("right", b"the-providers-own-s3cret")
 GENUINE = 120

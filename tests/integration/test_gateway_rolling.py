@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import CALLBACKS
-from tests.integration.gateway_load import Load
-from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
+from tests.support.load.steady import SteadyLoad
+from tests.support.processes.gateway import Client, GatewayProcess, end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
+from tests.support.topics import create_topics
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ async def test_a_rolling_restart_under_load_breaks_refuses_and_loses_nothing(
         for client in clients:
             client.gateway.start()
             await client.wait_until_ready()
-        async with Load(gateways, f"rolling-{workers}") as load:
+        async with SteadyLoad(gateways, f"rolling-{workers}") as load:
             for client in clients:
                 await load.go_on(150)
                 exit_codes.append(await client.gateway.stop())

@@ -23,7 +23,6 @@ from tests.integration.gateway_attacks import ATTACKS, under
 from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
-    create_topics,
     end_offsets,
     records_since,
     run_gateway_command,
@@ -32,6 +31,7 @@ from tests.support.processes.gateway import (
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
 from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)

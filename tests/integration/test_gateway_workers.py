@@ -17,18 +17,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.signatures.verification import Key, sign
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
-from tests.integration.gateway_load import Load
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
+from tests.support.load.steady import SteadyLoad
 from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
-    create_topics,
     end_offsets,
     records_since,
     running_gateway,
 )
 from tests.support.processes.service import KafkaProcess
 from tests.support.samples import EXAMPLE, KEY, signed, to_body, with_detail
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 WORKERS = 2
@@ -112,7 +112,7 @@ async def test_a_killed_worker_is_replaced_and_neither_callbacks_nor_counts_are_
         counts.append((await metrics(client))["webhook_requests_total"])
         return counts[-1]
 
-    async with Load([client.gateway], "killed") as load:
+    async with SteadyLoad([client.gateway], "killed") as load:
         await load.go_on(200)
         await counted()
         victim = busiest(client.gateway)

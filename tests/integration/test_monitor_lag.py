@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import StringIO
@@ -16,7 +15,7 @@ from aiokafka.admin import RecordsToDelete
 from rich.console import Console
 
 from schemas.runtime import exits
-from schemas.topics import Topic
+from schemas.topics import CALLS
 from streams.errors import StreamsError
 from streams.monitor.lag import poller as polling
 from streams.monitor.lag.command import PIPE_WIDTH, LagOptions, print_lag
@@ -25,7 +24,8 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import MEANINGS
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings
-from tests.support.processes.monitor import admin_client, create_topics, kafka_producer
+from tests.support.clients import create_topic
+from tests.support.processes.monitor import admin_client, kafka_producer
 from tests.support.waiting import wait_until
 
 POLLS_UNDER_FIRE = 150
@@ -36,9 +36,8 @@ AHEAD_BUDGET_S = 30.0  # instead of half a second: a busy broker may take longer
 class Scene:
     """A topic of one partition and a group, both of this test alone."""
 
-    def __init__(self, bootstrap: str) -> None:
-        name = uuid.uuid4().hex
-        self.bootstrap, self.topic, self.group = bootstrap, f"monitor-{name}", f"group-{name}"
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self.bootstrap, self.topic, self.group = bootstrap, topic, f"group-{topic}"
         self.tp = TopicPartition(self.topic, 0)
         kafka = KafkaSettings(bootstrap_servers=bootstrap)
         self.poller = LagPoller(MonitorSettings(kafka=kafka, app_id="nobody", groups="group-*"))
@@ -97,8 +96,7 @@ def row_of(snapshot: LagSnapshot, name: str) -> PartitionLag:
 @pytest.fixture
 async def scene(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(polling, "AHEAD_BUDGET_S", AHEAD_BUDGET_S)
-    scene = Scene(kafka_bootstrap)
-    await create_topics(kafka_bootstrap, (Topic(scene.topic, "any", "Call", "worker"),), partitions=1)
+    scene = Scene(kafka_bootstrap, await create_topic(kafka_bootstrap, CALLS.config()))
     yield scene
     await scene.poller.aclose()
 

@@ -18,13 +18,13 @@ from schemas.topics import WORKFLOW_OUTCOMES
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 from tests.support.processes.monitor import (
     MonitorProcess,
-    create_topics,
     kafka_producer,
     key_of,
     running_monitor,
     send_outcomes,
 )
 from tests.support.processes.service import KafkaProcess
+from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 
 READY_S = 30

@@ -14,12 +14,12 @@ from schemas.topics import CALLBACKS
 from tests.support.panes import PANE_MS, pane
 from tests.support.processes.monitor import (
     MonitorProcess,
-    create_topics,
     kafka_producer,
     running_monitor,
     send_outcomes,
 )
 from tests.support.processes.service import KafkaProcess
+from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 
 GROUP = "airudder-streams"

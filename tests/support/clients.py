@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 import uuid
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -12,12 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 SCHEMA = {"type": "record", "name": "Call", "namespace": "airudder", "fields": [{"name": "id", "type": "string"}]}
 
 
-async def create_topic(bootstrap_servers: str) -> str:
+async def create_topic(bootstrap_servers: str, config: Mapping[str, str] | None = None) -> str:
+    """A topic of one partition under a new name, which is returned."""
     topic = f"local-{uuid.uuid4().hex}"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+        await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=dict(config or {}))])
     finally:
         await admin.close()
     return topic

@@ -179,9 +179,9 @@ def settings(**changes: Any) -> GatewaySettings:
     return GatewaySettings(**{"signing_keys": (KEY,), **changes})
 
 
-def signed(body: bytes, scheme: str = "hmac-sha256") -> dict[str, str]:
+def signed(body: bytes, scheme: str = "hmac-sha256", key: Key = KEY) -> dict[str, str]:
     """Headers of a good request."""
-    return {"content-type": "application/json", **sign(body, scheme, KEY, "X-AIRudder-Sign", 1_700_000_000)}
+    return {"content-type": "application/json", **sign(body, scheme, key, "X-AIRudder-Sign", 1_700_000_000)}
 
 
 def receive_of(parts: AsyncIterator[bytes]) -> Receive:

@@ -18,7 +18,15 @@ from schemas.records.types import TYPES
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import Topic
+from streams.settings import KafkaSettings, TopicSettings
+from streams.topics.admin import apply_topics
 from tests.support.provider import read_callback
+
+
+async def create_topics(bootstrap: str, partitions: int = 3) -> None:
+    """Every topic and changelog of one deployment, as `python -m streams topics apply` makes them. Repeat: safe."""
+    kafka = KafkaSettings(bootstrap_servers=bootstrap)
+    await apply_topics(TopicSettings(kafka=kafka, partitions=partitions, replication_factor=1))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ import httpx2
 from aiokafka import TopicPartition
 
 from schemas.topics import CALLBACKS
-from tests.support.processes.gateway import Client, GatewayProcess, create_topics, end_offsets, records_since
+from tests.support.processes.gateway import Client, GatewayProcess, end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
 from tests.support.samples import to_body, with_detail
+from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 
 SENDERS = 8

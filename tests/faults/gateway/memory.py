@@ -17,26 +17,32 @@ import typer
 import uvloop
 
 from streams.topics.schemas import apply_schemas
-from tests.faults.gateway.sender import Load, make_requests, send
-from tests.support.processes.gateway import Client, create_topics, running_gateway
+from tests.support.load.process import send
+from tests.support.load.spec import Result, Spec
+from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.service import KafkaProcess, RegistryProcess
+from tests.support.topics import create_topics
 
 SAMPLE_S = 0.05
 MIB = 1024 * 1024
+MAX_CONNECTIONS = 4000  # beyond, a request waits at the sender, and its latency grows
 
 
 @dataclass
 class Frozen:
     """What came of the load; sizes in MiB, the gateway's time on a processor in seconds."""
 
-    load: Load
+    load: Result
     rss_before: float
     rss_peak: float
     cpu_s: float
 
     def __str__(self) -> str:
+        load, latency = self.load, self.load.latency
         return (
-            f"{self.load}; RSS {self.rss_before:.0f} MiB before, {self.rss_peak:.0f} MiB at its peak; "
+            f"{latency.count} answers {load.statuses}, {load.unanswered} requests without one, {load.broken} broken; "
+            f"p50 {latency.p50:.0f} ms, p99 {latency.p99:.0f} ms, slowest {latency.worst:.0f} ms; "
+            f"RSS {self.rss_before:.0f} MiB before, {self.rss_peak:.0f} MiB at its peak; "
             f"{self.cpu_s:.1f} s on a processor"
         )
 
@@ -45,23 +51,23 @@ async def load_a_frozen_gateway(
     directory: Path, kafka: KafkaProcess, registry_url: str, rate: int, seconds: int, **environ: str
 ) -> Frozen:
     """`kafka` has the gateway's topics. Freezes it, sends, thaws it and sees a callback accepted again."""
-    requests = make_requests(rate * seconds)
     async with running_gateway(kafka.bootstrap_servers, registry_url, directory, is_ready=True, **environ) as client:
         kafka.freeze()
         try:
-            frozen = await _measure(client, requests, rate)
+            frozen = await _measure(client, rate, seconds)
         finally:
             kafka.thaw()
         await client.wait_until_ready()
         return frozen
 
 
-async def _measure(client: Client, requests: list[bytes], rate: int) -> Frozen:
+async def _measure(client: Client, rate: int, seconds: int) -> Frozen:
     process = psutil.Process(client.gateway.pid)
-    host, port = client.gateway.url.removeprefix("http://").split(":")
+    port = int(client.gateway.url.rsplit(":", 1)[1])
+    spec = Spec(port, "5kB", f"frozen-{rate}", seconds, warm_up_s=0, rate=rate, connections=MAX_CONNECTIONS)
     rss = [process.memory_info().rss / MIB]
     cpu_before = sum(process.cpu_times()[:2])
-    sending = asyncio.create_task(send(host, int(port), requests, rate))
+    sending = asyncio.create_task(send(spec))
     while not sending.done():
         rss.append(process.memory_info().rss / MIB)
         await asyncio.wait([sending], timeout=SAMPLE_S)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import resource
 import sys
 import time
 from abc import abstractmethod
@@ -277,6 +278,8 @@ class OpenLoop(Load):
 
 def main() -> None:
     spec = msgspec.convert(json.loads(sys.argv[1]), Spec)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # one for each connection
 
     async def run() -> Result:
         return await (ClosedLoop(spec) if spec.rate is None else OpenLoop(spec)).run()

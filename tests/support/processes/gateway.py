@@ -15,9 +15,7 @@ from typing import Any, Self
 
 import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from gateway.webhooks.kinds import TOPICS as GATEWAY_TOPICS
 from schemas.topics import Topic
 from tests.support.samples import KEY, WEBHOOK, signed
 from tests.support.waiting import wait_until, wait_until_true
@@ -125,17 +123,6 @@ async def running_gateway(
     finally:
         await client.http.aclose()
         gateway.kill()
-
-
-async def create_topics(bootstrap_servers: str) -> None:
-    """The gateway's topics as the table declares them, three partitions each."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        topics = [NewTopic(topic.name, 3, 1, topic_configs=topic.config()) for topic in GATEWAY_TOPICS]
-        await admin.create_topics(topics)
-    finally:
-        await admin.close()
 
 
 async def end_offsets(bootstrap_servers: str, topic: Topic) -> dict[TopicPartition, int]:

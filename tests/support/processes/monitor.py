@@ -12,15 +12,14 @@ from pathlib import Path
 
 import httpx2
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
-from schemas.topics import SIP_LINE_OUTCOMES, TOPICS, WORKFLOW_OUTCOMES, Topic
+from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from streams.local.ports import free_ports
 
 EXIT_DEADLINE_S = 15
-PARTITIONS = 2
 
 
 class MonitorProcess:
@@ -98,14 +97,6 @@ async def admin_client(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
-
-
-async def create_topics(bootstrap: str, topics: tuple[Topic, ...] = TOPICS, partitions: int = PARTITIONS) -> None:
-    """Create these topics as the topic table declares them."""
-    async with admin_client(bootstrap) as admin:
-        wanted = [NewTopic(topic.name, partitions, 1, topic_configs=topic.config()) for topic in topics]
-        response = await admin.create_topics(wanted)
-        assert all(error == 0 for _, error, *_ in response.topic_errors), response
 
 
 @asynccontextmanager

@@ -18,10 +18,8 @@ from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import CALLS, TOPICS, Topic
 from streams.local.ports import free_ports
-from streams.settings import KafkaSettings, TopicSettings
-from streams.topics.admin import apply_topics
 from tests.support.deliveries import delivery, detail
-from tests.support.topics import CallbackWriter, Read, Subscriber
+from tests.support.topics import CallbackWriter, Read, Subscriber, create_topics
 from tests.support.waiting import wait_until
 
 READY_S = 180
@@ -82,8 +80,7 @@ class WorkerSystem:
     async def __aenter__(self) -> WorkerSystem:
         self.registry = Registry(self.registry_url)
         await self.registry.register(TOPICS)
-        kafka = KafkaSettings(bootstrap_servers=self.bootstrap)
-        await apply_topics(TopicSettings(kafka=kafka, partitions=self.partitions, replication_factor=1))
+        await create_topics(self.bootstrap, self.partitions)
         self.writer = await CallbackWriter(self.bootstrap, self.registry).__aenter__()
         self.subscriber = Subscriber(self.bootstrap, self.registry)
         return self

@@ -1,4 +1,4 @@
-"""Genuine callbacks without a pause, to one gateway or to several as a balancer would, and what became of each."""
+"""The provider: callbacks without a pause, to one gateway or through a balancer to several, until each is accepted."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from typing import Self
 
 import httpx2
 
+from gateway.signatures.verification import Key
 from tests.support.processes.gateway import GatewayProcess
-from tests.support.samples import WEBHOOK, signed, to_body, with_detail
+from tests.support.samples import KEY, WEBHOOK, signed, to_body, with_detail
 from tests.support.waiting import wait_until
 
 SENDERS = 12
 CHECK_EVERY_S = 0.1  # far below GATEWAY_DRAIN_DELAY_S, as a balancer's has to be, also on a machine that is busy
 
 
-class Load:
+class SteadyLoad:
     """`accepted`: event ids answered 200; `answers`: by status; `broken`: connections that ended without an answer.
 
-    A callback that got no 200 is sent again, on another connection, until it does. Use as a context manager.
+    A callback that got no 200 is sent again, on another connection, until it does. `key` signs what is sent from now
+    on. Use as a context manager.
     """
 
-    def __init__(self, gateways: Sequence[GatewayProcess], name: str) -> None:
+    def __init__(self, gateways: Sequence[GatewayProcess], name: str, key: Key = KEY) -> None:
+        self.key = key
         self.accepted: set[str] = set()
         self.answers: Counter[int] = Counter()
         self.broken: list[str] = []
@@ -75,7 +78,7 @@ class Load:
             gateway = ready[self._made % len(ready)]
             self._sent_at[event_id] = time.monotonic()
             try:
-                answer = await http.post(gateway.url + WEBHOOK, content=body, headers=signed(body))
+                answer = await http.post(gateway.url + WEBHOOK, content=body, headers=signed(body, key=self.key))
             except httpx2.TransportError as error:
                 self.broken.append(type(error).__name__)
                 continue
