@@ -39,7 +39,7 @@ from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.headers import TraceContext
 from tests.support.load.bodies import HEADER
-from tests.support.samples import KEY, WEBHOOK
+from tests.support.requests import KEY, WEBHOOK
 
 _SIGN_HEADER = HEADER.lower().encode()
 _ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"2")]

@@ -24,9 +24,9 @@ from streams.rules.fanout import fan_out
 from streams.settings import DEFAULT_APP_ID, WorkerSettings
 from streams.worker.tables import pack_row
 from tests.benchmarks import machine
+from tests.support.deliveries import EXAMPLE
 from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
-from tests.support.samples import EXAMPLE
 from tests.support.topics import callback_of
 
 PARTITIONS = 12

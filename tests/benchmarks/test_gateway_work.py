@@ -26,7 +26,7 @@ from schemas.records.record import Record
 from schemas.topics import Topic
 from tests.support.fakes import FakePublisher
 from tests.support.load.bodies import Requests
-from tests.support.samples import KEY, WEBHOOK
+from tests.support.requests import KEY, WEBHOOK
 
 CALLS = 274  # of Python and C functions, from the ASGI server to the answer and back: 266 when this was written
 ONCE = ("Decoder.decode", "openssl_sha256", "hmac_digest", "encode_once")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas import codec
 from schemas.records.webhooks import Callback
+from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.provider import provider_json, read_callback
-from tests.support.samples import EXAMPLE, to_body
 
 SCHEMA_ID = 1
 

@@ -12,10 +12,11 @@ import pytest
 
 from gateway.signatures.verification import Key
 from schemas.topics import CALLBACKS
+from tests.support.deliveries import to_body, with_detail
 from tests.support.load.steady import SteadyLoad
 from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
 from tests.support.processes.service import KafkaProcess
-from tests.support.samples import signed, to_body, with_detail
+from tests.support.requests import signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 OLD, NEW = Key("2024-01", b"old-s3cret"), Key("2024-02", b"new-s3cret")

@@ -13,9 +13,9 @@ import pytest
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, TOPICS
 from tests.conftest import StartKafka
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
 from tests.support.processes.service import KafkaProcess, RegistryProcess
-from tests.support.samples import to_body, with_detail
 from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 

@@ -18,11 +18,12 @@ from schemas.headers import TraceContext, headers_for
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE
+from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.fakes import FakePublisher
 from tests.support.processes.gateway import end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import read_callback
-from tests.support.samples import EXAMPLE, settings, to_body
+from tests.support.requests import settings
 from tests.support.waiting import wait_until
 
 DEADLINE_S = 1.0

@@ -19,6 +19,7 @@ from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
+from tests.support.deliveries import STATUS_CHANGE, to_body, with_detail
 from tests.support.processes.gateway import (
     Client,
     end_offsets,
@@ -28,7 +29,7 @@ from tests.support.processes.gateway import (
 )
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
-from tests.support.samples import STATUS_CHANGE, signed, to_body, with_detail
+from tests.support.requests import signed
 from tests.support.topics import create_topics
 
 RIGHT = Key("right", b"the-providers-own-s3cret")

@@ -20,6 +20,7 @@ from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.integration.gateway_attacks import ATTACKS, under
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.processes.gateway import (
     Client,
     GatewayProcess,
@@ -30,7 +31,7 @@ from tests.support.processes.gateway import (
 )
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
-from tests.support.samples import EXAMPLE, KEY, WEBHOOK, signed, to_body, with_detail
+from tests.support.requests import KEY, WEBHOOK, signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.signatures.verification import Key, sign
 from schemas.runtime import exits
 from schemas.topics import CALLBACKS, QUARANTINE
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
 from tests.support.load.steady import SteadyLoad
 from tests.support.processes.gateway import (
@@ -27,7 +28,7 @@ from tests.support.processes.gateway import (
     running_gateway,
 )
 from tests.support.processes.service import KafkaProcess
-from tests.support.samples import EXAMPLE, KEY, signed, to_body, with_detail
+from tests.support.requests import KEY, signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 WORKERS = 2

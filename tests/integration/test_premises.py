@@ -15,10 +15,10 @@ from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, WORKFLOW_OUTCOMES
 from streams.settings import DEFAULT_APP_ID
 from streams.topics.expected import placed_by_count
 from tests.conftest import StartKafka
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.service import RegistryProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
-from tests.support.samples import to_body, with_detail
 from tests.support.waiting import wait_until
 
 NOTICED_S = 20

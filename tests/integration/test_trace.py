@@ -15,10 +15,10 @@ from schemas.topics import (
     REKEYED_DETAILS,
 )
 from tests.conftest import StartKafka
-from tests.support.deliveries import delivery, detail
+from tests.support.deliveries import delivery, detail, to_body
 from tests.support.processes.gateway import running_gateway
 from tests.support.processes.worker import WorkerSystem
-from tests.support.samples import signed, to_body
+from tests.support.requests import signed
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 STATE = "vendor=1,other=2"

@@ -18,7 +18,7 @@ import pytest
 
 from schemas.registry import Registry
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, TOPICS
-from tests.support.samples import EXAMPLE
+from tests.support.deliveries import EXAMPLE
 from tests.support.topics import Read, Subscriber
 from tests.support.waiting import wait_until, wait_until_true
 

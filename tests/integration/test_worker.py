@@ -19,10 +19,9 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
 )
 from tests.conftest import StartKafka
-from tests.support.deliveries import delivery, detail, redial
+from tests.support.deliveries import EXAMPLE, delivery, detail, redial
 from tests.support.processes.service import KafkaProcess
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
-from tests.support.samples import EXAMPLE
 from tests.support.times import ended, now_ms
 from tests.support.waiting import wait_until
 

@@ -33,8 +33,9 @@ from gateway.webhooks.kinds import BY_PATH, KINDS
 from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.topics import Topic
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 from tests.support.fakes import FakePublisher
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, settings
+from tests.support.requests import KEY, settings
 
 SAMPLES: dict[str, Any] = dict(
     zip((kind.path for kind in KINDS), (EXAMPLE, STATUS_CHANGE, CHATBOT_SESSION), strict=True)

@@ -22,8 +22,8 @@ from schemas import codec
 from schemas.records.webhooks import Callback
 from streams.errors import ImpossibleCallbackError
 from streams.rules.fanout import check, content_digest, fan_out
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 from tests.support.provider import provider_json
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 
 PROFILE = profile(max_examples=300)
 ENVELOPE = Envelope("e" * 64, 1_710_163_513_250, "hmac-sha256", "k1")

@@ -19,7 +19,7 @@ from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
 from gateway.webhooks.kinds import KINDS, Kind
 from tests.support.fakes import FakePublisher
-from tests.support.samples import settings, signed
+from tests.support.requests import settings, signed
 
 EXAMPLES = 40
 PROFILE = profile(max_examples=EXAMPLES)

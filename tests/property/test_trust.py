@@ -22,8 +22,9 @@ from gateway.signatures.verification import Key, Unverified, Verified, Verifier,
 from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
 from tests.support.provider import provider_json
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, receive_of
+from tests.support.requests import receive_of
 
 PROFILE = profile(max_examples=100)
 KEYS = (Key("a", b"first"), Key("b", b"whsec_c2Vjb25k"))

@@ -10,8 +10,9 @@ import httpx2
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
+from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.fakes import FakePublisher
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
+from tests.support.requests import WEBHOOK, settings, signed
 
 BODY = to_body(EXAMPLE)
 

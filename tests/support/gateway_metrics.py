@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from schemas.topics import CALLBACKS
-from tests.support.samples import KEY, WEBHOOK
+from tests.support.requests import KEY, WEBHOOK
 
 KIND = "call-completion"
 DRIVEN = {

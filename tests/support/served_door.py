@@ -16,8 +16,9 @@ from gateway.http.refusals import HttpRefusals
 from gateway.http.shedding import Shedding
 from gateway.serving.http_servers import http_server
 from schemas.runtime.listening import listen
+from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.fakes import FakePublisher
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
+from tests.support.requests import WEBHOOK, settings, signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)

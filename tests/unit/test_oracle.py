@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deliveries import delivery, detail, question, redial
+from tests.support.deliveries import EXAMPLE, delivery, detail, question, redial
 from tests.support.oracle import (
     Arrival,
     Cell,
@@ -23,7 +23,6 @@ from tests.support.oracle import (
     tellings_of,
     windows_of,
 )
-from tests.support.samples import EXAMPLE
 
 AT = 1_710_170_000_000  # 2024-03-11 15:13:20 UTC
 

@@ -16,9 +16,9 @@ import httpx2
 from aiokafka import TopicPartition
 
 from schemas.topics import CALLBACKS
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import Client, GatewayProcess, end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
-from tests.support.samples import to_body, with_detail
 from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 

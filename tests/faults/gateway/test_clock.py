@@ -12,8 +12,8 @@ from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS
 from tests.conftest import StartKafka
 from tests.faults.gateway import clock
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
-from tests.support.samples import to_body, with_detail
 from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 

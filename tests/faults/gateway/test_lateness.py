@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import CALLBACKS, CALLS, WORKFLOW_OUTCOMES
-from tests.support.deliveries import delivery, detail
+from tests.support.deliveries import delivery, detail, to_body
 from tests.support.processes.broker import SLOW_S, ProxiedKafka
 from tests.support.processes.gateway import running_gateway
 from tests.support.processes.proxy import Proxy
 from tests.support.processes.worker import WorkerSystem
-from tests.support.samples import to_body
 from tests.support.waiting import wait_until
 
 RECOVERY_S = 5.0

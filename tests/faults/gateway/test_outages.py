@@ -15,10 +15,10 @@ import pytest
 import structlog
 
 from schemas.topics import CALLBACKS
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.broker import OUTAGES, Outage, ProxiedKafka
 from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
 from tests.support.processes.proxy import Proxy
-from tests.support.samples import to_body, with_detail
 from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 

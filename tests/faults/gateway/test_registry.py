@@ -8,8 +8,8 @@ from pathlib import Path
 from schemas.topics import CALLBACKS
 from streams.topics.schemas import apply_schemas
 from tests.conftest import StartKafka, StartRegistry
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import end_offsets, records_since, running_gateway
-from tests.support.samples import to_body, with_detail
 from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 

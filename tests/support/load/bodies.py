@@ -8,7 +8,8 @@ import json
 import time
 from typing import Any, Literal
 
-from tests.support.samples import EXAMPLE, KEY, WEBHOOK
+from tests.support.deliveries import EXAMPLE
+from tests.support.requests import KEY, WEBHOOK
 
 Shape = Literal["1kB", "5kB", "20kB"]
 

@@ -12,8 +12,9 @@ from typing import Self
 import httpx2
 
 from gateway.signatures.verification import Key
+from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import GatewayProcess
-from tests.support.samples import KEY, WEBHOOK, signed, to_body, with_detail
+from tests.support.requests import KEY, WEBHOOK, signed
 from tests.support.waiting import wait_until
 
 SENDERS = 12

@@ -17,7 +17,7 @@ import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import Topic
-from tests.support.samples import KEY, WEBHOOK, signed
+from tests.support.requests import KEY, WEBHOOK, signed
 from tests.support.waiting import wait_until, wait_until_true
 
 READY_S = 30.0

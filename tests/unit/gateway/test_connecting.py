@@ -8,7 +8,7 @@ import pytest
 
 from gateway.publishing.kafka import KafkaPublisher
 from gateway.webhooks.kinds import TOPICS
-from tests.support.samples import settings
+from tests.support.requests import settings
 
 
 class Starts:

@@ -15,9 +15,10 @@ from gateway.webhooks.lenient import MISSING, Deviations
 from gateway.webhooks.mapping import Envelope
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, to_body, with_detail
 from tests.support.door import open_door
 from tests.support.provider import provider_json
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
+from tests.support.requests import signed
 
 ENVELOPE = Envelope("e" * 64, 7, "hmac-sha256", "k1")
 

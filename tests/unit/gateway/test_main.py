@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from gateway.__main__ import app
 from schemas.runtime import exits
-from tests.support.samples import EXAMPLE, KEY, signed, to_body
+from tests.support.deliveries import EXAMPLE, to_body
+from tests.support.requests import KEY, signed
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
 KEYS = {"AIRUDDER_SIGNING_KEYS": f"other:x,{KEY.id}:{KEY.secret.decode()}"}

@@ -10,9 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.http.refusals import HttpRefusals
 from gateway.publishing.publisher import SpoolState
+from tests.support.deliveries import to_body, with_detail
 from tests.support.door import Door, open_door
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
-from tests.support.samples import signed, to_body, with_detail
+from tests.support.requests import signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 UNSIGNED = {"content-type": "application/json"}

@@ -24,7 +24,7 @@ from schemas.registry import Registry
 from streams.settings import WorkerSettings
 from streams.worker.faust_app import build_faust_app
 from tests.support.certificates import PASSWORD, Files, make_certificates
-from tests.support.samples import settings
+from tests.support.requests import settings
 
 TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
 

@@ -17,9 +17,10 @@ from gateway.metrics import OUTCOMES
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, QUARANTINE
+from tests.support.deliveries import EXAMPLE, example, to_body, with_detail
 from tests.support.door import Door, assert_problem, open_door
 from tests.support.provider import provider_json
-from tests.support.samples import EXAMPLE, KEY, WEBHOOK, example, signed, to_body, with_detail
+from tests.support.requests import KEY, WEBHOOK, signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)

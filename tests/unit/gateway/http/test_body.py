@@ -12,7 +12,7 @@ from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError, OverLimitError, SlowBodyError
 from gateway.http.body import read_body, require_length
 from gateway.limits import InFlight
-from tests.support.samples import receive_of
+from tests.support.requests import receive_of
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:

@@ -17,7 +17,8 @@ from gateway.http.body import read_body
 from gateway.http.crowds import PROVED, UNPROVED, Wait, leaving
 from gateway.limits import Admission, InFlight
 from gateway.sources import source_of
-from tests.support.samples import EXAMPLE, WEBHOOK, receive_of, to_body, with_detail
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
+from tests.support.requests import WEBHOOK, receive_of
 from tests.support.served_door import (
     Connection,
     ServedDoor,

@@ -15,8 +15,9 @@ from gateway.http.protocol import webhook_protocol
 from gateway.publishing.kafka import EXAMINED_PER_S, KafkaPublisher
 from gateway.serving.http_servers import http_server
 from gateway.webhooks.kinds import TOPICS
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.fakes import FakePublisher
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, to_body, with_detail
+from tests.support.requests import WEBHOOK, settings
 from tests.support.served_door import (
     HEADERS_TIMEOUT_S,
     away,

@@ -15,8 +15,9 @@ from gateway.serving.descriptors import connections_within, raise_limit
 from gateway.serving.http_servers import ops_server
 from schemas.runtime.listening import listen
 from schemas.topics import CALLBACKS
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.fakes import FakePublisher
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.requests import WEBHOOK, settings, signed
 from tests.support.served_door import (
     CHUNKED,
     HEADERS_TIMEOUT_S,

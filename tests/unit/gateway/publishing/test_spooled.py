@@ -21,9 +21,9 @@ from schemas.records.kept import QuarantinedRequest
 from schemas.records.record import Record
 from schemas.records.webhooks import Callback
 from schemas.topics import CALLBACKS, MAX_RECORD_BYTES, QUARANTINE, Topic
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.fakes import FakePublisher
 from tests.support.provider import read_callback
-from tests.support.samples import EXAMPLE, to_body, with_detail
 from tests.support.waiting import PATIENCE_S, wait_until
 
 MIB = 1024 * 1024

@@ -19,8 +19,9 @@ from schemas.headers import Headers
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.record import Record
 from schemas.topics import CALLBACKS, QUARANTINE, Topic
+from tests.support.deliveries import to_body, with_detail
 from tests.support.fakes import FakePublisher
-from tests.support.samples import WEBHOOK, settings, signed, to_body, with_detail
+from tests.support.requests import WEBHOOK, settings, signed
 
 NOW_S = 1_700_000_000.0
 

@@ -12,7 +12,8 @@ from gateway.recovery.judging import Judge
 from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest
 from schemas.records.kept import QuarantinedRequest
-from tests.support.samples import EXAMPLE, WEBHOOK, settings, signed, to_body
+from tests.support.deliveries import EXAMPLE, to_body
+from tests.support.requests import WEBHOOK, settings, signed
 
 BODY = to_body(EXAMPLE)
 NOW_S = 1_700_000_000.0

@@ -11,7 +11,7 @@ from gateway.errors import DeliveryRefusedError
 from gateway.sender.client import Sender
 from gateway.signatures.schemes import SCHEMES
 from gateway.signatures.verification import Key, Verified, Verifier
-from tests.support.samples import settings
+from tests.support.requests import settings
 
 URL = "http://gateway/hook"
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from gateway.sender.simulation import FINISH_S, MAX_OUTSTANDING, Simulation
-from tests.support.samples import settings
+from tests.support.requests import settings
 from tests.support.waiting import PATIENCE_S, wait_until
 
 ENDS_S = FINISH_S + 2

@@ -10,8 +10,8 @@ from typing import Any
 
 from gateway.sender.traffic import BAD_LINE, BAD_SPELL_EVERY_S, Traffic, escape_twice
 from gateway.webhooks import call_completion
+from tests.support.deliveries import to_body
 from tests.support.provider import provider_json, read_callback
-from tests.support.samples import to_body
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 FICTION = re.compile(r"\+447700900\d{3}|\+44207946\d{4}|\+121255501\d\d")

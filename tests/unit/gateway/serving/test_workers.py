@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.serving.workers import HUNG_CHECKS, SILENT_CHECKS, WorkerReport, Workers
-from tests.support.samples import settings
+from tests.support.requests import settings
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from gateway.errors import Fault, MalformedBodyError
 from gateway.webhooks.lenient import MAX_FAULTS
 from schemas.records.webhooks import Callback
+from tests.support.deliveries import EXAMPLE, example, to_body, with_detail
 from tests.support.provider import provider_json, read_callback
-from tests.support.samples import EXAMPLE, example, to_body, with_detail
 
 
 def read(body: bytes) -> Callback:

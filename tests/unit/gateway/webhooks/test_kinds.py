@@ -20,9 +20,10 @@ from gateway.webhooks.mapping import Envelope
 from schemas import codec, topics
 from schemas.records.kept import QuarantinedRequest
 from schemas.topics import QUARANTINE
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, to_body
 from tests.support.door import assert_problem, open_door
 from tests.support.provider import provider_json
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, KEY, STATUS_CHANGE, signed, to_body
+from tests.support.requests import KEY, signed
 
 SAMPLES = {
     CALL_COMPLETION.name: EXAMPLE,

@@ -9,8 +9,9 @@ import pytest
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, Kind
 from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import MAX_NAMES, OTHER, Found, Unknowns
+from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, to_body, with_detail
 from tests.support.door import open_door
-from tests.support.samples import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, example, signed, to_body, with_detail
+from tests.support.requests import signed
 
 ENVELOPE = Envelope("e" * 64, 7, "hmac-sha256", "k1")
 

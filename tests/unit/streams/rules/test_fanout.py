@@ -16,9 +16,9 @@ from schemas.codec import encode
 from schemas.records.webhooks import Callback, CallDetail, QuestionAnswer
 from streams.errors import ImpossibleCallbackError
 from streams.rules.fanout import FanOut, check, content_digest, fan_out
+from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.provider import read_callback
 from tests.support.records import RECEIVED_AT, callback, detail, question, redial
-from tests.support.samples import EXAMPLE, to_body, with_detail
 
 UTC = ZoneInfo("UTC")
 MEXICO = ZoneInfo("America/Mexico_City")

@@ -12,7 +12,7 @@ from msgspec import structs
 from schemas.records.webhooks import Callback, CallDetail
 from streams.rules.fanout import FanOut, check, fan_out
 from streams.rules.spellings import as_documented, whole
-from tests.support.samples import EXAMPLE, with_detail
+from tests.support.deliveries import EXAMPLE, with_detail
 from tests.support.topics import callback_of
 
 UTC = ZoneInfo("UTC")
