@@ -1,7 +1,7 @@
 """Kafka and the schema registry on disk: downloaded once per user, then found without network or resolving.
 
 $XDG_CACHE_HOME/airudder-kafka/        (else ~/.cache/airudder-kafka)
-    lock                               held while somebody downloads
+    lock                               held during a download
     maven/                             a Maven repository: jars, and what jgo needed to choose them
     apicurio-registry-app-3.3.3/       the registry, unpacked
     kafka-4.2.0-registry-3.3.3.json    the manifest: written last, so its presence means all is there
@@ -71,7 +71,7 @@ def ensure_artifacts(
     progress = progress if progress is not None else progress_for(sys.stderr)
     try:
         with _exclusive(cache_dir, progress):
-            present = _read_manifest(cache_dir)  # whoever held the lock may have done it all
+            present = _read_manifest(cache_dir)  # the process that held the lock may have downloaded everything
             return present if present is not None else _download(cache_dir, repositories, progress)
     except OSError as error:
         raise disk_error(error, cache_dir, CACHE_REMEDY) from error
@@ -79,7 +79,7 @@ def ensure_artifacts(
 
 @contextmanager
 def _exclusive(cache_dir: Path, progress: DownloadProgress) -> Iterator[None]:
-    """One process at a time; the system lets go of the lock when its holder dies, however it dies."""
+    """One process at a time. The system frees the lock when its holder dies, also by SIGKILL."""
     cache_dir.mkdir(parents=True, exist_ok=True)
     with (cache_dir / "lock").open("w") as lock:
         try:
@@ -103,7 +103,7 @@ def _download(cache_dir: Path, repositories: Mapping[str, str] | None, progress:
     _unpack(archive, registry_home)
     artifacts = Artifacts(tuple(kafka_jars), registry_home, cache_dir)
     _write_manifest(artifacts)
-    archive.unlink()  # unpacked and listed: 150 MiB that nobody reads again
+    archive.unlink()  # unpacked and listed: 150 MiB that no start reads again
     progress.say("downloaded")
     return artifacts
 
@@ -190,6 +190,6 @@ def _damaged(cache_dir: Path, listed: dict[str, dict[str, int]]) -> list[Path]:
 
 
 def _remove_damaged(cache_dir: Path) -> None:
-    """So that they are fetched again: jgo takes a file that exists for a good one."""
+    """Remove what is damaged, so that it is fetched again: jgo takes a file that exists for a good one."""
     for path in _damaged(cache_dir, _listed(cache_dir) or {}):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the person at the terminal, or the log that stands in for one, is told: whole lines, at once."""
+"""What `up` prints: whole lines, flushed at once, to a terminal or a log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class Console:
-    """Lines on standard output, errors on standard error; a closed terminal is no reason to stop anything."""
+    """Lines on standard output, errors on standard error. A closed terminal stops nothing."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out if out is not None else sys.stdout

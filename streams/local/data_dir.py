@@ -18,15 +18,15 @@ from streams.local.process import POLL_S
 from streams.local.reaper import GRACE_S
 
 LEFTOVER_TIMEOUT_S = GRACE_S + 7.0
-"""How long the children of a killed launcher may take to end: the reaper's grace, and a little for a busy machine."""
+"""How long the children of a killed launcher may take to end: the reaper's grace, and a margin for a busy machine."""
 
 
 @contextmanager
 def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
     """Make the directory and lock it; gives the descriptor of the lock file, for the reaper to inherit.
 
-    The lock file holds our pid. The system lets go of the lock when the last process that has it open ends. A directory
-    that was made here and got nothing but the lock, because the start was refused, is removed.
+    The lock file holds our pid. The system frees the lock when the last process that has it open ends. A directory that
+    was made here is removed at the end if it holds nothing but the lock: the start was refused.
     Raises: DataDirInUseError naming the pid of the other launcher; DiskError.
     """
     is_new = not data_dir.exists()
@@ -55,9 +55,9 @@ def _remove_unused(data_dir: Path) -> None:
 
 
 def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:
-    """Take the lock; wait for it only while what holds it are the last children of a launcher that is gone."""
+    """Take the lock. Wait for it only while its holders are the last children of a launcher that has died."""
     deadline = time.monotonic() + LEFTOVER_TIMEOUT_S
-    told = False
+    is_said = False
     while not _try_lock(lock):
         holder = _holder(lock)
         if holder is None or _alive(holder) or time.monotonic() > deadline:
@@ -65,8 +65,8 @@ def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:
                 f"{data_dir} is in use by another `streams up`, process {holder or 'unknown'}: "
                 f"stop it (kill {holder or 'PID'}), or name another directory with --data-dir"
             )
-        if not told:
-            told = True
+        if not is_said:
+            is_said = True
             console.say(f"waiting for what process {holder} left running to end")
         time.sleep(POLL_S)
 
@@ -86,7 +86,7 @@ def _holder(lock: TextIO) -> int | None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether it runs; a killed launcher that its own parent has not waited for does not."""
+    """Whether it runs. A zombie does not: a killed launcher whose parent has not waited for it."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

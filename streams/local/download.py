@@ -21,7 +21,7 @@ from streams.local.errors import DownloadError
 from streams.local.progress import DownloadProgress
 
 CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 120  # a mirror that fetches the file first is silent for long
+READ_TIMEOUT_S = 120  # a mirror sends nothing while it fetches the file itself
 CHUNK_BYTES = 256 * 1024
 OFFLINE_REMEDY = (
     "The first start downloads Kafka and the registry once and needs the network (a proxy by HTTPS_PROXY, "
@@ -99,7 +99,9 @@ class VerifyingResolver(PythonResolver):
                 part.replace(target)
                 return
             part.unlink()
-        raise DownloadError(f"{target.name} arrived damaged twice: try again, or ask who runs the mirror")
+        raise DownloadError(
+            f"{target.name} arrived damaged twice: try again, or report it to the operator of the mirror"
+        )
 
     def _fetch(self, url: str, part: Path) -> None:
         have_bytes = part.stat().st_size if part.exists() else 0

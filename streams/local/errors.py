@@ -1,8 +1,8 @@
-"""What can stop `streams up`, each with the exit code a script can tell it by.
+"""What can stop `streams up`, each with its exit code.
 
     LocalError                     70
     ├── NotReadyError              69   a service or role did not become ready in time, or died while starting
-    ├── PortTakenError              3   another program listens on the port that was asked for
+    ├── PortTakenError              3   another program listens on the wanted port
     ├── DataDirInUseError           4   another `streams up` holds the same data directory
     ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
     ├── DiskError                   6   the cache or the data directory cannot be written (full, read-only)
@@ -29,7 +29,7 @@ DATA_REMEDY = "Free some space or give the right, or name another directory with
 
 
 class LocalError(Exception):
-    """Base of all; its text is shown to the person at the console as it is."""
+    """Base of all. The console prints its text as it is."""
 
     code: ClassVar[str] = "local"
     exit_code: int = exits.INTERNAL

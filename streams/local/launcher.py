@@ -29,7 +29,7 @@ from streams.settings import UpSettings
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """What `python -m streams up` was asked for. A port of 0 is a free one."""
+    """The options of `python -m streams up`. A port of 0 is a free one."""
 
     demo: bool = False
     data_dir: Path = Path(".data")

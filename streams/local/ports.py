@@ -1,4 +1,4 @@
-"""Loopback ports: a free one, or the one that was asked for if nobody has it."""
+"""Loopback ports: a free one, or the wanted one if no program has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.local.errors import PortTakenError
 
 LOOPBACK = "127.0.0.1"
 FREE = 0
-"""The port number that asks for any free port."""
+"""The port number that stands for any free port."""
 
 FREE_RANGE = range(20_000, 32_768)
 """Below the ports that Linux and macOS give to outgoing connections.
@@ -24,7 +24,7 @@ ATTEMPTS = 1000
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports of 127.0.0.1 that nobody listens on now; nobody is kept from taking them later."""
+    """`count` different ports of 127.0.0.1 without a listener now. Another program can take them later."""
     with ExitStack() as stack:
         return [int(stack.enter_context(_bound_to_any()).getsockname()[1]) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""Is it ready? One blocking question with a short time limit each, never an exception."""
+"""Is it ready? Each probe blocks for a second at most and never raises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CORRELATION_ID = 7
 
 
 def http_status(port: int, path: str, host: str = LOOPBACK) -> int | None:
-    """Status code of GET `path`, None when there is no answer; no proxy is ever asked."""
+    """Status code of GET `path`, None when there is no answer. Uses no proxy."""
     connection = http.client.HTTPConnection(host, port, timeout=PROBE_TIMEOUT_S)
     try:
         connection.request("GET", path)

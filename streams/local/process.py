@@ -52,7 +52,7 @@ def set_aside_large(log_path: Path) -> None:
     with suppress(FileNotFoundError):
         if log_path.stat().st_size > LOG_LIMIT_BYTES:
             shutil.copyfile(log_path, log_path.with_name(log_path.name + ".1"))
-            os.truncate(log_path, 0)  # whoever has it open to append goes on at the new end
+            os.truncate(log_path, 0)  # a process that has it open to append goes on at the new end
 
 
 def popen_options(command: Command) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Nothing is left behind, even when the launcher is killed by SIGKILL and can end nothing itself.
 
 A small process in a session of its own reads a pipe whose other end only the launcher holds. The system closes that end
-when the launcher dies, however it dies; the reaper then ends every process group it was told of, and itself.
+when the launcher dies, also by SIGKILL. The reaper then ends every registered process group, and itself.
 
     launcher --"+ <pid> <create time>"-->  reaper     a child was started, leader of its own group
              --"- <pid>"--------------->              it ended, its group with it
@@ -23,13 +23,13 @@ import psutil
 from streams.local.process import POLL_S, signal_group
 
 GRACE_S = 6.0
-"""Kafka closes its logs in under a second; after this long nobody gets better by waiting."""
+"""Kafka closes its logs in under a second; waiting longer than this changes nothing."""
 
 
 class Reaper:
     """The launcher's end of the pipe.
 
-    `inherited_fds` stay open in the reaper: a lock held by one of them is let go only when the last child is gone.
+    `inherited_fds` stay open in the reaper: a lock held by one of them is freed only when the last child has ended.
     """
 
     def __init__(self, inherited_fds: Iterable[int] = ()) -> None:
@@ -64,7 +64,7 @@ class Reaper:
     def _send(self, line: str) -> None:
         pipe = self._process.stdin
         if pipe is not None and not pipe.closed:
-            with suppress(BrokenPipeError):  # somebody killed the reaper: we can still end our children ourselves
+            with suppress(BrokenPipeError):  # the reaper was killed: we can still end our children ourselves
                 pipe.write(line.encode() + b"\n")
                 pipe.flush()
 
@@ -82,7 +82,7 @@ def watch(lines: Iterable[str]) -> dict[int, float]:
 
 
 def end_groups(groups: dict[int, float], grace_s: float = GRACE_S) -> None:
-    """SIGTERM, then SIGKILL to whatever is left after `grace_s`; a pid that is someone else's by now is left alone."""
+    """SIGTERM, then SIGKILL to whatever is left after `grace_s`; a pid that another process has now is left alone."""
     ours = {group for group, created in groups.items() if not _reused(group, created)}
     for group in ours:
         signal_group(group, signal.SIGTERM)
@@ -96,7 +96,7 @@ def end_groups(groups: dict[int, float], grace_s: float = GRACE_S) -> None:
 def _reused(pid: int, created: float) -> bool:
     """Whether the leader is gone and its number given to another process.
 
-    While a group lives, its number is given to nobody: a missing leader alone does not make the group another's.
+    While a group lives, its number is not given away: a missing leader alone does not mean another's group.
     """
     try:
         return bool(psutil.Process(pid).create_time() != created)
@@ -107,7 +107,7 @@ def _reused(pid: int, created: float) -> bool:
 def _any_alive(groups: set[int]) -> bool:
     """Whether a process of these groups still runs.
 
-    A zombie does not: we are nobody's parent here, and an init that is slow to wait must not cost us the whole grace.
+    A zombie does not run: we are not its parent, and an init that is slow to wait must not cost the whole grace.
     """
     for pid in psutil.pids():
         with suppress(ProcessLookupError, PermissionError, psutil.Error):

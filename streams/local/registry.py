@@ -20,7 +20,7 @@ DEFAULT_HEAP_MIB = 384
 
 JVM_FLAGS = (
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a few requests per process lifetime: start-up is all that counts
+    "-XX:TieredStopAtLevel=1",  # a few requests per process lifetime: only the start counts
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
@@ -57,7 +57,7 @@ class LocalRegistry(LocalService):
         self._artifacts = self._artifacts if self._artifacts is not None else ensure_artifacts()
 
     def command(self) -> Command:
-        """The management port is a new free one every time: nobody needs it, and it may not be everybody's 9000."""
+        """The management port is a free one, new at every start: it is not used, and its default 9000 may be taken."""
         artifacts = self._artifacts if self._artifacts is not None else ensure_artifacts()
         settings = {
             "quarkus.http.host": LOOPBACK,
@@ -66,7 +66,7 @@ class LocalRegistry(LocalService):
             "quarkus.management.port": free_ports(1)[0],
             "apicurio.storage.kind": "sql",
             "apicurio.storage.sql.kind": "h2",
-            # H2 writes half a second after a commit unless told otherwise: long enough for SIGKILL to lose an id
+            # H2 writes half a second after a commit by default: long enough for SIGKILL to lose an id
             "apicurio.datasource.url": f"jdbc:h2:file:{self.data_dir / 'h2'};WRITE_DELAY=0",
             "java.io.tmpdir": self.data_dir / "tmp",
         }

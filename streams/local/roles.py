@@ -22,7 +22,7 @@ ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where everything listens or will listen; ports are real numbers by now."""
+    """Where everything listens or will listen. No port is 0."""
 
     bootstrap_servers: str
     registry_url: str
@@ -95,7 +95,7 @@ def system_roles(
 def role_environment(
     endpoints: Endpoints, data_dir: Path, *, local_kafka: bool, local_registry: bool = False
 ) -> dict[str, str]:
-    """What is set for every role on top of our own environment.
+    """The variables of every role, on top of our own environment.
 
     A broker or a registry of ours takes no credentials, whatever the environment was made for: emptied is unset.
     """
@@ -130,5 +130,5 @@ def _emptied(group: type[Variables], *prefixes: str) -> dict[str, str]:
 
 
 def probe_host(host: str) -> str:
-    """Where to ask a server that listens on `host`: an address to listen on need not be one to connect to."""
+    """Where to reach a server that listens on `host`: 0.0.0.0 is no address to connect to."""
     return LOOPBACK if host in ANY_ADDRESS else host

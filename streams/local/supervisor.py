@@ -20,7 +20,7 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 LOG_CHECK_S = 10.0
 STABLE_AFTER_S = 60.0
-"""Who lived this long has started well: the next death is a new story."""
+"""A program that lived this long has started well: its next death counts as the first."""
 
 REFUSALS = frozenset({EXIT_CONFIG, EXIT_USAGE})
 

@@ -84,7 +84,7 @@ class System:
         await self._start_children(self._services, SERVICES_TIMEOUT_S)
         await self._apply_topics()
         await self._start_children(self._serving, ROLES_TIMEOUT_S)
-        self._say_and_start(self._demo)  # nobody waits for it: it may have finished before anybody looked
+        self._say_and_start(self._demo)  # not waited for: it may have finished already
         self._console.say(f"started in {time.monotonic() - began_at:.1f} s; Ctrl-C stops all, the data stay")
         for line in self._addresses():
             self._console.say(line)
@@ -94,12 +94,12 @@ class System:
         """Start them side by side; return when all are ready at the same time."""
         self._say_and_start(children)
         began_at = time.monotonic()
-        told: set[str] = set()
+        said: set[str] = set()
         while True:
             ready = {child.name for child in children if await child.is_ready()}
-            for name in sorted(ready - told):
+            for name in sorted(ready - said):
                 self._console.say(f"  {name} is ready after {time.monotonic() - began_at:.1f} s")
-            told |= ready
+            said |= ready
             unready = [child for child in children if child.name not in ready]
             if not unready:
                 return
@@ -114,9 +114,9 @@ class System:
             child.start()
 
     async def _apply_topics(self) -> None:
-        """Declare every topic and schema before anybody needs one.
+        """Declare every topic and schema before a role needs one.
 
-        Raises: RefusedError, NotReadyError; once is enough, as broker and registry are ready by now.
+        Raises: RefusedError, NotReadyError; it runs once, as broker and registry are ready.
         """
         topics = self._topics
         self._console.say("applying topics and schemas")
