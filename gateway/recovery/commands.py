@@ -120,7 +120,7 @@ def reverify(
         async for kept in search.find(wanted):
             judgement = judge.judge(kept.request)
             is_any = is_any or judgement.verdict == "passes"
-            typer.echo(json.dumps({**_line(kept), "verdict": judgement.verdict, "detail": judgement.detail}))
+            typer.echo(json.dumps({**_line(kept), "verdict": judgement.verdict, "verdict_detail": judgement.detail}))
         return is_any
 
     sys.exit(0 if _with_search(settings, run) else 1)

@@ -145,7 +145,7 @@ async def test_requests_are_listed_shown_and_judged_without_their_bodies(
     assert (line["reason"], line["kind"], line["body_bytes"]) == ("bad_signature", "call-completion", len(body))
     assert json.loads(shown[1])["headers"]["x-airudder-sign"] == signed_right(body)["X-AIRudder-Sign"]
     assert raw[1].encode() == body
-    assert (passes[0], json.loads(passes[1])["detail"]) == (0, "hmac-sha256, key right")
+    assert (passes[0], json.loads(passes[1])["verdict_detail"]) == (0, "hmac-sha256, key right")
     assert (fails[0], json.loads(fails[1])["verdict"]) == (1, "bad_signature")
     assert malformed[1] == early[1] == ""
     assert nothing[0] == 1
