@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -34,13 +35,14 @@ URLS = {
 class Up:
     """One running `streams up`, on free ports."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, environ: dict[str, str] | None = None) -> None:
+        """environ: of the shell that starts it; by default one without addresses."""
         self._log = data_dir.with_suffix(f".{len(list(data_dir.parent.glob('*.out')))}.out")
         ports = [f"--{name}-port=0" for name in ("kafka", "registry", "gateway", "gateway-ops", "monitor")]
         command = [sys.executable, "-m", "streams", "up", f"--data-dir={data_dir}", *ports]
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "SCHEMA_"))}
+        plain = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "SCHEMA_"))}
         with self._log.open("wb") as output:
-            self.process = subprocess.Popen(command, env=environ, stdout=output, stderr=output)
+            self.process = subprocess.Popen(command, env=environ or plain, stdout=output, stderr=output)
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:
@@ -74,6 +76,13 @@ class Up:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(60)
+
+
+def sourced(data_dir: Path) -> dict[str, str]:
+    """The environment of a shell that has sourced what `up` wrote for the tools."""
+    script = f". {shlex.quote(str(data_dir / 'env'))} && env -0"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    return dict(pair.split("=", 1) for pair in done.stdout.rstrip("\0").split("\0"))
 
 
 @pytest.fixture
@@ -145,9 +154,10 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     [window] = workflow.json()["windows"]
     assert (window["window_start_at"], window["calls"], window["revision"]) == ("2024-03-11T13:25:00Z", 1, 1)
     assert window["kpis"]["asr"] is None, "no percentage from one call"
+    environ = sourced(data_dir)
     assert up.stop() == 0
 
-    again = Up(data_dir)
+    again = Up(data_dir, environ)  # a broker of its own: the one that the shell names is gone
     again.wait_until_ready()
     await counted_everywhere(again, 1)
     after = await read_all(again)
