@@ -56,7 +56,7 @@ Until = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
 REASONS = one_of(DEAD_LETTER_REASONS)
 Reason = Annotated[
-    str | None, typer.Option(parser=REASONS, metavar="REASON", help=f"Why it failed: {', '.join(DEAD_LETTER_REASONS)}.")
+    str | None, typer.Option(parser=REASONS, metavar="REASON", help=f"Why it failed: {REASONS.choices}.")
 ]
 SourceTopic = Annotated[
     str | None, typer.Option(parser=one_of(BY_NAME), metavar="TOPIC", help="The topic where the record was read.")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, TypeVar, get_args
 
 import structlog
 import typer
@@ -40,13 +40,21 @@ EventId = Annotated[str | None, typer.Option("--event-id", help="Hex SHA-256 of 
 CallId = Annotated[str | None, typer.Option("--call-id", help="The call_id of the delivery or of one of its details")]
 Workflow = Annotated[str | None, typer.Option("--workflow", help="The workflow_id")]
 KIND_NAMES: Final = one_of(kind.name for kind in KINDS)
-KindName = Annotated[str | None, typer.Option("--kind", parser=KIND_NAMES, metavar=KIND_NAMES.choices)]
-ReasonName = Annotated[Reason | None, typer.Option("--reason", help="Why it was refused")]
+KindName = Annotated[
+    str | None, typer.Option("--kind", parser=KIND_NAMES, metavar="KIND", help=f"The webhook: {KIND_NAMES.choices}")
+]
+ReasonName = Annotated[
+    Reason | None,
+    typer.Option("--reason", metavar="REASON", help=f"Why it was refused: {', '.join(get_args(Reason))}"),
+]
 From = Annotated[
-    int | None, typer.Option("--from", parser=epoch_ms, metavar="ISO", help="Received at or after; ISO 8601, UTC")
+    int | None,
+    typer.Option(
+        "--from", parser=epoch_ms, metavar="ISO", help="Received from then on: 2024-03-11T13:25:00, UTC without a zone"
+    ),
 ]
 Until = Annotated[
-    int | None, typer.Option("--to", parser=epoch_ms, metavar="ISO", help="Received before; ISO 8601, UTC")
+    int | None, typer.Option("--to", parser=epoch_ms, metavar="ISO", help="Received before then, in the same form")
 ]
 
 
@@ -60,7 +68,7 @@ def list_requests(
     from_: From = None,
     to: Until = None,
 ) -> None:
-    """One JSON line per request kept, oldest first: when, why, which, from where. No bodies."""
+    """Print one JSON line for each request that is kept, oldest first: when, why, which, from where. No bodies."""
     wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)
 
     async def run(search: QuarantineSearch) -> str:
@@ -78,9 +86,14 @@ def show(
     event_id: Annotated[str, typer.Argument(help="Hex SHA-256 of the body, or its beginning")],
     body: Annotated[bool, typer.Option("--body", help="Print only the raw body: it holds personal data")] = False,
 ) -> None:
-    """One request with its headers, for `which-scheme` its signature too; --body: its bytes and nothing else.
+    """Print one request with its headers, its signature among them; with `--body` its bytes and nothing else.
 
-    Exit code 1 when there is none.
+    Exit code 1 when there is none. To find the scheme of a signature:
+
+    ```text
+    python -m gateway quarantine show EVENT_ID --body > body.json
+    python -m gateway which-scheme body.json SIGNATURE
+    ```
     """
 
     async def run(search: QuarantineSearch) -> Kept | None:
@@ -135,17 +148,17 @@ def replay(
     reason: ReasonName = None,
     from_: From = None,
     to: Until = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be published; publish nothing")] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, max=1_000_000, help="Records a second; default: as fast as Kafka")
+        float | None, typer.Option(min=0.1, max=1_000_000, help="Records a second, at most; default: as fast as Kafka")
     ] = None,
 ) -> None:
     """Publish the requests that verify and read now, each event once, with their first received_at.
 
-    What is in its topic already is left out, so an interrupted replay is simply run again. Exit codes: 0 when every
-    request that passes is in its topic, 69 when Kafka failed on the way (run it again), 78 for bad settings.
+    What is in its topic already is left out, so an interrupted replay is simply run again. `--dry-run` first.
+
+    Exit codes: 0 every request that passes is in its topic; 69 Kafka failed on the way, run it again; 78 a setting is
+    wrong.
     """
     settings = settings_or_exit()
     wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)

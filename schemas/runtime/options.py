@@ -7,16 +7,16 @@ import typer
 
 
 class OneOf:
-    """A parser for one word of a closed set."""
+    """A parser for one word of a closed set. `choices` lists the words, for the help."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._words = words
-        self.choices = f"[{'|'.join(words)}]"
+        self.choices = ", ".join(words)
 
     def __call__(self, text: str) -> str:
         """The word itself. Raises: typer.BadParameter naming the choices."""
         if text not in self._words:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(self._words)}")
+            raise typer.BadParameter(f"{text!r} is not one of {self.choices}")
         return text
 
 
