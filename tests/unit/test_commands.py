@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gateway.__main__ import app as gateway
@@ -61,6 +64,23 @@ def test_bytes_that_are_no_text_make_no_signature_and_no_traceback(arguments: tu
 
     assert result.exit_code == exits.NO, result.exception
     assert "no scheme matches" in result.output
+
+
+def pages(command: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every page of help that is shown: the words that lead to it, and its command."""
+    if not command.hidden:
+        yield names, command
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from pages(inner, *names, name)
+
+
+@pytest.mark.parametrize("app", [gateway, streams], ids=["gateway", "streams"])
+def test_every_command_and_every_option_has_a_page_that_explains_it(app: typer.Typer) -> None:
+    for names, command in pages(get_command(app)):
+        shown = CliRunner().invoke(app, [*names, "-h"], env={"COLUMNS": "80"})
+        assert (shown.exit_code, "Usage:" in shown.output) == (0, True), names
+        assert command.help, names
+        assert [param.name for param in command.params if not param.help] == [], names
 
 
 def test_the_reasons_are_those_of_the_schema() -> None:
