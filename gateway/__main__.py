@@ -27,8 +27,9 @@ from gateway.serving.worker import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
 from schemas.runtime import exits
+from schemas.runtime.build import VersionOption
 from schemas.runtime.listening import PortError
-from schemas.runtime.logs import configure_logging
+from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.rules import is_url
 from schemas.topics import CALL_COMPLETION_PATH
 
@@ -71,6 +72,11 @@ Url = Annotated[
 ]
 
 
+@app.callback()
+def main(version: VersionOption = False) -> None:
+    """Options before a command."""
+
+
 @app.command()
 def serve() -> None:
     """Serve the webhook on GATEWAY_HOST:GATEWAY_PORT, health and metrics on GATEWAY_OPS_PORT, until SIGTERM.
@@ -81,7 +87,8 @@ def serve() -> None:
     directory cannot be used; 78 a setting is wrong, each is named on stderr.
     """
     settings = settings_or_exit(to_serve=True)
-    configure_logging(quiet=("aiokafka",))
+    configure_logging(level=settings.log_level, quiet=("aiokafka",))
+    log_start("gateway", settings.shown(), settings.notes)
     _end(lambda: serve_forever(settings))
 
 
@@ -89,7 +96,7 @@ def serve() -> None:
 def serve_worker(number: int, hook_fd: int, control_fd: int, metrics_dir: Path) -> None:
     """Serve as one of GATEWAY_WORKERS; only `serve` starts it."""
     settings = settings_or_exit(to_serve=True)
-    configure_logging(quiet=("aiokafka",), worker=number)
+    configure_logging(level=settings.log_level, quiet=("aiokafka",), worker=number)
     _end(lambda: serve_as_worker(settings, WorkerSlot(number, hook_fd, control_fd, metrics_dir)))
 
 

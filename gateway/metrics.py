@@ -1,7 +1,6 @@
 """Every metric of the gateway, named and described once. No ids, numbers or free text as labels."""
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from typing import Any, Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -9,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from gateway.errors import ClientGoneError, EdgeError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.unknowns import Found
+from schemas.runtime.build import show_build
 
 PROVIDER: Final = "airudder"  # the label `source`
 Acceptance = Literal["accepted", "spooled", "duplicate"]
@@ -231,8 +231,7 @@ class GatewayInfo:
 
     def __init__(self, registry: CollectorRegistry, settings: GatewaySettings) -> None:
         self.ready = Gauge("gateway_ready", "1 when /readyz answers 200.", registry=registry)
-        build = Gauge("gateway_build_info", "Always 1; which version runs.", ["version"], registry=registry)
-        build.labels(version("airudder-kafka")).set(1)
+        show_build("gateway", registry)
         config = Gauge(
             "gateway_config_info",
             "Always 1; how it is set up. signature_mode other than enforce: anyone can send callbacks.",

@@ -13,6 +13,7 @@ from schemas.runtime.settings import (
     DEFAULT_KEYS,
     AccountVariables,
     GatewayVariables,
+    LogVariables,
     Settings,
     SignatureVariables,
     shown_keys,
@@ -29,7 +30,7 @@ def _keys(text: Any) -> Any:
     return tuple(Key(key_id, secret.encode()) for key_id, secret in key_pairs(text)) if isinstance(text, str) else text
 
 
-class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Settings):
+class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, LogVariables, Settings):
     """One gateway process. Times in seconds, sizes in bytes."""
 
     signing_keys: Annotated[tuple[Key, ...], BeforeValidator(_keys)] = setting(

@@ -27,10 +27,9 @@ class SettingsError(ValueError):
 
 
 class SchemaError(Exception):
-    """Base of this package's errors. `code` is stable; `retriable` tells whether trying again can help."""
+    """Base of this package's errors. `code` is stable; the tree above says which can pass."""
 
     code: ClassVar[str] = "schema"
-    retriable: ClassVar[bool] = False
 
 
 class DecodeError(SchemaError):
@@ -49,7 +48,6 @@ class UnreadableTopicError(SchemaError):
     """A topic could not be read; the message names broker, reason and remedy."""
 
     code = "topic_unreadable"
-    retriable = True
 
 
 class MissingTopicsError(UnreadableTopicError):
@@ -85,4 +83,3 @@ class RegistryUnavailableError(RegistryError):
     """The registry did not answer, or answered with trouble of its own."""
 
     code = "registry_unavailable"
-    retriable = True

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import typer
 
 from schemas.records.kept import DEAD_LETTER_REASONS
+from schemas.runtime.build import VersionOption
 from schemas.runtime.options import epoch_ms, one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError
@@ -61,6 +62,11 @@ Reason = Annotated[
 SourceTopic = Annotated[
     str | None, typer.Option(parser=one_of(BY_NAME), metavar="TOPIC", help="The topic where the record was read.")
 ]
+
+
+@app.callback()
+def main(version: VersionOption = False) -> None:
+    """Options before a command."""
 
 
 @app.command()

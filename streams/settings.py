@@ -12,6 +12,7 @@ from schemas.runtime.settings import (
     AccountVariables,
     DeploymentVariables,
     GatewayVariables,
+    LogVariables,
     MonitorVariables,
     Settings,
     SignatureVariables,
@@ -29,7 +30,7 @@ class StreamsSettings(Settings):
     _refusal: ClassVar[type[Exception]] = SettingsError
 
 
-class WorkerSettings(DeploymentVariables, WorkerVariables, AccountVariables, StreamsSettings):
+class WorkerSettings(DeploymentVariables, WorkerVariables, AccountVariables, LogVariables, StreamsSettings):
     """What the worker runs with. Units are in the names; `data_dir` belongs to one worker alone."""
 
 
@@ -50,5 +51,5 @@ class UpSettings(StreamsSettings):
         return self.worker.ops_port if "ops_port" in self.worker.model_fields_set else 0
 
 
-class FrontDoorSettings(GatewayVariables, SignatureVariables, AccountVariables, StreamsSettings):
+class FrontDoorSettings(GatewayVariables, SignatureVariables, AccountVariables, LogVariables, StreamsSettings):
     """The gateway's settings as far as they can be known here: only the gateway reads signing keys as keys."""

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.http.openapi import document
 from gateway.metrics import GatewayInfo
 from gateway.settings import GatewaySettings
+from schemas.runtime.health import HEADERS, liveness, readiness
 
 
 class OpsSource(Protocol):
@@ -32,7 +33,8 @@ class OpsSource(Protocol):
 
 async def livez(request: Request) -> Response:
     """200 while the process answers; Kafka does not matter."""
-    return JSONResponse({"status": "alive"})
+    body, status = liveness()
+    return JSONResponse(body, status, HEADERS)
 
 
 async def readyz(source: OpsSource, request: Request) -> Response:
@@ -40,11 +42,8 @@ async def readyz(source: OpsSource, request: Request) -> Response:
 
     `notes`: what is wrong although callbacks are accepted.
     """
-    reasons = source.faults()
-    return JSONResponse(
-        {"status": "not ready" if reasons else "ready", "reasons": reasons, "notes": source.notes()},
-        status_code=503 if reasons else 200,
-    )
+    body, status = readiness(source.faults(), source.notes())
+    return JSONResponse(body, status, HEADERS)
 
 
 async def metrics(source: OpsSource, info: GatewayInfo, request: Request) -> Response:

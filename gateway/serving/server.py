@@ -32,7 +32,7 @@ async def serve(settings: GatewaySettings) -> None:
         listen(settings.host, settings.port, "GATEWAY_HOST", "GATEWAY_PORT") as hook_socket,
         listen(ops_host[1], settings.ops_port, ops_host[0], "GATEWAY_OPS_PORT") as ops_socket,
     ):
-        _log_start(settings, hook_socket, ops_socket)
+        _log_listening(settings, hook_socket, ops_socket)
         if settings.workers > 1:
             await _serve_by_workers(settings, hook_socket, ops_socket)
         else:
@@ -70,13 +70,11 @@ async def _serve_by_workers(settings: GatewaySettings, hook_socket: socket.socke
         raise WorkersError(workers.failed.result())
 
 
-def _log_start(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
+def _log_listening(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
     log.info(
         "gateway.listening",
         port=hook_socket.getsockname()[1],
         ops_port=ops_socket.getsockname()[1],
-        settings=settings.shown(),
-        notes=settings.notes,
     )
     if settings.signature_mode != "enforce":
         log.warning("signature.not_enforced", mode=settings.signature_mode, danger="anyone can send callbacks")

@@ -1,7 +1,7 @@
 """How every role logs: one JSON object a line on stdout, ours and the libraries' alike.
 
-Each line has `timestamp`, `level` and `event`; `reason` says why, `logger` whose line it is when it is not ours, and
-`exception` holds a traceback. Never a secret, a phone number or a transcript.
+Each line has `timestamp`, `level` and `event` (noun.past, such as `kafka.lost`). `reason` says why, `logger` names the
+library whose line it is, `exception` holds a traceback. Never a secret, a phone number or a transcript.
 """
 
 import json
@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,13 +18,16 @@ import msgspec
 import structlog
 from structlog.processors import format_exc_info
 
-AGAIN_S = 60.0  # a state that lasts is told so often
+from schemas.runtime.build import Role, this_build
+
+AGAIN_S = 60.0  # a state that lasts is reported so often
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Output:
-    """Where lines go. A full disk or a reader that has gone costs lines, never the work that they tell of.
+    """Where lines go. A full disk or a reader that has gone costs lines, never the work that they report.
 
-    stdout is written to without a buffer: a line is one write, since workers share the file.
+    stdout has no buffer here: a line is one write, since several processes share the file.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -32,11 +35,11 @@ class Output:
         self._lost = 0
 
     def write(self, text: str) -> None:
-        """All of it or, so far as a line may be cut, none. Never raises for the file."""
+        """Write a line, or lose it. Never raises for the file."""
         data = text.encode(errors="backslashreplace")
         try:
             if self._lost:
-                self._tell_lost()
+                self._report_lost()
             if os.write(self._descriptor, data) < len(data):
                 self._lose("a line is cut")
         except OSError as error:
@@ -57,18 +60,20 @@ class Output:
             with suppress(OSError, AttributeError):  # it may be the same file, or none
                 sys.stderr.write(f"the log cannot be written: {reason}; lines are lost\n")
 
-    def _tell_lost(self) -> None:
+    def _report_lost(self) -> None:
         event = {"lines": self._lost, "event": "log.lost", "level": "error", "timestamp": datetime.now(UTC)}
         os.write(self._descriptor, f"\n{json_line(event, as_text)}\n".encode())
         self._lost = 0
 
 
-def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
+def configure_logging(*, level: str = "info", quiet: tuple[str, ...] = (), **always: object) -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines.
 
+    level: the lowest that is written, of LEVELS; libraries write warnings and errors only.
     quiet: libraries whose errors reach us as exceptions, and whose log would repeat them at every retry of an outage.
-    always: what each line tells besides, such as a worker's number.
+    always: what each line has besides, such as a process's number.
     """
+    lowest = LEVELS[level]
 
     def complete(logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """In place of structlog's three processors, which took a fifth of a line's time."""
@@ -79,7 +84,7 @@ def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
     render = structlog.processors.JSONRenderer(serializer=json_line, default=as_text)
     structlog.configure(
         processors=[complete, render],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
@@ -91,14 +96,21 @@ def configure_logging(*, quiet: tuple[str, ...] = (), **always: object) -> None:
             keep_exc_info=False,
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[handler], level=max(lowest, logging.WARNING), force=True)
     logging.captureWarnings(True)
     for name in quiet:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def log_start(role: Role, settings: Mapping[str, str], notes: Sequence[str]) -> None:
+    """The first line of every role: what runs, and with which settings. settings: as they may be shown."""
+    build = this_build()
+    log = structlog.get_logger()
+    log.info("role.started", role=role, version=build.version, commit=build.commit, settings=settings, notes=notes)
+
+
 class Told:
-    """Tells a state when it begins and changes, and once a minute while it lasts: not at every look."""
+    """Decides when to report a state: when it begins or changes, and once a minute while it lasts."""
 
     def __init__(self, again_s: float = AGAIN_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._again_s = again_s
@@ -107,7 +119,7 @@ class Told:
         self._told_at = 0.0
 
     def is_due(self, state: str) -> bool:
-        """Whether this state is to be told now. An empty one is none: what comes after it is told at once."""
+        """Whether to report this state now. An empty one is none: the next after it is reported at once."""
         is_new = state != self._state
         is_old = bool(state) and self._clock() - self._told_at >= self._again_s
         if is_new or is_old:
@@ -126,7 +138,7 @@ def as_text(value: object) -> str:
 
 
 def json_line(event: Any, default: Any) -> str:
-    """A line for each callback makes it worth the while: msgspec takes a fraction of what json.dumps does."""
+    """An event as JSON. There is a line for each callback, and msgspec takes a fraction of json.dumps' time."""
     try:
         return msgspec.json.encode(event, enc_hook=default).decode()
     except (UnicodeEncodeError, TypeError):  # text that is no UTF-8, names that are no text: still a line

@@ -1,9 +1,10 @@
 """Parsers for options of the commands. A wrong word or instant is exit code 2, never "nothing found"."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import typer
+
+from schemas.runtime import instants
 
 
 class OneOf:
@@ -26,6 +27,8 @@ def one_of(words: Iterable[str]) -> OneOf:
 
 
 def epoch_ms(text: str) -> int:
-    """ISO 8601 as UTC epoch ms; without an offset it is UTC. Raises: ValueError."""
-    instant = datetime.fromisoformat(text)
-    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)
+    """ISO 8601 as UTC epoch ms; without an offset it is UTC. Raises: typer.BadParameter naming the form."""
+    try:
+        return instants.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from error

@@ -198,4 +198,5 @@ SignatureMode = Annotated[Literal["enforce", "report", "off"], BeforeValidator(_
 SecurityProtocol = Annotated[Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)]
 SaslMechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)]
 CompressionType = Annotated[Literal["zstd", "lz4", "snappy", "gzip", "none"], BeforeValidator(_lower)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 NotYet = Annotated[str | None, AfterValidator(_not_yet)]

@@ -22,6 +22,7 @@ from schemas.runtime.rules import (
     GroupPatterns,
     HeaderName,
     Host,
+    LogLevel,
     NotYet,
     Port,
     Rate,
@@ -128,6 +129,12 @@ class MonitorVariables(Variables):
     history_days: Annotated[int, Field(ge=1, le=365)] = setting("MONITOR_HISTORY_DAYS", DEFAULT_HISTORY_DAYS)
 
 
+class LogVariables(Variables):
+    """How much every role logs."""
+
+    log_level: LogLevel = setting("AIRUDDER_LOG_LEVEL", "info")
+
+
 class FutureVariables(Variables):
     """Names of the contract that do nothing yet: accepted in silence they would be a lie."""
 
@@ -139,6 +146,7 @@ GROUPS: Final[tuple[type[Variables], ...]] = (
     RegistryConnection,
     SignatureVariables,
     AccountVariables,
+    LogVariables,
     FutureVariables,
     GatewayVariables,
     DeploymentVariables,

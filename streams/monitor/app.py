@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
-from schemas.runtime.logs import configure_logging
+from schemas.runtime.logs import configure_logging, log_start
 from streams.errors import SettingsError
 from streams.monitor import routes
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
@@ -99,8 +99,6 @@ def serve(settings: MonitorSettings) -> int:
             log.info(
                 "monitor.listening",
                 port=bound.getsockname()[1],
-                settings=settings.shown(),
-                notes=settings.notes,
                 descriptors=descriptors,
                 max_connections=connections,
             )
@@ -138,11 +136,12 @@ def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """`python -m streams monitor`: settings from the environment, then serve. 78 when the settings are refused."""
-    configure_logging(quiet=("aiokafka",))
     try:
         settings = MonitorSettings.from_env(os.environ)
     except SettingsError as error:
         for fault in error.faults:
             sys.stderr.write(f"monitor: {fault}\n")
         return error.exit_code
+    configure_logging(level=settings.log_level, quiet=("aiokafka",))
+    log_start("monitor", settings.shown(), settings.notes)
     return serve(settings)

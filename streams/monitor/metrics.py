@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from schemas.runtime.build import show_build
 from streams.monitor.errors import NotReadyError
 from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
@@ -62,6 +63,7 @@ class MonitorMetrics(Collector):
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )
         ProcessCollector(registry=self.registry)
+        show_build("monitor", self.registry)
 
     def watch(self, poller: PollerView, reader: ReaderView) -> None:
         """Use these as sources from now on. Once per monitor."""

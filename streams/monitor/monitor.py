@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source, health_view
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.errors import NotReadyError
 from streams.monitor.health import HealthState
 from streams.monitor.labels import short

@@ -11,10 +11,11 @@ import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from schemas.runtime.health import HEADERS, HealthAnswer, liveness, readiness
 from streams.monitor.events import EventHub
 from streams.monitor.health import health_view
 from streams.monitor.lag.views import lag_view
@@ -23,7 +24,6 @@ from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.parameters import refuse_unknown, window_request
 from streams.monitor.outcomes.views import dimension_view, value_view
 from streams.monitor.page import render_page
-from streams.monitor.problems import problem
 from streams.rules.dimensions import Dimension
 
 SSE_PING_S: Final = 15
@@ -62,6 +62,10 @@ def _monitor(request: Request) -> Monitor:
 
 def _json(body: object) -> Response:
     return Response(_to_json(body), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _health(answer: HealthAnswer) -> Response:
+    return Response(_to_json(answer.body), answer.status_code, HEADERS, "application/json")
 
 
 def index_of(endpoints: Sequence[Endpoint]) -> Serve:
@@ -113,17 +117,15 @@ async def metrics(request: Request) -> Response:
 
 
 async def livez(_: Request) -> Response:
-    """The process answers. Says nothing about Kafka: restarting us would not bring it back."""
-    return PlainTextResponse("ok\n")
+    """200 while the process answers. It does not depend on Kafka, which a restart of ours would not bring back."""
+    return _health(liveness())
 
 
 async def readyz(request: Request) -> Response:
-    """Whether what we serve is complete and fresh; 503 with the reasons else. notes: what is wrong with others."""
+    """200 when what we serve is complete and fresh, else 503 with the reasons. notes: what is wrong with others."""
     monitor = _monitor(request)
-    if reasons := monitor.reasons_not_ready():
-        return problem(503, "; ".join(reasons), reasons=reasons)
-    notes = [f"{found.what}: {found.evidence}" for found in monitor.health().problems]
-    return _json({"ready": True, "reasons": [], "notes": notes})
+    notes = [f"{found.what}: {found.evidence}" for found in monitor.health().problems if found.state != "blind"]
+    return _health(readiness(monitor.reasons_not_ready(), notes))
 
 
 async def page(request: Request) -> Response:

@@ -1,10 +1,10 @@
 """The monitor's settings: which of `schemas.runtime.settings` it is made of."""
 
-from schemas.runtime.settings import DeploymentVariables, MonitorVariables
+from schemas.runtime.settings import DeploymentVariables, LogVariables, MonitorVariables
 from streams.settings import StreamsSettings
 
 
-class MonitorSettings(MonitorVariables, DeploymentVariables, StreamsSettings):
+class MonitorSettings(MonitorVariables, DeploymentVariables, LogVariables, StreamsSettings):
     """What the monitor runs with.
 
     window_s: the pane's length, as the worker has it; requests may ask for its multiples.

@@ -15,7 +15,7 @@ import uvloop
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
-from schemas.runtime.logs import configure_logging
+from schemas.runtime.logs import configure_logging, log_start
 from streams.errors import (
     StreamsError,
 )
@@ -38,7 +38,8 @@ def main(environ: Mapping[str, str]) -> int:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         settings = WorkerSettings.from_env(environ)
-        log.info("worker.starting", settings=settings.shown(), notes=settings.notes)
+        configure_logging(level=settings.log_level)
+        log_start("worker", settings.shown(), settings.notes)
         with only_worker_of(settings.data_dir):
             uvloop.run(_run(settings))
     except StreamsError as error:

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from schemas.runtime.build import show_build
+
 AGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
@@ -10,6 +12,7 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        show_build("worker", self.registry)
         self.records = Counter(
             "stream_records",
             "Records processed, by stage and outcome: in = sum of outcomes",

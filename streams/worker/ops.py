@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from schemas.runtime.health import HEADERS, HealthAnswer, liveness, readiness
+
 # A loop that did not turn for this long is stuck, not busy: runs yield every few milliseconds.
 LOOP_STUCK_S: Final = 30.0
+STUCK: Final = "the event loop is stuck"
 
 
 @dataclass
@@ -54,10 +57,11 @@ def create_ops_app(state: WorkerState, registry: CollectorRegistry) -> Starlette
     """The three routes. livez knows nothing of Kafka; readyz names the reason when not ready."""
 
     async def livez(_: Request) -> Response:
-        return _health("the event loop is stuck" if state.is_stuck else "")
+        return _json(liveness([STUCK] if state.is_stuck else []))
 
     async def readyz(_: Request) -> Response:
-        return _health("the event loop is stuck" if state.is_stuck else state.reason_not_ready)
+        reason = STUCK if state.is_stuck else state.reason_not_ready
+        return _json(readiness([reason] if reason else []))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
@@ -65,10 +69,8 @@ def create_ops_app(state: WorkerState, registry: CollectorRegistry) -> Starlette
     return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
 
 
-def _health(reason: str) -> Response:
-    if reason:
-        return JSONResponse({"status": "unavailable", "reasons": [reason]}, status_code=503)
-    return JSONResponse({"status": "ok"})
+def _json(answer: HealthAnswer) -> Response:
+    return JSONResponse(answer.body, answer.status_code, HEADERS)
 
 
 class OpsServer:

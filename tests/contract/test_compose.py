@@ -45,7 +45,11 @@ SERVICE_SCHEMA: dict[str, Any] = {
             "type": "object",
             "required": ["context", "dockerfile_inline"],
             "additionalProperties": False,
-            "properties": {"context": {"type": "string"}, "dockerfile_inline": {"type": "string"}},
+            "properties": {
+                "context": {"type": "string"},
+                "args": {"type": "object", "additionalProperties": {"type": "string"}},
+                "dockerfile_inline": {"type": "string"},
+            },
         },
         "command": STRINGS,
         "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},

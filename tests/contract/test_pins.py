@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,20 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 RUNTIME: list[str] = PROJECT["dependencies"]
 EXTRAS: dict[str, list[str]] = PROJECT.get("optional-dependencies", {})
 INSTALLED = {name: lines for name, lines in EXTRAS.items() if name != "bench"}  # benchmarks alone install that one
+
+OURS = ("gateway", "streams", "schemas", "tests")
+BROUGHT_ALONG = "# brought along by those above"
+NOT_IMPORTED = {
+    "cramjam": "the codecs of aiokafka",
+    "tzdata": "time zones where the system has none",
+    "import-linter": "in CI, and by tests/contract/test_imports.py",
+    "mypy": "in CI",
+    "pytest-asyncio": "a plugin",
+    "pytest-timeout": "a plugin",
+    "ruff": "in CI",
+    "types-psutil": "for mypy",
+    "types-pyyaml": "for mypy",
+}
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -86,6 +102,42 @@ def test_the_build_itself_is_pinned() -> None:
 @pytest.mark.parametrize(("name", "version"), [("faust-streaming", "0.15.3"), ("aiokafka", "0.14.0")])
 def test_the_libraries_whose_inside_we_override_are_those_we_know(name: str, version: str) -> None:
     assert pins(RUNTIME)[name] == _installed(name) == version
+
+
+def imported(*folders: str) -> set[str]:
+    """The distributions that the modules in these folders import by themselves."""
+    found: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    foreign = found - {*OURS, *sys.stdlib_module_names}
+    return {canonicalize_name(name) for module in foreign for name in known.get(module, ())}
+
+
+def chosen(group: str) -> set[str]:
+    """The names of a group that stand above those they bring along."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lines = re.search(rf"^{group} = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert lines, group
+    above = lines[1].partition(BROUGHT_ALONG)[0]
+    return {canonicalize_name(Requirement(line).name) for line in re.findall(r'"([^"]+)"', above)}
+
+
+def test_what_the_product_imports_is_what_it_names_as_its_own() -> None:
+    of_the_build = {"setuptools"}
+
+    assert imported("gateway", "streams", "schemas") - of_the_build == chosen("dependencies") - NOT_IMPORTED.keys()
+
+
+def test_what_tests_import_is_pinned_and_each_tool_of_theirs_is_used() -> None:
+    pinned = pins([line for lines in (RUNTIME, *EXTRAS.values()) for line in lines])
+
+    assert sorted(imported("tests") - pinned.keys()) == []
+    assert sorted(chosen("dev") - imported("tests") - NOT_IMPORTED.keys()) == []
 
 
 def _installed(name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
@@ -87,7 +88,8 @@ def test_every_bound_has_its_value() -> None:
 
 
 def test_every_metric_of_the_worker_has_its_type_and_labels() -> None:
-    collectors = [one for one in vars(WorkerMetrics()).values() if hasattr(one, "_labelnames")]
+    registry = WorkerMetrics().registry
+    collectors = [one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)]
     there = {
         one._name + ("_total" if one._type == "counter" else ""): (one._type, ", ".join(one._labelnames) or "-")
         for one in collectors

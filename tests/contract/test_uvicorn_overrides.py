@@ -1,7 +1,8 @@
-"""A fence around what we override in uvicorn's HTTP protocol, and around what of it we lean on.
+"""A fence around what we override in uvicorn, and around what of it our code depends on.
 
-When a hash differs, uvicorn has changed: read the method, look at `gateway/http/strict.py` and
-`gateway/http/protocol.py`, and only then take the new hash.
+When a hash differs, uvicorn has changed. Read the method and its users, then take the new hash. The users are
+`gateway/http/strict.py`, `gateway/http/protocol.py`, `gateway/serving/http_servers.py`, `streams/monitor/app.py`,
+`streams/monitor/http_limits.py` and `streams/worker/ops.py`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from typing import Any
 
 import httptools
 import pytest
+import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.http.protocol import WebhookProtocol
 from gateway.http.strict import StrictProtocol
+from streams.monitor.http_limits import BoundedProtocol
 
 LEANED_ON = {
     HttpToolsProtocol: ("timeout_keep_alive_handler", "_start_asgi_task", "_unset_keepalive_if_required"),
     RequestResponseCycle: ("__init__", "run_asgi", "send", "receive"),
     FlowControl: ("pause_reading", "resume_reading", "pause_writing", "drain"),
+    uvicorn.Server: ("run", "capture_signals"),
 }
-"""Besides what is overridden: what our reasoning about answers, order and idling stands on."""
+"""Besides what is overridden: what answers, order, idling and the end of a server depend on."""
 
 PINNED: dict[str, str] = {
     "FlowControl.drain": "4bda6b61c277ae87",
@@ -51,11 +55,13 @@ PINNED: dict[str, str] = {
     "RequestResponseCycle.receive": "8124ae006be71184",
     "RequestResponseCycle.run_asgi": "0f33f2449a444bc2",
     "RequestResponseCycle.send": "abdd8601b326a8da",
+    "Server.capture_signals": "e1bbcd4770d1c887",
+    "Server.run": "239e0133d4307e38",
 }
 
 
 def overridden() -> Iterator[str]:
-    for kind in (StrictProtocol, WebhookProtocol):
+    for kind in (StrictProtocol, WebhookProtocol, BoundedProtocol):
         yield from (name for name in vars(kind) if inspect.isfunction(vars(HttpToolsProtocol).get(name)))
 
 

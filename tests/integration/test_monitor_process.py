@@ -131,7 +131,7 @@ async def _starts_without_kafka(monitor: MonitorProcess) -> None:
     await wait_until(lambda: monitor.status("/livez"), NOTICES_S, "it listens")
     assert await monitor.status("/livez") == 200
     assert await monitor.status("/") == 200
-    for path in ("/api/lag", "/api/outcomes/workflows", "/readyz"):
+    for path in ("/api/lag", "/api/outcomes/workflows"):
         answer = await monitor.get(path)
         assert answer is not None
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")

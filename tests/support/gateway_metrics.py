@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
+from schemas.runtime.build import this_build
 from schemas.topics import CALLBACKS
 from tests.support.requests import KEY, WEBHOOK
 
@@ -40,7 +39,7 @@ DRIVEN = {
     "gateway_kafka_up": 1,
     "gateway_kafka_unacknowledged_age_seconds": 1,
     "gateway_ready": 1,
-    f'gateway_build_info{{version="{version("airudder-kafka")}"}}': 1,
+    f'airudder_build_info{{commit="{this_build().commit}",role="gateway",version="{this_build().version}"}}': 1,
     'gateway_config_info{signature_mode="enforce",signature_scheme="auto",spool="off"}': 1,
 }
 MORE_OR_LESS = {  # from, to

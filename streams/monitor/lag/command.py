@@ -10,9 +10,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from schemas.runtime import exits
+from schemas.runtime import exits, instants
 from streams.errors import BrokerUnavailableError
-from streams.monitor import instants
 from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.lag.table import is_all_ok, lag_table, summary
 from streams.monitor.lag.tracker import LagSnapshot

@@ -3,7 +3,7 @@
 import math
 from typing import Any, Final
 
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.lag.facts import FACTS
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 

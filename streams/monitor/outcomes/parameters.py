@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.periods import LocalDays, WindowQuery, window_seconds, zone_of
@@ -71,8 +71,20 @@ def window_request(
     return WindowRequest(dimension, window_s, WindowQuery(window_s, from_ms, to_ms, limit, days), now_ms, now_ms, after)
 
 
+def instant_of(name: str, value: str) -> int:
+    """A parameter's instant as UTC epoch ms. A space in its time is a `+` that was not escaped in the URL.
+
+    Raises: BadRequestError naming the parameter.
+    """
+    day, separator, time = value.strip().partition("T")
+    try:
+        return instants.parse(day + separator + time.replace(" ", "+"))
+    except ValueError as error:
+        raise BadRequestError(f"{name} is {error}") from error
+
+
 def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
-    bounds = {name: instants.parse(name, given[name]) for name in ("from", "to") if name in given}
+    bounds = {name: instant_of(name, given[name]) for name in ("from", "to") if name in given}
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
         raise BadRequestError("from must be before to")
     to_ms = _inside(bounds["to"]) if "to" in bounds else None

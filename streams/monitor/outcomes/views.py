@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.outcomes.paging import Cursor, part_of
 from streams.monitor.outcomes.parameters import WindowRequest
 from streams.monitor.outcomes.store import OutcomeStore

@@ -9,10 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from schemas.headers import rfc3339
 from schemas.reader import TopicReader
 from schemas.registry import Registry
-from schemas.runtime import exits
+from schemas.runtime import exits, instants
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
 from streams.tools.kafka import translated
@@ -85,7 +84,7 @@ def print_json(report: RecountReport) -> None:
         {
             "dimension": window.key.dimension,
             "value": window.key.value,
-            "window_start_at": rfc3339(window.key.start),
+            "window_start_at": instants.text(window.key.start),
             "state": window.state.value,
             "remark": window.remark,
             "cells": [cell._asdict() for cell in window.cells],
@@ -106,7 +105,7 @@ def differences_table(report: RecountReport) -> Table:
         for number, cell in enumerate(window.cells):
             remark = window.remark if number == 0 else ""
             name = f"{window.key.dimension} {window.key.value}"
-            texts = (name, rfc3339(window.key.start), window.state.value, *map(str, cell), remark)
+            texts = (name, instants.text(window.key.start), window.state.value, *map(str, cell), remark)
             table.add_row(*(Text(text) for text in texts), style=style)  # Text: a value may look like markup
     return table
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor import instants
+from schemas.runtime import instants
 from streams.monitor.errors import BadRequestError
 from streams.monitor.outcomes import paging
 from streams.monitor.outcomes.paging import Cursor
