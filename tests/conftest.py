@@ -17,13 +17,12 @@ from hypothesis import HealthCheck
 
 from streams.topics.schemas import apply_schemas
 from tests.support.processes.service import KafkaProcess, RegistryProcess, ServiceProcess
-from tests.support.topics import create_topics
 
 StartKafka = Callable[[], KafkaProcess]
 StartRegistry = Callable[[], RegistryProcess]
 
 TESTS = Path(__file__).parent
-JAVA_FIXTURES = frozenset({"kafka_bootstrap", "gateways_kafka", "registry_url", "start_kafka", "start_registry"})
+JAVA_FIXTURES = frozenset({"kafka_bootstrap", "registry_url", "start_kafka", "start_registry"})
 ROOMS_OF_PROCESSES = ("integration", "faults")
 BROKER_TIMEOUT_S = 900
 """Beyond the deadlines within such a test together: on a busy machine the one that passed is named, not the sum."""
@@ -57,14 +56,6 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`127.0.0.1:port` of the session's shared broker: make your own topics and groups, leave others' alone."""
     with KafkaProcess(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka.bootstrap_servers
-
-
-@pytest.fixture(scope="session")
-def gateways_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
-    """The broker that gateways of all tests share, with our topics: read from `end_offsets` on, thaw what you froze."""
-    with KafkaProcess(tmp_path_factory.mktemp("gateways-kafka")) as kafka:
-        asyncio.run(create_topics(kafka.bootstrap_servers))
-        yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def test_a_test_without_the_marker_starts_no_java(
 def test_a_test_is_marked_by_the_fixtures_it_reaches_and_by_its_room(request: pytest.FixtureRequest) -> None:
     """Of all that was collected with this one."""
     for item in request.session.items:
-        reaches = {"kafka_bootstrap", "gateways_kafka", "registry_url", "start_kafka", "start_registry"} & set(
+        reaches = {"kafka_bootstrap", "registry_url", "start_kafka", "start_registry"} & set(
             getattr(item, "fixturenames", ())
         )
         is_in_room = {"integration", "faults"} & set(item.path.parts)

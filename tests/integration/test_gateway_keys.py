@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tests.support.load.steady import SteadyLoad
 from tests.support.processes.gateway import Client, end_offsets, records_since, running_gateway
 from tests.support.processes.service import KafkaProcess
 from tests.support.requests import signed
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 OLD, NEW = Key("2024-01", b"old-s3cret"), Key("2024-02", b"new-s3cret")
@@ -24,8 +25,10 @@ PER_STEP = 150  # callbacks accepted between the steps of the roll
 
 
 @pytest.fixture(scope="module")
-def broker(gateways_kafka: KafkaProcess) -> str:
-    return gateways_kafka.bootstrap_servers
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with KafkaProcess(tmp_path_factory.mktemp("keys-kafka")) as kafka:
+        asyncio.run(create_topics(kafka.bootstrap_servers))
+        yield kafka.bootstrap_servers
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +24,7 @@ from tests.support.processes.gateway import end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import read_callback
 from tests.support.requests import settings
+from tests.support.topics import create_topics
 from tests.support.waiting import wait_until
 
 DEADLINE_S = 1.0
@@ -51,8 +52,10 @@ def at(kafka: KafkaProcess, registry_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def kafka(gateways_kafka: KafkaProcess) -> KafkaProcess:
-    return gateways_kafka
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
+    with KafkaProcess(tmp_path_factory.mktemp("publisher-kafka")) as kafka:
+        asyncio.run(create_topics(kafka.bootstrap_servers))
+        yield kafka
 
 
 @pytest.fixture(params=["memory", "kafka"])

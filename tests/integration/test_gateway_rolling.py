@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,11 +14,14 @@ from schemas.topics import CALLBACKS
 from tests.support.load.steady import SteadyLoad
 from tests.support.processes.gateway import Client, GatewayProcess, end_offsets, records_since
 from tests.support.processes.service import KafkaProcess
+from tests.support.topics import create_topics
 
 
 @pytest.fixture(scope="module")
-def broker(gateways_kafka: KafkaProcess) -> str:
-    return gateways_kafka.bootstrap_servers
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with KafkaProcess(tmp_path_factory.mktemp("rolling-kafka")) as kafka:
+        asyncio.run(create_topics(kafka.bootstrap_servers))
+        yield kafka.bootstrap_servers
 
 
 def instance(broker: str, registry_url: str, log_path: Path, workers: int) -> GatewayProcess:

@@ -32,6 +32,7 @@ from tests.support.processes.gateway import (
 from tests.support.processes.service import KafkaProcess
 from tests.support.provider import provider_json
 from tests.support.requests import KEY, WEBHOOK, signed
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)
@@ -39,8 +40,11 @@ CE_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 @pytest.fixture(scope="module")
-def broker(gateways_kafka: KafkaProcess) -> str:
-    return gateways_kafka.bootstrap_servers
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of this module's own with the gateway's topics, since their names are fixed."""
+    with KafkaProcess(tmp_path_factory.mktemp("gateway-kafka")) as kafka:
+        asyncio.run(create_topics(kafka.bootstrap_servers))
+        yield kafka.bootstrap_servers
 
 
 @pytest.fixture(scope="module")

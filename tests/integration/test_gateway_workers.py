@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -29,6 +29,7 @@ from tests.support.processes.gateway import (
 )
 from tests.support.processes.service import KafkaProcess
 from tests.support.requests import KEY, signed
+from tests.support.topics import create_topics
 from tests.support.waiting import PATIENCE_S, wait_until
 
 WORKERS = 2
@@ -46,8 +47,10 @@ UNSIGNED = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def kafka(gateways_kafka: KafkaProcess) -> KafkaProcess:
-    return gateways_kafka
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProcess]:
+    with KafkaProcess(tmp_path_factory.mktemp("workers-kafka")) as kafka:
+        asyncio.run(create_topics(kafka.bootstrap_servers))
+        yield kafka
 
 
 @pytest.fixture
