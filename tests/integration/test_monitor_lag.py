@@ -259,7 +259,7 @@ async def test_the_command_answers_at_the_first_try(scene: Scene) -> None:
     await scene.commit(1)
     code, printed = await command(scene, LagOptions(groups=(scene.group,)))
 
-    [row] = [line for line in printed.splitlines() if line.startswith(scene.group) and scene.topic in line]
+    [row] = [line for line in printed.splitlines() if line.split()[:2] == [scene.group, scene.topic]]
     assert (row.split()[1], row.split()[2], row.split()[-1], code) == (scene.topic, "1", "stop", exits.NO)
     assert f"{scene.group} is behind: 1 record to read" in printed
     assert f"stop in {scene.topic}/0: {MEANINGS['stop']}" in printed
