@@ -19,6 +19,7 @@ FENCE = re.compile(
 )
 FIRST_LINE_S = 30.0
 END_S = 15.0
+OWN_END_S = 3.0
 LAST_LINES = 40
 
 
@@ -111,6 +112,8 @@ class Shell:
         until = time.monotonic() + min(limit_s, FIRST_LINE_S)
         while process.poll() is None and b"\n" not in output.read_bytes() and time.monotonic() < until:
             time.sleep(0.1)
+        with suppress(subprocess.TimeoutExpired):  # one that ends by itself is not interrupted on its way
+            process.wait(OWN_END_S)
         is_interrupted = process.poll() is None
         if is_interrupted:
             process.send_signal(signal.SIGINT)
