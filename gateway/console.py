@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import typer
 
-from gateway.errors import GatewaySettingsError
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
+from schemas.errors import SettingsError
 from schemas.runtime import exits
 
 
@@ -18,10 +18,8 @@ def settings_or_exit(*, to_serve: bool = False) -> GatewaySettings:
     """
     try:
         return GatewaySettings.from_env(os.environ, required=NEEDED_TO_SERVE if to_serve else ())
-    except GatewaySettingsError as error:
-        for line in ("These settings are wrong:", *(f"  {fault}" for fault in error.faults)):
-            typer.echo(line, err=True)
-        sys.exit(exits.SETTINGS)
+    except SettingsError as error:
+        fail(str(error), exits.SETTINGS)
 
 
 def fail(message: str, code: int = exits.NO) -> NoReturn:

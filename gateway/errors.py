@@ -23,7 +23,6 @@ GatewayError
 |   |       +-- SpoolInUseError  another process has the directory open; the start fails
 |   +-- ClientGoneError          400: the sender hung up; nobody reads the answer
 |   +-- InternalError            500: a fault of ours
-+-- GatewaySettingsError         the environment does not make a gateway
 +-- KeysError                    the signing keys cannot be used
 +-- WorkersError                 a worker process could not start
 +-- NoValidKeyError              a tool's: no signing key is valid now
@@ -233,16 +232,6 @@ class ClientGoneError(RequestError):
 
 class InternalError(RequestError):
     """A fault of ours; the sender may come again."""
-
-
-class GatewaySettingsError(GatewayError):
-    """The environment does not make a gateway; `faults` says why, a line each, without secrets."""
-
-    code = "bad_settings"
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
 
 
 class KeysError(GatewayError):

@@ -1,10 +1,10 @@
 """The gateway's settings: `schemas.runtime.settings`' fields, its signing keys, and a worker's share of the limits."""
 
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator
 
-from gateway.errors import GatewaySettingsError, KeysError
+from gateway.errors import KeysError
 from gateway.signatures.keys import read_keys
 from gateway.signatures.schemes import standard_webhooks_key
 from gateway.signatures.verification import Key
@@ -36,8 +36,6 @@ class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, Lo
     signing_keys: Annotated[tuple[Key, ...], BeforeValidator(_keys)] = setting(
         "AIRUDDER_SIGNING_KEYS", _keys(DEFAULT_KEYS)
     )
-
-    _refusal: ClassVar[type[Exception]] = GatewaySettingsError
 
     def load_keys(self) -> tuple[Key, ...]:
         """Every signing key, those of the file as it is now, also those that are not valid now.

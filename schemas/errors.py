@@ -1,6 +1,6 @@
 """What can go wrong between bytes and records, and with the settings that all roles share.
 
-SettingsError                fatal: the environment makes no role; its faults say why. Roles raise their own kind
+SettingsError                fatal: a setting is missing, wrong or unknown; exit code 78 in every role and tool
 SchemaError
 +-- DecodeError              permanent: these bytes are not a record of ours
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 
-class SettingsError(ValueError):
-    """Settings that cannot work. `faults`: why, a line each, without secrets."""
+class SettingsError(Exception):
+    """Settings that cannot work. `faults`: one a variable, without secrets. The text is what every command prints."""
 
     code: ClassVar[str] = "settings"
 
     def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
+        super().__init__("\n".join(["These settings are wrong:", *(f"  {fault}" for fault in faults)]))
         self.faults = list(faults)
 
 

@@ -9,7 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
+from schemas.errors import SettingsError
 from schemas.records.kept import DEAD_LETTER_REASONS
+from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
 from schemas.runtime.options import epoch_ms, one_of
 from schemas.topics import BY_NAME
@@ -272,6 +274,9 @@ def _run(start: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(exits.SETTINGS) from error
     except StreamsError as error:
         print(f"{error.code}:\n{error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error

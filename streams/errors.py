@@ -11,7 +11,6 @@ StreamsError
 +-- WorkerPausedError        fatal: the process stood still for longer than its group waits; exit code 70
 +-- NewerFormatError         fatal: a row that a later release wrote; becomes a StateError
 +-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
-+-- SettingsError            fatal: a setting is missing or wrong; exit code 78
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
 +-- SchemasError             fatal: the registry lacks our schemas, or has others in their place; exit code 69
 +-- BrokerUnavailableError   retriable: Kafka did not answer
@@ -21,7 +20,6 @@ StreamsError
 +-- DiskError                fatal: the data directory cannot be used; exit code 6
 """
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from schemas.runtime import exits
@@ -98,17 +96,6 @@ class StateError(StreamsError):
 
     code = "state"
     exit_code = 70  # EX_SOFTWARE
-
-
-class SettingsError(StreamsError):
-    """Settings that cannot work; the message names every fault at once."""
-
-    code = "settings"
-    exit_code = exits.SETTINGS
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(f"  - {fault}" for fault in faults))
 
 
 class TopicsError(StreamsError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from schemas.connection import KafkaConnection
@@ -19,15 +17,12 @@ from schemas.runtime.settings import (
     TopicVariables,
     WorkerVariables,
 )
-from streams.errors import SettingsError
 
 KafkaSettings = KafkaConnection
 
 
 class StreamsSettings(Settings):
     """Kafka and the registry, for a tool that needs no more."""
-
-    _refusal: ClassVar[type[Exception]] = SettingsError
 
 
 class WorkerSettings(DeploymentVariables, WorkerVariables, AccountVariables, LogVariables, StreamsSettings):

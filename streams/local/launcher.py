@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.errors import SettingsError
+from schemas.errors import SettingsError
+from schemas.runtime import exits
 from streams.local.artifacts import Artifacts, ensure_artifacts
 from streams.local.console import Console
 from streams.local.data_dir import hold_data_dir
 from streams.local.env_file import tools_environment, without_own_services, write_env_file
-from streams.local.errors import EXIT_CONFIG, EXIT_INTERRUPTED, LocalError, PortTakenError, RefusedError
+from streams.local.errors import EXIT_INTERRUPTED, LocalError, PortTakenError
 from streams.local.kafka import LocalKafka
 from streams.local.ports import FREE, LOOPBACK, claim_port
 from streams.local.reaper import Reaper
@@ -60,6 +62,9 @@ def up(options: UpOptions, make_roles: MakeRoles | None = None) -> int:
     console = Console()
     try:
         return _up(options, make_roles if make_roles is not None else plan_roles, console)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return exits.SETTINGS
     except LocalError as error:
         console.error(str(error))
         return error.exit_code
@@ -106,11 +111,8 @@ def _write_env_file(path: Path, plan: Plan, data_dir: Path) -> None:
 
 
 def _settings(environ: Mapping[str, str], console: Console) -> UpSettings:
-    """What the environment says. Raises: RefusedError with every fault, before anything is downloaded or started."""
-    try:
-        settings = UpSettings.from_env(environ)
-    except SettingsError as error:
-        raise RefusedError(f"these settings are wrong:\n{error}", EXIT_CONFIG) from error
+    """What the environment says. Raises: SettingsError, before anything is downloaded or started."""
+    settings = UpSettings.from_env(environ)
     for note in settings.notes:
         console.say(note)
     return settings

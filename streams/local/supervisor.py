@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from streams.local.console import Console
-from streams.local.errors import DATA_REMEDY, EXIT_CONFIG, EXIT_USAGE, RefusedError, disk_error
+from streams.local.errors import DATA_REMEDY, EXIT_CONFIG, EXIT_USAGE, RoleRefusedError, disk_error
 from streams.local.process import Command, last_lines, set_aside_large, signal_group, spawn
 from streams.local.reaper import Reaper
 
@@ -65,7 +65,7 @@ class Backoff:
 class Child:
     """A program and the process that is running it now, if any.
 
-    `on_failure` gets what ends the whole system: RefusedError, or a LocalError or OSError of a start.
+    `on_failure` gets what ends the whole system: RoleRefusedError, or a LocalError or OSError of a start.
     """
 
     def __init__(
@@ -152,10 +152,10 @@ class Child:
         self._reaper.unregister(process.pid)
         self._process = None
 
-    def _refused(self, exit_code: int) -> RefusedError:
+    def _refused(self, exit_code: int) -> RoleRefusedError:
         log_path = self.program.log_path
         ending = f"Its log, {log_path}, ends:\n{last_lines(log_path)}"
-        return RefusedError(f"{self.name} refused to start with exit code {exit_code}. {ending}", exit_code)
+        return RoleRefusedError(f"{self.name} refused to start with exit code {exit_code}. {ending}", exit_code)
 
 
 def describe_exit(exit_code: int) -> str:

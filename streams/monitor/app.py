@@ -18,10 +18,10 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from schemas.errors import SettingsError
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
-from streams.errors import SettingsError
 from streams.monitor import routes
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
@@ -139,9 +139,8 @@ def main() -> int:
     try:
         settings = MonitorSettings.from_env(os.environ)
     except SettingsError as error:
-        for fault in error.faults:
-            sys.stderr.write(f"monitor: {fault}\n")
-        return error.exit_code
+        sys.stderr.write(f"{error}\n")
+        return exits.SETTINGS
     configure_logging(level=settings.log_level, quiet=("aiokafka",))
     log_start("monitor", settings.shown(), settings.notes)
     return serve(settings)

@@ -1,4 +1,4 @@
-"""What can go wrong in the monitor. Refused settings are a SettingsError, an absent Kafka is a BrokerUnavailableError.
+"""What can go wrong in the monitor. An absent Kafka is a BrokerUnavailableError.
 
 StreamsError
 +-- MonitorError

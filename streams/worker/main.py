@@ -12,13 +12,12 @@ from typing import Any, Final, NoReturn, TypeVar
 import structlog
 import uvloop
 
+from schemas.errors import SettingsError
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
-from streams.errors import (
-    StreamsError,
-)
+from streams.errors import StreamsError
 from streams.settings import WorkerSettings
 from streams.worker.app import Worker
 from streams.worker.metrics import WorkerMetrics
@@ -42,6 +41,9 @@ def main(environ: Mapping[str, str]) -> int:
         log_start("worker", settings.shown(), settings.notes)
         with only_worker_of(settings.data_dir):
             uvloop.run(_run(settings))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return exits.SETTINGS
     except StreamsError as error:
         log.critical("worker.refused", error=error.code, reason=str(error), exit_code=error.exit_code)
         return error.exit_code

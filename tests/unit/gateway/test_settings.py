@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import GatewaySettingsError
 from gateway.serving import server
 from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings
 from gateway.signatures.verification import Key
+from schemas.errors import SettingsError
 from schemas.runtime.listening import PortError
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
@@ -41,7 +41,7 @@ CONTRACT = [
 
 
 def faults_of(**environ: str) -> list[str]:
-    with pytest.raises(GatewaySettingsError) as caught:
+    with pytest.raises(SettingsError) as caught:
         GatewaySettings.from_env({**KAFKA, **environ}, required=NEEDED_TO_SERVE)
     return caught.value.faults
 
@@ -208,7 +208,7 @@ def test_kafka_settings_of_other_software_are_left_alone() -> None:
 
 
 def test_serving_needs_kafka_and_the_registry_and_sending_does_not() -> None:
-    with pytest.raises(GatewaySettingsError) as caught:
+    with pytest.raises(SettingsError) as caught:
         GatewaySettings.from_env({}, required=NEEDED_TO_SERVE)
 
     assert caught.value.faults == ["KAFKA_BOOTSTRAP_SERVERS: required", "SCHEMA_REGISTRY_URL: required"]

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.connection import RegistryConnection
-from streams.errors import SettingsError
+from schemas.errors import SettingsError
 from streams.settings import KafkaSettings, TopicSettings, WorkerSettings
 
 SECRETS = {
@@ -23,7 +23,7 @@ SECRETS = {
 }
 
 
-def faults_of(environ: dict[str, str]) -> tuple[str, ...]:
+def faults_of(environ: dict[str, str]) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         WorkerSettings.from_env(environ)
     return caught.value.faults
@@ -170,10 +170,6 @@ def test_no_secret_is_in_a_message() -> None:
 
     assert len(faults) == 2
     assert "hunter" not in str(SettingsError(faults))
-
-
-def test_bad_settings_end_a_command_with_its_own_exit_code() -> None:
-    assert (SettingsError.exit_code, SettingsError.retriable) == (78, False)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.errors import GatewaySettingsError, KeysError
+from gateway.errors import KeysError
 from gateway.gateway import Gateway
 from gateway.settings import GatewaySettings
 from gateway.signatures.keys import KeyRing, _content, read_keys
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
+from schemas.errors import SettingsError
 from tests.support.fakes import FakePublisher
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -128,7 +129,7 @@ def test_what_is_wrong_with_a_file_refuses_to_start(
 ) -> None:
     file = write(tmp_path / "keys.json", *entries)
 
-    with pytest.raises(GatewaySettingsError) as caught:
+    with pytest.raises(SettingsError) as caught:
         from_env(AIRUDDER_SIGNING_KEYS_FILE=file, **environ)
 
     assert fault in str(caught.value)

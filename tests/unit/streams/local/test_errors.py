@@ -3,11 +3,11 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from streams.local.errors import LocalError, RefusedError, disk_error
+from streams.local.errors import LocalError, RoleRefusedError, disk_error
 
 
 def test_a_script_can_tell_the_kinds_apart_by_exit_code() -> None:
-    codes = {kind.__name__: kind.exit_code for kind in LocalError.__subclasses__() if kind is not RefusedError}
+    codes = {kind.__name__: kind.exit_code for kind in LocalError.__subclasses__() if kind is not RoleRefusedError}
 
     assert codes == {
         "NotReadyError": 69,
@@ -20,7 +20,7 @@ def test_a_script_can_tell_the_kinds_apart_by_exit_code() -> None:
 
 
 def test_a_role_that_refuses_gives_its_own_exit_code() -> None:
-    assert RefusedError("gateway refused", 78).exit_code == 78
+    assert RoleRefusedError("gateway refused", 78).exit_code == 78
 
 
 def test_a_full_disk_is_called_one() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.connection import RegistryConnection
-from streams.errors import SettingsError
+from schemas.errors import SettingsError
 from streams.monitor import app
 from streams.monitor.settings import MonitorSettings
 from streams.settings import KafkaSettings

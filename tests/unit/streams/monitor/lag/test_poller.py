@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import SettingsError
+from schemas.errors import SettingsError
 from streams.monitor.lag import poller as polling
 from streams.monitor.lag.groups import Topology
 from streams.monitor.lag.poller import LagPoller
