@@ -37,11 +37,11 @@ class Arrivals(Deadlines):
     def __len__(self) -> int:
         return len(self._running)
 
-    def of(self, holder: Holder) -> "Arrival":
+    def of(self, holder: Holder) -> "BodyDeadline":
         """A context for reading one body. Raises, on leaving: TimeoutError when it is late or was dropped."""
         if len(self._running) >= self.max_bodies:
             self._give_way(self._slowest(lambda one: 1))
-        return Arrival(self, holder)
+        return BodyDeadline(self, holder)
 
     def make_room(self, holder: Holder) -> bool:
         """Drop one body, so that `holder` may have its bytes. False when only its own body could be dropped."""
@@ -51,9 +51,9 @@ class Arrivals(Deadlines):
         self._give_way(slowest)
         return True
 
-    def _slowest(self, weight: Callable[["Arrival"], int]) -> "Arrival | None":
+    def _slowest(self, weight: Callable[["BodyDeadline"], int]) -> "BodyDeadline | None":
         """The slowest among the oldest bodies of the source that weighs most."""
-        coming = [one for one in self._running if isinstance(one, Arrival)]
+        coming = [one for one in self._running if isinstance(one, BodyDeadline)]
         held: Counter[str] = Counter()
         for one in coming:
             held[one.holder.source] += weight(one)
@@ -62,12 +62,12 @@ class Arrivals(Deadlines):
         now = time.monotonic()
         return min(islice(crowd, OLDEST), key=lambda one: self._pace(one, now), default=None)
 
-    def _pace(self, one: "Arrival", now: float) -> tuple[bool, float]:
+    def _pace(self, one: "BodyDeadline", now: float) -> tuple[bool, float]:
         """The order of dropping: by bytes a second, then the bodies too young for a pace, oldest first."""
         age = now - (self._running[one] - self.seconds)
         return (False, one.holder.bytes / age) if age > YOUNG_S else (True, -age)
 
-    def _give_way(self, one: "Arrival | None") -> None:
+    def _give_way(self, one: "BodyDeadline | None") -> None:
         if one is not None:
             one.has_given_way = True
             one.holder.release_bytes()
@@ -75,8 +75,8 @@ class Arrivals(Deadlines):
             one.expire()
 
 
-class Arrival(Deadline):
-    """One arriving body. `has_given_way`: it was dropped for others, not for being late."""
+class BodyDeadline(Deadline):
+    """The deadline of one arriving body. `has_given_way`: it was dropped for others, not for being late."""
 
     __slots__ = ("has_given_way", "holder")
 

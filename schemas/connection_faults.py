@@ -6,9 +6,11 @@ that says nothing, `schemas/kafka_probe.py` asks for again.
 
 import ssl
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Final
 
 from aiokafka import errors as kafka
+
+from schemas.connection import KafkaConnection
 
 NOTHING_SAID: Final = "the broker closes the connection without a word"
 SPEAKS_TLS: Final = (
@@ -36,21 +38,6 @@ _REFUSALS: Final = (
 _NO_TLS_REASONS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF", "HTTP_REQUEST")
 
 
-class Connection(Protocol):
-    """What we need of the settings of a connection."""
-
-    @property
-    def bootstrap_servers(self) -> str: ...
-    @property
-    def security_protocol(self) -> str: ...
-    @property
-    def sasl_mechanism(self) -> str: ...
-    @property
-    def sasl_username(self) -> str | None: ...
-    @property
-    def ssl_certfile(self) -> str | None: ...
-
-
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The error, what caused it, what caused that."""
     seen: set[int] = set()
@@ -66,7 +53,7 @@ def is_bare(error: BaseException) -> bool:
     return not any(_words(cause, None) for cause in chain(error))
 
 
-def in_words(error: BaseException, connection: Connection, right: str = "") -> str:
+def in_words(error: BaseException, connection: KafkaConnection, right: str = "") -> str:
     """What is wrong and what mends it; at worst the error's own words. Never a secret.
 
     right: what the request needed, in Kafka's words, as `Write`.
@@ -75,7 +62,7 @@ def in_words(error: BaseException, connection: Connection, right: str = "") -> s
     return next(said, "") or _own_words(error)
 
 
-def principal(connection: Connection) -> str:
+def principal(connection: KafkaConnection) -> str:
     """As whom the broker sees us, as far as the settings tell."""
     if connection.security_protocol.startswith("SASL"):
         return f"User:{connection.sasl_username}"
@@ -84,7 +71,7 @@ def principal(connection: Connection) -> str:
     return "User:ANONYMOUS"
 
 
-def missing_right(right: str, resource: str, connection: Connection) -> str:
+def missing_right(right: str, resource: str, connection: KafkaConnection) -> str:
     """One missing right: `right` in Kafka's words, as `Read`; `resource` as `group airudder-streams`."""
     who = principal(connection)
     return f"{who} has not the right {right} on {resource}: grant it to {who} at the broker (an ACL)"
@@ -103,7 +90,7 @@ def is_refusal(error: BaseException) -> bool:
     return any(isinstance(cause, _REFUSALS) for cause in chain(error))
 
 
-def _words(error: BaseException, connection: Connection | None, right: str = "") -> str:
+def _words(error: BaseException, connection: KafkaConnection | None, right: str = "") -> str:
     """What one error of the chain says by itself; empty when it says nothing of use."""
     who = f"user {connection.sasl_username} by mechanism {connection.sasl_mechanism}" if connection else "us"
     protocol = connection.security_protocol if connection else ""
@@ -134,7 +121,7 @@ def _words(error: BaseException, connection: Connection | None, right: str = "")
             return ""
 
 
-def _tls_words(error: ssl.SSLError, connection: Connection | None) -> str:
+def _tls_words(error: ssl.SSLError, connection: KafkaConnection | None) -> str:
     reason = (error.reason or "").upper()
     protocol = connection.security_protocol if connection else ""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -152,7 +139,7 @@ def _tls_words(error: ssl.SSLError, connection: Connection | None) -> str:
     return f"TLS: {reason.lower().replace('_', ' ') or 'failed'}"
 
 
-def _refused_words(error: BaseException, connection: Connection | None, right: str) -> str:
+def _refused_words(error: BaseException, connection: KafkaConnection | None, right: str) -> str:
     """The broker names the topic or the group; which right it is depends on what was asked."""
     is_group = isinstance(error, kafka.GroupAuthorizationFailedError)
     named = [str(item) for arg in error.args for item in ([arg] if isinstance(arg, str) else _flat(arg))]

@@ -2,22 +2,17 @@
 
 import asyncio
 import ssl
-from typing import Any, Final, Protocol
+from typing import Final
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from schemas.connection_faults import ASKS_FOR_SASL, ENDS_TLS, NOTHING_SAID, SPEAKS_TLS, Connection, in_words, is_bare
+from schemas.connection import KafkaConnection
+from schemas.connection_faults import ASKS_FOR_SASL, ENDS_TLS, NOTHING_SAID, SPEAKS_TLS, in_words, is_bare
 
 ANSWER_TIMEOUT_S: Final = 3.0
 TLS_TIMEOUT_S: Final = 2.0
-
-
-class KafkaConnection(Connection, Protocol):
-    """Settings that also give the client's arguments."""
-
-    def client_arguments(self) -> dict[str, Any]: ...
 
 
 async def explain(error: BaseException, connection: KafkaConnection, right: str = "") -> str:

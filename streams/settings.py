@@ -1,7 +1,5 @@
 """The settings of the streams' roles: which of `schemas.runtime.settings` each is made of."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from schemas.connection import KafkaConnection

@@ -27,7 +27,7 @@ COLLECT_AFTER: Final = 10_000  # containers made and not yet freed: a few hundre
 log = structlog.get_logger()
 
 
-class GatewayProcess:
+class ServingGateway:
     """A gateway with what it needs to serve. leftovers: spools of former workers, to take over before it serves.
 
     is_worker: it is one of several processes, and `settings` is its share.

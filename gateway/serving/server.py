@@ -12,7 +12,7 @@ import structlog
 from gateway.errors import WorkersError
 from gateway.publishing.takeover import leftover_spools
 from gateway.serving.http_servers import finish_timeout_s, ops_server
-from gateway.serving.process import GatewayProcess, stop_event
+from gateway.serving.process import ServingGateway, stop_event
 from gateway.serving.workers import Workers
 from gateway.settings import GatewaySettings
 from schemas.runtime.listening import listen
@@ -42,7 +42,7 @@ async def serve(settings: GatewaySettings) -> None:
 
 async def _serve_alone(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
     stop = stop_event()
-    process = GatewayProcess(settings, leftover_spools(settings.spool_dir, 1) if settings.spool_dir else [])
+    process = ServingGateway(settings, leftover_spools(settings.spool_dir, 1) if settings.spool_dir else [])
     ops = ops_server(process.gateway, settings)
     async with process.running():
         serving_ops = asyncio.create_task(ops.serve(sockets=[ops_socket]))

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.gateway import Gateway
 from gateway.publishing.takeover import leftover_spools
-from gateway.serving.process import GatewayProcess, stop_event
+from gateway.serving.process import ServingGateway, stop_event
 from gateway.serving.shared_metrics import share_values
 from gateway.serving.workers import REPORT_EVERY_S, WorkerReport
 from gateway.settings import GatewaySettings
@@ -37,7 +37,7 @@ async def serve_worker(settings: GatewaySettings, slot: WorkerSlot) -> None:
     share_values(slot.metrics_dir, slot.number)
     stop, is_first = stop_event(), slot.number == 1
     leftovers = leftover_spools(settings.spool_dir, settings.workers) if is_first and settings.spool_dir else []
-    process = GatewayProcess(settings.share_of(slot.number), leftovers, is_worker=True)
+    process = ServingGateway(settings.share_of(slot.number), leftovers, is_worker=True)
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=slot.control_fd))
     report = WorkerReport(is_serving=False, faults=[], notes=[])
     reporting = asyncio.create_task(_report(process.gateway, report, writer))

@@ -7,8 +7,6 @@ $XDG_CACHE_HOME/airudder-kafka/        (else ~/.cache/airudder-kafka)
     kafka-4.2.0-registry-3.3.3.json    the manifest: written last, so its presence means all is there
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -61,7 +59,7 @@ def ensure_artifacts(
     """Everything the local system runs on, downloaded now if it is not there yet.
 
     Blocks; minutes at the first call, milliseconds later. `repositories` is as in `maven_context`.
-    Raises: DownloadError, DiskError.
+    Raises: DownloadError, LocalDiskError.
     Repeat: safe, also from several processes at once (one downloads, the others wait) and after an interruption.
     """
     cache_dir = cache_dir if cache_dir is not None else default_cache_dir()

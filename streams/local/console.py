@@ -1,7 +1,5 @@
 """What `up` prints: whole lines, flushed at once, to a terminal or a log."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
 from typing import TextIO

@@ -1,7 +1,5 @@
 """One `streams up` per data directory: two brokers on the same files would destroy them."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time
@@ -13,7 +11,7 @@ from typing import TextIO
 import psutil
 
 from streams.local.console import Console
-from streams.local.errors import DATA_REMEDY, DataDirInUseError, disk_error
+from streams.local.errors import DATA_REMEDY, LocalDirInUseError, disk_error
 from streams.local.process import POLL_S
 from streams.local.reaper import GRACE_S
 
@@ -27,7 +25,7 @@ def hold_data_dir(data_dir: Path, console: Console) -> Iterator[int]:
 
     The lock file holds our pid. The system frees the lock when the last process that has it open ends. A directory that
     was made here is removed at the end if it holds nothing but the lock: the start was refused.
-    Raises: DataDirInUseError naming the pid of the other launcher; DiskError.
+    Raises: LocalDirInUseError naming the pid of the other launcher; LocalDiskError.
     """
     is_new = not data_dir.exists()
     try:
@@ -61,7 +59,7 @@ def _acquire(lock: TextIO, data_dir: Path, console: Console) -> None:
     while not _try_lock(lock):
         holder = _holder(lock)
         if holder is None or _alive(holder) or time.monotonic() > deadline:
-            raise DataDirInUseError(
+            raise LocalDirInUseError(
                 f"{data_dir} is in use by another `streams up`, process {holder or 'unknown'}: "
                 f"stop it (kill {holder or 'PID'}), or name another directory with --data-dir"
             )

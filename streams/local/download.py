@@ -4,8 +4,6 @@ jgo resolves versions, parents and dependencies; its own `download` writes strai
 not resume and only warns about a wrong checksum. The resolver here replaces that one method, nothing else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Mapping

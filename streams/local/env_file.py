@@ -1,7 +1,5 @@
 """`DATA_DIR/env`: the addresses and settings of this system, for the tools of another shell to source."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Collection, Mapping
@@ -26,7 +24,7 @@ def tools_environment(environ: Mapping[str, str], of_roles: Mapping[str, str]) -
 def write_env_file(path: Path, environment: Mapping[str, str], started_here: Collection[str]) -> None:
     """One `export` a line; for the owner's eyes only, as there may be secrets.
 
-    started_here: the variables that name a service of this `up`. Raises: DiskError.
+    started_here: the variables that name a service of this `up`. Raises: LocalDiskError.
     """
     lines = [
         f"export {name}={shlex.quote(value)}{STARTED_HERE if name in started_here else ''}\n"

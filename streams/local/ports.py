@@ -1,7 +1,5 @@
 """Loopback ports: a free one, or the wanted one if no program has it."""
 
-from __future__ import annotations
-
 import errno
 import random
 import socket

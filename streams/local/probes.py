@@ -1,7 +1,5 @@
 """Is it ready? Each probe blocks for a second at most and never raises."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 import struct

@@ -1,7 +1,5 @@
 """Child processes: each in a process group of its own, its output in a file, ended with all that it started."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil

@@ -1,7 +1,5 @@
 """How the whole download is shown on standard error: one bar on a terminal, a line per tenth anywhere else."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -8,8 +8,6 @@ when the launcher dies, also by SIGKILL. The reaper then ends every registered p
              --end of file------------->              SIGTERM to all groups, SIGKILL after GRACE_S
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -3,8 +3,6 @@
 The ids must outlive the process: a record names its schema by id, and an id given twice makes old records unreadable.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from streams.local.artifacts import Artifacts, ensure_artifacts

@@ -3,8 +3,6 @@
 The names of the settings are the contract's (section 5).
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field

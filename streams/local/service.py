@@ -1,7 +1,5 @@
 """What the local broker and the local registry have in common: made ready on disk, a command, a check of readiness."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from pathlib import Path
 

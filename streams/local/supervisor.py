@@ -1,7 +1,5 @@
 """Keep one program running: start it, say when it dies, start it again later and later, stop it in good order."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import time

@@ -1,7 +1,5 @@
 """The running system: what starts after what, when it is ready, and how it ends."""
 
-from __future__ import annotations
-
 import asyncio
 import shlex
 import signal
@@ -12,7 +10,7 @@ from urllib.parse import urlsplit
 
 from schemas.topics import CALL_COMPLETION_PATH
 from streams.local.console import Console
-from streams.local.errors import NotReadyError, RoleRefusedError
+from streams.local.errors import NotStartedError, RoleRefusedError
 from streams.local.process import last_lines
 from streams.local.reaper import Reaper
 from streams.local.roles import Endpoints, Roles
@@ -58,7 +56,7 @@ class System:
         """Start all, then wait for SIGINT, SIGTERM, SIGHUP or a failure, which is raised; stop all in either case.
 
         A second signal ends at once what is still stopping.
-        Raises: NotReadyError, RoleRefusedError, and what preparing a service raises.
+        Raises: NotStartedError, RoleRefusedError, and what preparing a service raises.
         """
         for number in SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means what it says
@@ -104,7 +102,7 @@ class System:
             if not unready:
                 return
             if time.monotonic() - began_at > timeout_s:
-                raise NotReadyError(_not_ready(unready, timeout_s))
+                raise NotStartedError(_not_ready(unready, timeout_s))
             await asyncio.sleep(POLL_S)
 
     def _say_and_start(self, children: Sequence[Child]) -> None:
@@ -116,7 +114,7 @@ class System:
     async def _apply_topics(self) -> None:
         """Declare every topic and schema before a role needs one.
 
-        Raises: RoleRefusedError, NotReadyError; it runs once, as broker and registry are ready.
+        Raises: RoleRefusedError, NotStartedError; it runs once, as broker and registry are ready.
         """
         topics = self._topics
         self._console.say("applying topics and schemas")
@@ -127,7 +125,7 @@ class System:
         message = (
             f"topics could not be applied: {how}. The log, {topics.log_path}, ends:\n{last_lines(topics.log_path)}"
         )
-        raise RoleRefusedError(message, exit_code) if exit_code in REFUSALS else NotReadyError(message)
+        raise RoleRefusedError(message, exit_code) if exit_code in REFUSALS else NotStartedError(message)
 
     async def _stop_all(self) -> None:
         self._console.say("stopping")

@@ -6,7 +6,7 @@ StreamsError
     +-- NotReadyError            retriable: nothing to serve yet
     +-- TooManyListenersError    retriable: /api/events has as many listeners as it may
     +-- ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
-    +-- BadRequestError          permanent: a query parameter makes no sense
+    +-- BadParameterError        permanent: a query parameter makes no sense
     +-- NotFoundError            permanent: no such workflow or SIP line
 """
 
@@ -46,7 +46,7 @@ class ImplausibleRecordError(MonitorError):
     code = "implausible"
 
 
-class BadRequestError(MonitorError):
+class BadParameterError(MonitorError):
     """A query parameter that cannot be understood."""
 
     code = "bad_request"

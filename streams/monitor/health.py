@@ -51,7 +51,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Source:
+class HealthSource:
     """One thing that the monitor reads: when it last did, why not since, and after how long it is stale."""
 
     name: str
@@ -96,7 +96,7 @@ class HealthTracker:
     def __init__(self) -> None:
         self._since: dict[tuple[HealthState, str], int] = {}
 
-    def update(self, sources: Iterable[Source], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
+    def update(self, sources: Iterable[HealthSource], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
         """The health now. snapshot: the newest, however old; sources: lag first."""
         lag, *others = sources
         problems = list(blindness((lag, *others), now_ms))
@@ -109,7 +109,7 @@ class HealthTracker:
         return Health(dated[0].state if dated else "ok", now_ms, tuple(dated))
 
 
-def blindness(sources: Iterable[Source], now_ms: int) -> Iterator[Problem]:
+def blindness(sources: Iterable[HealthSource], now_ms: int) -> Iterator[Problem]:
     """A problem for each source that is stale."""
     for source in sources:
         if evidence := source.why_stale(now_ms):

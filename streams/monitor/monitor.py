@@ -9,7 +9,7 @@ import structlog
 
 from schemas.runtime import instants
 from streams.monitor.events import EventHub
-from streams.monitor.health import MAX_NAMED, Health, HealthTracker, Source, health_view
+from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -74,10 +74,10 @@ class Monitor:
             *(f"lag: {missing.what} cannot be seen: {missing.why}" for missing in unseen[:MAX_NAMED]),
         ]
 
-    def _sources(self) -> tuple[Source, Source]:
+    def _sources(self) -> tuple[HealthSource, HealthSource]:
         return (
-            Source("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/#lag"),
-            Source("outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"),
+            HealthSource("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/#lag"),
+            HealthSource("outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"),
         )
 
     def _snapshot(self) -> LagSnapshot | None:

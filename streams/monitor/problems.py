@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.monitor.errors import BadRequestError, MonitorError, NotFoundError
+from streams.monitor.errors import BadParameterError, MonitorError, NotFoundError
 
 RETRY_AFTER_S: Final = 2
 
 STATUS: Final[dict[type[MonitorError], HTTPStatus]] = {
-    BadRequestError: HTTPStatus.BAD_REQUEST,
+    BadParameterError: HTTPStatus.BAD_REQUEST,
     NotFoundError: HTTPStatus.NOT_FOUND,
 }
 

@@ -1,7 +1,5 @@
 """`python -m streams check-config`: the settings in effect of each role, or every fault of them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.support.load.connection import Connection
+from tests.support.load.connection import LoadConnection
 from tests.support.load.generator import OpenLoop
 from tests.support.load.spec import Spec
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -63,7 +63,7 @@ async def test_a_connection_that_says_it_closes_is_not_used_again(connections: i
 
 def test_nothing_is_sent_on_a_connection_that_was_closed_while_it_was_free() -> None:
     load = OpenLoop(Spec(1, "1kB", "closed", seconds=1, rate=10, connections=0))
-    closed = Connection(load)
+    closed = LoadConnection(load)
     closed.connection_made(Mock(spec=asyncio.Transport, is_closing=lambda: True))
 
     load._dispatch(0)
@@ -74,7 +74,7 @@ def test_nothing_is_sent_on_a_connection_that_was_closed_while_it_was_free() -> 
 
 def test_a_farewell_on_a_connection_where_nothing_was_asked_is_no_answer() -> None:
     load = OpenLoop(Spec(1, "1kB", "idle", seconds=1, rate=10, connections=0))
-    idle, transport = Connection(load), Mock(spec=asyncio.Transport)
+    idle, transport = LoadConnection(load), Mock(spec=asyncio.Transport)
     idle.connection_made(transport)
 
     idle.data_received(ANSWER)

@@ -17,7 +17,7 @@ from random import Random
 from tests.support.comparison import Report
 from tests.support.processes.system import FaultySystem, faulty_system
 from tests.support.processes.worker import WorkerProcess
-from tests.support.traffic import Traffic
+from tests.support.traffic import ContractTraffic
 from tests.support.waiting import wait_until
 
 SESSION_S = 15.0
@@ -59,7 +59,7 @@ class Chaos:
     faulty: FaultySystem
     seed: int
     tell: Tell
-    load: Traffic
+    load: ContractTraffic
     per_fault: int = 400
     faults: Counter[str] = field(default_factory=Counter)
     restarts: int = 0
@@ -270,7 +270,7 @@ async def run_chaos(directory: Path, seed: int, faults: int, per_fault: int, tel
     """A new installation, so many faults under load, and the comparison with the oracle."""
     began = time.monotonic()
     async with faulty_system(directory, LONG_GRACE) as faulty:
-        chaos = Chaos(faulty, seed, tell, Traffic(seed), per_fault)
+        chaos = Chaos(faulty, seed, tell, ContractTraffic(seed), per_fault)
         await chaos.run(faults)
         report = await faulty.compare()
         tell(f"{time.monotonic() - began:7.1f} s  compared: {len(report.differences)} differences")

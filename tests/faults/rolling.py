@@ -26,7 +26,7 @@ from tests.faults.chaos import LONG_GRACE
 from tests.support.comparison import Report
 from tests.support.processes.system import FaultySystem, faulty_system
 from tests.support.processes.worker import WorkerProcess
-from tests.support.traffic import Traffic
+from tests.support.traffic import ContractTraffic
 from tests.support.waiting import wait_until
 
 PARTITIONS = 6
@@ -49,7 +49,7 @@ class Rolling:
     @contextlib.asynccontextmanager
     async def load(self) -> AsyncIterator[None]:
         """Callbacks keep coming, at a steady rate."""
-        load, is_over = Traffic(3, is_plain=True), asyncio.Event()
+        load, is_over = ContractTraffic(3, is_plain=True), asyncio.Event()
 
         async def write() -> None:
             while not is_over.is_set():

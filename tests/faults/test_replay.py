@@ -14,7 +14,7 @@ from tests.faults.chaos import LONG_GRACE
 from tests.support.comparison import Outputs
 from tests.support.oracle import Cells, flattened
 from tests.support.processes.system import FaultySystem, faulty_system
-from tests.support.traffic import DAY, MINUTE, Broken, Json, Traffic
+from tests.support.traffic import DAY, MINUTE, Broken, ContractTraffic, Json
 from tests.support.waiting import wait_until
 
 CHUNK = 50
@@ -27,7 +27,7 @@ Batch = tuple[int, list[Json | Broken]]
 
 @pytest.mark.timeout(600)
 async def test_a_fresh_installation_makes_equal_records_and_windows_of_a_week_old_input(tmp_path: Path) -> None:
-    load, start = Traffic(7, is_ordered=True), time.time_ns() // 1_000_000 - 7 * DAY
+    load, start = ContractTraffic(7, is_ordered=True), time.time_ns() // 1_000_000 - 7 * DAY
     batches = [(at, load.batch(CHUNK, at)) for at in range(start, start + 30 * MINUTE, MINUTE)]
 
     async with faulty_system(tmp_path / "first", LONG_GRACE) as faulty:
@@ -48,7 +48,7 @@ async def test_a_backlog_many_times_older_than_the_grace_gives_the_final_windows
     tmp_path: Path,
 ) -> None:
     batches: list[Batch] = []
-    load = Traffic(8, oldest_ms=8_000, is_plain=True)
+    load = ContractTraffic(8, oldest_ms=8_000, is_plain=True)
     async with faulty_system(tmp_path / "live", SHORT_WINDOWS) as faulty:
         await faulty.system.start_worker()
         until = time.monotonic() + LIVE_S

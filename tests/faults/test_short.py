@@ -9,7 +9,7 @@ import pytest
 from schemas.topics import SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.faults.chaos import Chaos, run_chaos
 from tests.support.processes.system import faulty_system
-from tests.support.traffic import Traffic
+from tests.support.traffic import ContractTraffic
 from tests.support.waiting import wait_until
 
 CLOSED_S = 180
@@ -31,7 +31,7 @@ async def test_windows_that_close_while_workers_fall_close_once_and_each_call_is
 ) -> None:
     settings = {"STREAMS_WINDOW_S": "10", "STREAMS_GRACE_S": "15"}
     async with faulty_system(tmp_path, settings) as faulty:
-        chaos = Chaos(faulty, 1, lambda line: None, Traffic(1, oldest_ms=8_000, is_plain=True), per_fault=200)
+        chaos = Chaos(faulty, 1, lambda line: None, ContractTraffic(1, oldest_ms=8_000, is_plain=True), per_fault=200)
         await chaos.run_these(["kill worker", "add worker", "kill worker", "remove worker", "restart worker"])
 
         async def all_are_final() -> bool:

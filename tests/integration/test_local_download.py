@@ -20,7 +20,7 @@ from jgo.maven import Artifact
 from streams.local import artifacts
 from streams.local.artifacts import default_cache_dir, ensure_artifacts
 from streams.local.download import maven_context
-from streams.local.errors import DiskError, DownloadError
+from streams.local.errors import DownloadError, LocalDiskError
 from streams.local.ports import free_ports
 from streams.local.progress import LineProgress
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -140,7 +140,7 @@ def test_offline_with_an_empty_cache_is_told_with_the_remedy(tmp_path: Path) -> 
 def test_a_cache_that_cannot_be_written_is_told_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(DiskError, match=r"cannot write to .*: it is no directory\. .*XDG_CACHE_HOME") as caught:
+    with pytest.raises(LocalDiskError, match=r"cannot write to .*: it is no directory\. .*XDG_CACHE_HOME") as caught:
         ensure_artifacts(tmp_path / "file" / "cache", progress=LineProgress())
 
     assert caught.value.exit_code == 6

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from streams.local.errors import DiskError, NotReadyError
+from streams.local.errors import LocalDiskError, NotStartedError
 from tests.conftest import StartKafka
 from tests.support.clients import consume, create_topic, produce
 from tests.support.processes.service import KafkaProcess
@@ -49,7 +49,7 @@ def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Pa
         kafka = KafkaProcess(tmp_path, server.getsockname()[1])
 
         with pytest.raises(
-            NotReadyError, match=r"kafka ended with exit code 1 while starting\.(?s:.*)Address already in use"
+            NotStartedError, match=r"kafka ended with exit code 1 while starting\.(?s:.*)Address already in use"
         ):
             kafka.start()
 
@@ -59,5 +59,5 @@ def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Pa
 def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(DiskError, match="--data-dir"):
+    with pytest.raises(LocalDiskError, match="--data-dir"):
         KafkaProcess(tmp_path / "file" / "kafka").start()

@@ -34,7 +34,7 @@ from tests.support.deliveries import delivery, detail, redial
 from tests.support.processes.worker import WorkerSystem
 from tests.support.times import now_ms
 from tests.support.topics import callback_of
-from tests.support.traffic import Broken, Traffic
+from tests.support.traffic import Broken, ContractTraffic
 from tests.support.waiting import wait_until
 
 GRACE_OF_A_WEEK = {"STREAMS_GRACE_S": str(7 * 24 * 3600)}
@@ -108,7 +108,7 @@ async def system(start_kafka: StartKafka, registry_url: str, tmp_path: Path) -> 
 
 
 async def write_load(system: WorkerSystem, count: int, seed: int = 5) -> None:
-    for item in Traffic(seed).batch(count, at := now_ms()):
+    for item in ContractTraffic(seed).batch(count, at := now_ms()):
         if not isinstance(item, Broken):
             await system.writer.write([item], at)
 

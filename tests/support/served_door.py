@@ -27,7 +27,7 @@ ANSWER_S = PATIENCE_S
 CHUNKED = "transfer-encoding: chunked"
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """One response as it came over the wire."""
 
     status: int
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     document: Any
 
 
-class Connection:
+class RawConnection:
     """A raw connection to the webhook."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,12 +48,12 @@ class Connection:
         lines += [f"{name}: {value}" for name, value in signed(body).items()]
         self.writer.write("\r\n".join([*lines, "\r\n"]).encode() + (body if sent is None else sent))
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> HttpAnswer:
         async with asyncio.timeout(ANSWER_S):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
             document = json.loads(await self._reader.readexactly(int(headers["content-length"])))
-        return Answer(int(head[0].split()[1]), headers, document)
+        return HttpAnswer(int(head[0].split()[1]), headers, document)
 
     async def rest(self) -> bytes:
         """What comes until the gateway closes. It closes by a reset when bytes of ours are still on their way."""
@@ -77,10 +77,10 @@ class ServedDoor:
         self.server = http_server(create_app(self.gateway), 1, webhook_protocol(headers_timeout_s, refuse, note, most))
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[RawConnection]:
         reader, writer = await asyncio.open_connection(*self.socket.getsockname())
         try:
-            yield Connection(reader, writer)
+            yield RawConnection(reader, writer)
         finally:
             writer.close()
 
@@ -117,11 +117,11 @@ def head(
     ).encode()
 
 
-async def statuses(connection: Connection, count: int) -> list[int]:
+async def statuses(connection: RawConnection, count: int) -> list[int]:
     return [(await connection.answer()).status for _ in range(count)]
 
 
-async def ended(connection: Connection) -> bool:
+async def ended(connection: RawConnection) -> bool:
     """True when nothing more comes and the gateway has closed."""
     return await connection.rest() == b""
 

@@ -40,7 +40,7 @@ class Broken:
     spoiled: str = ""
 
 
-class Traffic:
+class ContractTraffic:
     """An endless supply. The same seed and the same times of receipt give the same deliveries."""
 
     def __init__(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.errors import BadRequestError
+from streams.monitor.errors import BadParameterError
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.store import MAX_DIGITS, Laid, OutcomeStore
 from streams.rules.dimensions import Dimension
@@ -24,10 +24,10 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises: BadRequestError."""
+        """Raises: BadParameterError."""
         value, separator, start = text.rpartition("|")
         if not (separator and start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS):
-            raise BadRequestError("after is not from the link to a next part")
+            raise BadParameterError("after is not from the link to a next part")
         return cls(value, int(start))
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Part:
+class WindowsPart:
     """Windows by value, both in order, and the cursor after which more follow."""
 
     values: list[tuple[str, list[WindowedOutcomes]]]
@@ -44,19 +44,19 @@ class Part:
 
 def part_of(
     store: OutcomeStore, dimension: Dimension, values: list[str], query: WindowQuery, after: Cursor | None = None
-) -> Part:
+) -> WindowsPart:
     """The next part of these sorted values' windows. Values without windows are left out."""
     found: list[tuple[str, list[WindowedOutcomes]]] = []
     last: Cursor | None = None
     for number, panes, value, window in _numbered(store, dimension, values, query, after):
         if last is not None and (number > MAX_WINDOWS or panes > MAX_PANES):
-            return Part(found, last)
+            return WindowsPart(found, last)
         if not found or found[-1][0] != value:
             found.append((value, []))
         summed = window.window()
         found[-1][1].append(summed)
         last = Cursor(value, summed.window_start_at)
-    return Part(found)
+    return WindowsPart(found)
 
 
 def _numbered(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.runtime import instants
-from streams.monitor.errors import BadRequestError
+from streams.monitor.errors import BadParameterError
 from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.periods import LocalDays, WindowQuery, window_seconds, zone_of
 from streams.monitor.outcomes.plausible import DAY_MS, FIRST_MS, MAX_AHEAD_MS
@@ -35,14 +35,14 @@ class WindowRequest:
 
 
 def refuse_unknown(parameters: Parameters, known: Set[str]) -> None:
-    """Raises: BadRequestError for an unknown name, and for one that comes twice."""
+    """Raises: BadParameterError for an unknown name, and for one that comes twice."""
     names = [name for name, _ in parameters]
     for name in names:
         if name not in known:
             allowed = f"known are {', '.join(sorted(known))}" if known else "there are none"
-            raise BadRequestError(f"unknown parameter {name[:40]!r}: {allowed}")
+            raise BadParameterError(f"unknown parameter {name[:40]!r}: {allowed}")
         if names.count(name) > 1:
-            raise BadRequestError(f"{name} comes twice")
+            raise BadParameterError(f"{name} comes twice")
 
 
 def window_request(
@@ -51,7 +51,7 @@ def window_request(
     """The request that these parameters make.
 
     Without `from` it covers the last day: up to `to`, to now, or to the end of the newest window.
-    Raises: BadRequestError.
+    Raises: BadParameterError.
     """
     refuse_unknown(parameters, NAMES)
     given = dict(parameters)
@@ -61,7 +61,7 @@ def window_request(
     after = Cursor.parse(given["after"]) if "after" in given else None
     if given.get("window") == ALL:
         if "tz" in given:
-            raise BadRequestError("tz is for windows of a day and more; window=all has bounds of its own")
+            raise BadParameterError("tz is for windows of a day and more; window=all has bounds of its own")
         end_ms = now_ms + pane_ms if to_ms is None else to_ms
         whole = window_start(from_ms, pane_ms), max(from_ms, -window_start(-end_ms, pane_ms))
         query = WindowQuery(None, *whole, limit, after=None)
@@ -74,19 +74,19 @@ def window_request(
 def instant_of(name: str, value: str) -> int:
     """A parameter's instant as UTC epoch ms. A space in its time is a `+` that was not escaped in the URL.
 
-    Raises: BadRequestError naming the parameter.
+    Raises: BadParameterError naming the parameter.
     """
     day, separator, time = value.strip().partition("T")
     try:
         return instants.parse(day + separator + time.replace(" ", "+"))
     except ValueError as error:
-        raise BadRequestError(f"{name} is {error}") from error
+        raise BadParameterError(f"{name} is {error}") from error
 
 
 def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
     bounds = {name: instant_of(name, given[name]) for name in ("from", "to") if name in given}
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
-        raise BadRequestError("from must be before to")
+        raise BadParameterError("from must be before to")
     to_ms = _inside(bounds["to"]) if "to" in bounds else None
     default_ms = (end_ms if to_ms is None else min(to_ms, end_ms)) - DEFAULT_SPAN_MS
     return _inside(bounds.get("from", default_ms)), to_ms
@@ -101,5 +101,5 @@ def _limit(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_LIMIT_DIGITS and 0 < int(text) <= MAX_LIMIT):
-        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
+        raise BadParameterError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)

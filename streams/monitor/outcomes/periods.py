@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from streams.monitor.errors import BadRequestError
+from streams.monitor.errors import BadParameterError
 from streams.rules.windows import window_start
 
 DAY_S: Final = 86_400
@@ -22,23 +22,23 @@ Bounds = tuple[int, int]
 def window_seconds(text: str, pane_s: int) -> int:
     """`5m`, `1h`, `1d`, `300s` or `300` in seconds.
 
-    Raises: BadRequestError unless it is a multiple of the pane and at most 31 days.
+    Raises: BadParameterError unless it is a multiple of the pane and at most 31 days.
     """
     number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS_S else (text, "s")
     if not (number.isascii() and number.isdigit() and len(number) <= 9):
-        raise BadRequestError("window must look like 5m, 15m, 1h, 1d or 300s, or be all")
+        raise BadParameterError("window must look like 5m, 15m, 1h, 1d or 300s, or be all")
     seconds = int(number) * UNITS_S[unit]
     if seconds == 0 or seconds % pane_s or seconds > MAX_WINDOW_S:
-        raise BadRequestError(f"window must be a multiple of the pane, {pane_s} s, and at most {MAX_WINDOW_S} s")
+        raise BadParameterError(f"window must be a multiple of the pane, {pane_s} s, and at most {MAX_WINDOW_S} s")
     return seconds
 
 
 def zone_of(text: str) -> ZoneInfo:
-    """A time zone by its IANA name. Raises: BadRequestError."""
+    """A time zone by its IANA name. Raises: BadParameterError."""
     try:
         return ZoneInfo(text[:MAX_ZONE_CHARS])
     except (ValueError, OSError, LookupError) as error:
-        raise BadRequestError("tz is not the IANA name of a time zone such as Asia/Jakarta") from error
+        raise BadParameterError("tz is not the IANA name of a time zone such as Asia/Jakarta") from error
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class LocalDays:
 
     @classmethod
     def of(cls, window_s: int, pane_s: int, zone: ZoneInfo) -> Self:
-        """Raises: BadRequestError for windows that are no days, and for a zone whose days begin within a pane."""
+        """Raises: BadParameterError for windows that are no days, and for a zone whose days begin within a pane."""
         if window_s % DAY_S:
-            raise BadRequestError("tz is for windows of a day and more, such as window=1d")
+            raise BadParameterError("tz is for windows of a day and more, such as window=1d")
         offset = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
         if int(offset.total_seconds()) % pane_s:
-            raise BadRequestError(f"the days of this zone begin within a pane of {pane_s} s")
+            raise BadParameterError(f"the days of this zone begin within a pane of {pane_s} s")
         return cls(window_s // DAY_S, zone)
 
     def bounds(self, at_ms: int) -> Bounds:

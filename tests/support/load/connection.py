@@ -10,26 +10,26 @@ from typing import cast
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class Sender(ABC):
+class RequestSource(ABC):
     """Who has requests to send, and hears what becomes of them."""
 
     @abstractmethod
-    def is_free(self, connection: Connection) -> None:
+    def is_free(self, connection: LoadConnection) -> None:
         """A connection is there to send on."""
 
     @abstractmethod
-    def is_answered(self, connection: Connection, number: int, status: str) -> None:
+    def is_answered(self, connection: LoadConnection, number: int, status: str) -> None:
         """The request of that number has its answer."""
 
     @abstractmethod
-    def is_lost(self, connection: Connection) -> None:
+    def is_lost(self, connection: LoadConnection) -> None:
         """The connection is gone, and a request under way on it is broken."""
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """One request at a time."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: RequestSource) -> None:
         self._sender = sender
         self._buffer = b""
         self.number = -1

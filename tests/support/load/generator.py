@@ -29,7 +29,7 @@ import psutil
 import uvloop
 
 from tests.support.load.bodies import Requests
-from tests.support.load.connection import Connection, Sender
+from tests.support.load.connection import LoadConnection, RequestSource
 from tests.support.load.spec import Latency, Result, Spec, latency_of, quantile
 
 TICK_S = 0.001
@@ -38,7 +38,7 @@ IDLE_S = 3.0  # uvicorn closes after 5
 BUILT_AHEAD_S = 1.0
 
 
-class Load(Sender):
+class Load(RequestSource):
     """One run of a Spec: what closed and open loop share. Times are seconds from the start."""
 
     def __init__(self, spec: Spec) -> None:
@@ -91,16 +91,18 @@ class Load(Sender):
         """One more connection."""
         self._open += 1
         try:
-            await asyncio.get_running_loop().create_connection(lambda: Connection(self), "127.0.0.1", self._spec.port)
+            await asyncio.get_running_loop().create_connection(
+                lambda: LoadConnection(self), "127.0.0.1", self._spec.port
+            )
         except OSError:
             self._open -= 1
 
-    def send(self, connection: Connection, number: int) -> None:
+    def send(self, connection: LoadConnection, number: int) -> None:
         """Write a request that was built."""
         connection.send(number, self._built.pop(number))
         self._sent += 1
 
-    def is_answered(self, connection: Connection, number: int, status: str) -> None:
+    def is_answered(self, connection: LoadConnection, number: int, status: str) -> None:
         """Note it and use the connection again."""
         now, began = self.now(), self.began(number)
         self._answered += 1
@@ -112,7 +114,7 @@ class Load(Sender):
         if not connection.is_closing:
             self.is_free(connection)
 
-    def is_lost(self, connection: Connection) -> None:
+    def is_lost(self, connection: LoadConnection) -> None:
         """A request under way on it is broken."""
         self._open -= 1
         self._broken += connection.number >= 0
@@ -169,7 +171,7 @@ class ClosedLoop(Load):
             await asyncio.sleep(10 * TICK_S)
         await self.wait_for_answers()
 
-    def is_free(self, connection: Connection) -> None:
+    def is_free(self, connection: LoadConnection) -> None:
         if self._built and self.now() < self._end_s:
             self._began[self._sent] = self.now()
             self.send(connection, self._sent)
@@ -187,7 +189,7 @@ class OpenLoop(Load):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         self._due = self._schedule(spec.rate or 1.0)
-        self._free: list[Connection] = []
+        self._free: list[LoadConnection] = []
         self._waiting: deque[int] = deque()  # due and without a connection
         self._connecting: set[asyncio.Future[None]] = set()
         self._answers = array("q", bytes(8 * len(self._due)))
@@ -243,25 +245,25 @@ class OpenLoop(Load):
             self._connecting.add(connecting)
             connecting.add_done_callback(self._connecting.discard)
 
-    def send(self, connection: Connection, number: int) -> None:
+    def send(self, connection: LoadConnection, number: int) -> None:
         self._lateness.append(self.now() - self._due[number])
         super().send(connection, number)
 
-    def is_free(self, connection: Connection) -> None:
+    def is_free(self, connection: LoadConnection) -> None:
         if self._waiting:
             self.send(connection, self._waiting.popleft())
         else:
             connection.idle_since_s = self.now()
             self._free.append(connection)
 
-    def is_lost(self, connection: Connection) -> None:
+    def is_lost(self, connection: LoadConnection) -> None:
         super().is_lost(connection)
         if connection in self._free:
             self._free.remove(connection)
         if self._waiting:
             self._connect_one()
 
-    def is_answered(self, connection: Connection, number: int, status: str) -> None:
+    def is_answered(self, connection: LoadConnection, number: int, status: str) -> None:
         if status == "200":
             self._answers[number] = time.monotonic_ns()
         super().is_answered(connection, number, status)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streams.local.errors import NotReadyError
+from streams.local.errors import NotStartedError
 from streams.local.kafka import LocalKafka
 from streams.local.process import POLL_S, Command, last_lines, open_log, popen_options, signal_group
 from streams.local.reaper import Reaper
@@ -52,7 +52,7 @@ class ServiceProcess(LocalService):
     def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start it and return when it is ready, on the same port and the same data as before.
 
-        Raises: NotReadyError with the last log lines; nothing is left running then. JavaIsNotMeant.
+        Raises: NotStartedError with the last log lines; nothing is left running then. JavaIsNotMeant.
         """
         if self.running:
             return
@@ -118,8 +118,8 @@ class ServiceProcess(LocalService):
             raise RuntimeError(f"{self.name} was not started")
         return self._process
 
-    def _not_ready(self, what: str) -> NotReadyError:
-        return NotReadyError(f"{self.name} {what}. Its log, {self.log_path}, ends:\n{last_lines(self.log_path)}")
+    def _not_ready(self, what: str) -> NotStartedError:
+        return NotStartedError(f"{self.name} {what}. Its log, {self.log_path}, ends:\n{last_lines(self.log_path)}")
 
 
 def run_command(command: Command) -> subprocess.Popen[bytes]:

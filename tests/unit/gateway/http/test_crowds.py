@@ -20,7 +20,7 @@ from gateway.sources import source_of
 from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.requests import WEBHOOK, receive_of
 from tests.support.served_door import (
-    Connection,
+    RawConnection,
     ServedDoor,
     connections,
     head,
@@ -170,7 +170,7 @@ async def test_time_is_up_for_a_body_as_ever() -> None:
 
 
 @asynccontextmanager
-async def held(door: ServedDoor, count: int, sent: bytes) -> AsyncIterator[list[Connection]]:
+async def held(door: ServedDoor, count: int, sent: bytes) -> AsyncIterator[list[RawConnection]]:
     """So many connections, each with the beginning of something."""
     async with AsyncExitStack() as stack:
         made = []

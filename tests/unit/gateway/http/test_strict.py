@@ -21,7 +21,7 @@ from tests.support.requests import WEBHOOK, settings, signed
 from tests.support.served_door import (
     CHUNKED,
     HEADERS_TIMEOUT_S,
-    Connection,
+    RawConnection,
     away,
     connections,
     ended,
@@ -412,7 +412,7 @@ async def test_the_ops_port_is_guarded_in_the_same_way() -> None:
     try:
         await wait_until(lambda: server.started, PATIENCE_S, "the server to have started")
         reader, writer = await asyncio.open_connection(*listening.getsockname())
-        connection = Connection(reader, writer)
+        connection = RawConnection(reader, writer)
         writer.write(head(path="/livez", method="GET", body=b""))
         assert await statuses(connection, 1) == [200]
         writer.write(head("x: " + "a" * MAX_HEADER_BYTES, path="/livez", method="GET", body=b""))

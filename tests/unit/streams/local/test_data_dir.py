@@ -8,7 +8,7 @@ import pytest
 
 from streams.local.console import Console
 from streams.local.data_dir import hold_data_dir
-from streams.local.errors import DiskError, PortTakenError
+from streams.local.errors import LocalDiskError, PortTakenError
 from streams.worker.identity import identity_of
 
 
@@ -34,7 +34,10 @@ def test_a_directory_that_got_nothing_is_not_left_behind(tmp_path: Path) -> None
 def test_a_file_in_its_place_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(DiskError, match=r"it is no directory.*--data-dir"), hold_data_dir(tmp_path / "file", Console()):
+    with (
+        pytest.raises(LocalDiskError, match=r"it is no directory.*--data-dir"),
+        hold_data_dir(tmp_path / "file", Console()),
+    ):
         pass
 
 

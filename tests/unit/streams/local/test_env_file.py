@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.local.env_file import tools_environment, without_own_services, write_env_file
-from streams.local.errors import DiskError
+from streams.local.errors import LocalDiskError
 
 OF_ROLES = {
     "PYTHONUNBUFFERED": "1",
@@ -63,5 +63,5 @@ def test_a_shell_that_has_sourced_the_file_can_start_up_again(tmp_path: Path) ->
 
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DiskError, match="cannot write to "):
+    with pytest.raises(LocalDiskError, match="cannot write to "):
         write_env_file(tmp_path / "missing" / "env", {}, ())

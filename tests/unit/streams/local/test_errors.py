@@ -10,11 +10,11 @@ def test_a_script_can_tell_the_kinds_apart_by_exit_code() -> None:
     codes = {kind.__name__: kind.exit_code for kind in LocalError.__subclasses__() if kind is not RoleRefusedError}
 
     assert codes == {
-        "NotReadyError": 69,
+        "NotStartedError": 69,
         "PortTakenError": 3,
-        "DataDirInUseError": 4,
+        "LocalDirInUseError": 4,
         "DownloadError": 5,
-        "DiskError": 6,
+        "LocalDiskError": 6,
         "JavaMissingError": 7,
     }
 

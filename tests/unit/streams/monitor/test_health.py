@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.monitor.health import Health, HealthTracker, Source, health_view
+from streams.monitor.health import Health, HealthSource, HealthTracker, health_view
 from streams.monitor.lag.readings import Unseen
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS, LagVerdict
@@ -16,13 +16,15 @@ WORKER = "airudder-streams"
 GOOD = PartitionLag("airudder.callbacks.v1", 0, 10, 0, 10, 0, 0.0, "ok")
 
 
-def sources(lag_age_s: float | None = 1, outcomes_age_s: float | None = 1, fault: str | None = None) -> list[Source]:
+def sources(
+    lag_age_s: float | None = 1, outcomes_age_s: float | None = 1, fault: str | None = None
+) -> list[HealthSource]:
     def at(age_s: float | None) -> int | None:
         return None if age_s is None else NOW - int(age_s * 1000)
 
     return [
-        Source("lag", at(lag_age_s), fault, 8, "/#lag"),
-        Source("outcomes", at(outcomes_age_s), None, 10, "/#outcomes"),
+        HealthSource("lag", at(lag_age_s), fault, 8, "/#lag"),
+        HealthSource("outcomes", at(outcomes_age_s), None, 10, "/#outcomes"),
     ]
 
 
@@ -31,7 +33,7 @@ def snapshot(*rows: PartitionLag, name: str = WORKER, members: int = 1, is_known
     return LagSnapshot(NOW, (GroupLag(name, state, members, rows or (GOOD,), {}, is_known),), {}, {}, {})
 
 
-def health(found: LagSnapshot | None, given: list[Source] | None = None) -> Health:
+def health(found: LagSnapshot | None, given: list[HealthSource] | None = None) -> Health:
     return HealthTracker().update(given or sources(), found, WORKER, NOW)
 
 
@@ -58,7 +60,7 @@ def test_no_verdict_but_ok_is_ok(state: LagVerdict) -> None:
         (sources(lag_age_s=600, outcomes_age_s=600), True),
     ],
 )
-def test_what_was_not_read_or_long_ago_makes_blind(given: list[Source], known: bool) -> None:
+def test_what_was_not_read_or_long_ago_makes_blind(given: list[HealthSource], known: bool) -> None:
     assert health(snapshot() if known else None, given).state == "blind"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.runtime import instants
-from streams.monitor.errors import BadRequestError
+from streams.monitor.errors import BadParameterError
 from streams.monitor.outcomes import paging
 from streams.monitor.outcomes.paging import Cursor
 from streams.monitor.outcomes.parameters import refuse_unknown, window_request
@@ -61,12 +61,12 @@ def calls(store: OutcomeStore, *parameters: tuple[str, str], now: int = NOON_MS)
     ],
 )
 def test_what_cannot_be_meant_is_refused(parameters: list[tuple[str, str]]) -> None:
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadParameterError):
         asked(stored(pane()), *parameters)
 
 
 def test_a_path_without_parameters_refuses_all() -> None:
-    with pytest.raises(BadRequestError, match="there are none"):
+    with pytest.raises(BadParameterError, match="there are none"):
         refuse_unknown([("x", "1")], frozenset())
 
 

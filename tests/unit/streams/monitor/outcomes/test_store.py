@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.runtime import instants
-from streams.monitor.errors import BadRequestError, NotFoundError
+from streams.monitor.errors import BadParameterError, NotFoundError
 from streams.monitor.outcomes.parameters import instant_of
 from streams.monitor.outcomes.periods import WindowQuery, window_seconds
 from streams.monitor.outcomes.store import RETENTION, OutcomeStore
@@ -196,7 +196,7 @@ def test_a_window_is_a_multiple_of_the_pane(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "m", "0", "0m", "7m", "301", "-5m", "5 m", "1w", "²m", "1.5h", "9" * 30, "32d"])
 def test_any_other_window_is_refused(text: str) -> None:
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadParameterError):
         window_seconds(text, 300)
 
 
@@ -210,5 +210,5 @@ def test_an_instant_is_read_in_utc_even_when_its_plus_was_not_escaped(text: str)
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "1710163500", "2024-03-11T25:00:00Z", "x" * 999])
 def test_what_is_no_instant_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadRequestError, match="from"):
+    with pytest.raises(BadParameterError, match="from"):
         instant_of("from", text)
