@@ -1,10 +1,10 @@
 """Records to Confluent wire bytes and back: 0x00, the schema id as 4 big-endian bytes, the Avro binary. No I/O.
 
-Instants stay integers (epoch ms): the schemas used here are the registered ones less their logical types, which
-does not change a byte and saves building a datetime per instant.
+Instants stay integers (epoch ms): the schemas lose their logical types here. This changes no byte and saves a datetime
+per instant.
 
-Two ways lead to the same bytes and records: `schemas.compiled` for what is usual, fastavro for all else. Whenever the
-first refuses, for whatever reason, the second is asked, and its answer or error stands.
+Two paths give the same bytes and records: `schemas.compiled` for usual values, fastavro for all others. When the first
+raises anything, the second runs, and its result or error counts.
 """
 
 import json
@@ -62,7 +62,7 @@ def _without_logical_types(node: Any) -> Any:
 
 
 def encode(schema_id: int, record: Record) -> bytes:
-    """The record on the wire, under the id that the registry gave our schema of that name."""
+    """The record's wire bytes. schema_id: the registry's id of our schema of that record."""
     writer = _writer(type(record).__name__)
     if writer is None:
         return encode_by_fastavro(schema_id, record)
@@ -73,7 +73,7 @@ def encode(schema_id: int, record: Record) -> bytes:
 
 
 def encode_by_fastavro(schema_id: int, record: Record) -> bytes:
-    """The same, slowly. Raises whatever fastavro raises for a value that does not fit the schema."""
+    """`encode` by fastavro alone. Raises: fastavro's errors for a value that does not fit the schema."""
     buffer = BytesIO()
     buffer.write(_prefix(schema_id))
     fastavro.schemaless_writer(buffer, parsed_schema(type(record).__name__), record.to_datum())
@@ -112,7 +112,7 @@ def schema_id_of(data: bytes) -> int:
 
 
 def decode(data: bytes, writer: Schema, record: type[R]) -> R:
-    """The record in wire bytes that were written with `writer`, whatever the id in front says.
+    """The record in wire bytes that were written with the schema `writer`. The id in front is ignored.
 
     Resolves an older or newer writer's schema to ours by Avro's rules.
     Raises: DecodeError when the bytes do not fit, or bytes are left over.
@@ -128,7 +128,7 @@ def decode(data: bytes, writer: Schema, record: type[R]) -> R:
 
 
 def decode_by_fastavro(data: bytes, writer: Schema, record: type[R]) -> R:
-    """The same, slowly."""
+    """`decode` by fastavro alone."""
     reader = parsed_schema(record.__name__)
     buffer = BytesIO(data)
     buffer.seek(PREFIX_BYTES)

@@ -1,4 +1,4 @@
-"""How every role reaches Kafka and the schema registry: the variables, their rules, and what the clients are given."""
+"""The connections to Kafka and the schema registry: their variables, the rules, and the arguments of the clients."""
 
 import ssl
 from collections.abc import Iterator
@@ -35,12 +35,12 @@ class Variables(BaseModel):
     )
 
     def contradictions(self) -> list[str]:
-        """What is wrong between values that are right one by one, a line each, without secrets."""
+        """Faults between values that are each valid: a line each, without secrets."""
         return []
 
     @classmethod
     def variables(cls) -> Iterator[tuple[str, FieldInfo]]:
-        """Each variable's name and field, those of the groups within included."""
+        """The name and field of each variable, including those of nested groups."""
         for field in cls.model_fields.values():
             if is_group(field.annotation):
                 yield from field.annotation.variables()
@@ -75,7 +75,7 @@ def _shown(value: Any) -> str:
 
 
 class KafkaConnection(Variables):
-    """Where Kafka is, and as whom and how it is spoken to."""
+    """The address of Kafka, the user, and the protocol."""
 
     bootstrap_servers: Servers = setting("KAFKA_BOOTSTRAP_SERVERS", DEFAULT_BOOTSTRAP_SERVERS)
     security_protocol: SecurityProtocol = setting("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
@@ -90,7 +90,7 @@ class KafkaConnection(Variables):
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether the protocol asks for a name and a password."""
+        """Whether the protocol needs a user and a password."""
         return self.security_protocol.startswith("SASL")
 
     @property
@@ -100,7 +100,7 @@ class KafkaConnection(Variables):
 
     @property
     def producer_compression(self) -> str | None:
-        """The codec in the words of the client library."""
+        """The codec as aiokafka names it; None for no compression."""
         return None if self.compression_type == "none" else self.compression_type
 
     def client_arguments(self) -> dict[str, Any]:
@@ -120,14 +120,14 @@ class KafkaConnection(Variables):
         return arguments
 
     def ssl_context(self) -> ssl.SSLContext:
-        """TLS with the given files, or the system's authorities without one. Raises: OSError."""
+        """A TLS context with the given files; without a file of authorities, the system's. Raises: OSError."""
         context = ssl.create_default_context(cafile=self.ssl_cafile)
         if self.ssl_certfile:
             self._load_certificate(context)
         return context
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
-        # Never None: OpenSSL would ask the terminal for the pass phrase, and wait.
+        # Never None: OpenSSL would prompt for the pass phrase on the terminal and wait.
         context.load_cert_chain(self.ssl_certfile or "", self.ssl_keyfile, _text_of(self.ssl_password) or "")
 
     def contradictions(self) -> list[str]:
@@ -154,7 +154,7 @@ class KafkaConnection(Variables):
         return []
 
     def _file_faults(self) -> list[str]:
-        """What TLS says of the files, each by the variables that name them."""
+        """Faults of the TLS files, by the variables that name them."""
         faults = []
         if self.ssl_cafile and (fault := authorities_fault(self.ssl_cafile)):
             faults.append(f"KAFKA_SSL_CAFILE: {fault}")
@@ -169,14 +169,14 @@ class KafkaConnection(Variables):
         return faults
 
     def _given(self, prefix: str) -> str:
-        """The variables under the prefix that are not as they are by default."""
+        """The variables under the prefix that differ from their defaults."""
         names = {name: field.default for name, field in type(self).model_fields.items()}
         given = [name for name, default in names.items() if getattr(self, name) != default]
         return ", ".join(variable for name in given if (variable := f"KAFKA_{name.upper()}").startswith(prefix))
 
 
 class RegistryConnection(Variables):
-    """Where the schema registry is, and as whom it is asked."""
+    """The address of the schema registry, and the user."""
 
     # may hold user:password
     url: Urls = setting("SCHEMA_REGISTRY_URL", DEFAULT_REGISTRY_URL, repr=False, may_be_in_file=True)
@@ -185,7 +185,7 @@ class RegistryConnection(Variables):
     cafile: ReadableFile | None = setting("SCHEMA_REGISTRY_CAFILE")
 
     def client_arguments(self) -> dict[str, Any]:
-        """Where and how, in the words of confluent-kafka's client of the registry."""
+        """The arguments of confluent-kafka's registry client."""
         arguments = {"url": self.url}
         if self.username is not None:
             arguments["basic.auth.user.info"] = f"{self.username}:{_text_of(self.password)}"
@@ -228,7 +228,7 @@ def without_credentials(urls: str) -> str:
 
 
 def authorities_fault(cafile: str) -> str:
-    """Why TLS cannot take these authorities; empty when it can."""
+    """Why TLS cannot use this file of authorities; empty when it can."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile)
     except ssl.SSLError:

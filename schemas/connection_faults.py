@@ -1,7 +1,7 @@
-"""Why Kafka cannot be reached, or refuses us, in words: what is wrong, of what, and which setting mends it. Pure.
+"""Messages for an unreachable or refusing Kafka: the cause, the resource, and the setting to change. Pure.
 
-aiokafka gives most causes as the cause of another error, or as a number. What it keeps to its own log, and an answer
-that says nothing, `schemas/kafka_probe.py` asks for again.
+aiokafka gives most causes as the cause of another error, or as a number. It only logs some of them; for these
+`schemas/kafka_probe.py` connects once more.
 """
 
 import ssl
@@ -39,7 +39,7 @@ _NO_TLS_REASONS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXP
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that."""
+    """The error and its causes, latest first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
@@ -49,12 +49,12 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_bare(error: BaseException) -> bool:
-    """Whether the error does not tell its cause: aiokafka logs it and raises another one."""
+    """Whether the error has no cause: aiokafka logs the cause and raises another error."""
     return not any(_words(cause, None) for cause in chain(error))
 
 
 def in_words(error: BaseException, connection: KafkaConnection, right: str = "") -> str:
-    """What is wrong and what mends it; at worst the error's own words. Never a secret.
+    """The cause and its remedy; the text of the error when neither is known. Never a secret.
 
     right: what the request needed, in Kafka's words, as `Write`.
     """
@@ -63,7 +63,7 @@ def in_words(error: BaseException, connection: KafkaConnection, right: str = "")
 
 
 def principal(connection: KafkaConnection) -> str:
-    """As whom the broker sees us, as far as the settings tell."""
+    """Our user at the broker, as far as the settings say."""
     if connection.security_protocol.startswith("SASL"):
         return f"User:{connection.sasl_username}"
     if connection.security_protocol == "SSL" and connection.ssl_certfile:
@@ -72,13 +72,13 @@ def principal(connection: KafkaConnection) -> str:
 
 
 def missing_right(right: str, resource: str, connection: KafkaConnection) -> str:
-    """One missing right: `right` in Kafka's words, as `Read`; `resource` as `group airudder-streams`."""
+    """The message for one missing right. right: Kafka's name, as `Read`. resource: as `group airudder-streams`."""
     who = principal(connection)
     return f"{who} has not the right {right} on {resource}: grant it to {who} at the broker (an ACL)"
 
 
 def hidden_topic(name: str) -> str:
-    """A topic that the broker does not show: Kafka hides what may not be described."""
+    """The message for a topic that the broker does not list. Kafka hides a topic without the right Describe."""
     return (
         f"topic {name} is missing, or hidden from us without the right Describe on it: run "
         "`python -m streams topics apply`, or grant the right"
@@ -86,12 +86,12 @@ def hidden_topic(name: str) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether we were understood, and may not: waiting does not mend that."""
+    """Whether Kafka refused the request for lack of a right. A retry does not help."""
     return any(isinstance(cause, _REFUSALS) for cause in chain(error))
 
 
 def _words(error: BaseException, connection: KafkaConnection | None, right: str = "") -> str:
-    """What one error of the chain says by itself; empty when it says nothing of use."""
+    """The message for one error of the chain; empty when it gives no cause."""
     who = f"user {connection.sasl_username} by mechanism {connection.sasl_mechanism}" if connection else "us"
     protocol = connection.security_protocol if connection else ""
     match error:
@@ -140,7 +140,7 @@ def _tls_words(error: ssl.SSLError, connection: KafkaConnection | None) -> str:
 
 
 def _refused_words(error: BaseException, connection: KafkaConnection | None, right: str) -> str:
-    """The broker names the topic or the group; which right it is depends on what was asked."""
+    """The message for a refused topic or group. The right depends on the request."""
     is_group = isinstance(error, kafka.GroupAuthorizationFailedError)
     named = [str(item) for arg in error.args for item in ([arg] if isinstance(arg, str) else _flat(arg))]
     resource = f"{'group' if is_group else 'topic'} {', '.join(sorted(named)) or '(the broker does not name it)'}"

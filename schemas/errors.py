@@ -1,15 +1,15 @@
-"""What can go wrong between bytes and records, and with the settings that all roles share.
+"""The errors of settings, schemas, records and topics, shared by all roles.
 
 SettingsError                fatal: a setting is missing, wrong or unknown; exit code 78 in every role and tool
 SchemaError
-+-- DecodeError              permanent: these bytes are not a record of ours
++-- DecodeError              permanent: the bytes are not a record of the schema
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
-+-- UnreadableTopicError     retriable: Kafka did not answer who reads a topic, or refuses the right to it
++-- UnreadableTopicError     retriable: Kafka did not answer the reader of a topic, or refused it
 |   +-- MissingTopicsError   permanent: a topic is missing, or hidden from us
 +-- RegistryError            the registry refused: an incompatible schema, a bad request
-    +-- MissingSchemaError         it does not have our schema: `streams topics apply` registers it
-    +-- RegistryReplacedError      an id that we write under is not our schema's any more
-    +-- RegistryUnavailableError   retriable: the registry did not answer, or nothing that can be understood
+    +-- MissingSchemaError         our schema is not registered: `streams topics apply` does it
+    +-- RegistryReplacedError      an id is no longer our schema's
+    +-- RegistryUnavailableError   retriable: the registry did not answer, or its answer is invalid
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class SchemaError(Exception):
 
 
 class DecodeError(SchemaError):
-    """Bytes that are not in the wire format, or not of the schema they name."""
+    """Bytes that are not in the wire format, or do not fit the schema."""
 
     code = "undecodable"
 
@@ -74,12 +74,12 @@ class MissingSchemaError(RegistryError):
 
 
 class RegistryReplacedError(RegistryError):
-    """The registry is not the one that gave us our ids: it came back empty, or another one took its place."""
+    """The registry has lost or changed our ids: it came back empty, or was replaced."""
 
     code = "registry_replaced"
 
 
 class RegistryUnavailableError(RegistryError):
-    """The registry did not answer, or answered with trouble of its own."""
+    """The registry did not answer, or reported an internal error."""
 
     code = "registry_unavailable"

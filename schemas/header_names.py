@@ -1,7 +1,7 @@
-"""Records whose header names are no UTF-8 are read like any other.
+"""Makes aiokafka read records whose header names are not UTF-8.
 
-Kafka takes such names from any producer. aiokafka's decoder raises on them, so none of its readers would ever get past
-the record. aiokafka's Python decoder reads the record again, with the odd bytes of the name escaped.
+Kafka accepts such names from any producer. aiokafka's decoder raises for them, so its consumers stop at the record for
+ever. Here aiokafka's Python decoder reads the record again and escapes the invalid bytes.
 """
 
 from collections import deque
@@ -15,13 +15,13 @@ from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
 
 def tolerate_header_names() -> None:
-    """Let every aiokafka consumer of this process read on, in fetches from now on. Repeat: safe."""
+    """Make every aiokafka consumer of this process accept such names, from its next fetch on. Safe to repeat."""
     fetcher.MemoryRecords = KeptRecords
     fetcher.PartitionRecords = ForgivingRecords
 
 
 class KeptRecords(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
-    """aiokafka's batches of one fetch, and their bytes, so that they can be read twice."""
+    """aiokafka's batches of one fetch, with their bytes, so that they can be read twice."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -29,9 +29,9 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
 
 
 class ForgivingRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """Goes on with the forgiving decoder from the first record that aiokafka's cannot read.
+    """Switches to the forgiving decoder at the first record that aiokafka's own cannot read.
 
-    What neither can read is raised as before: then the log itself is broken.
+    Raises as aiokafka does for what neither can read: then the log itself is broken.
     """
 
     _records: Any
@@ -48,7 +48,7 @@ class ForgivingRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has 
 
 
 class _ForgivingBatches:
-    """The batches of a fetch from an offset on: those before it would move the reader's offset back."""
+    """The batches of a fetch from an offset on. Earlier ones would move the consumer's offset back."""
 
     def __init__(self, data: bytes, offset: int) -> None:
         self._batches: deque[_ForgivingBatch] = deque()
@@ -80,7 +80,7 @@ class _ForgivingBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka 
 
 
 class _Bytes(bytearray):
-    """Bytes that decode to text whatever they are."""
+    """Bytes that always decode to text: invalid ones are escaped."""
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)

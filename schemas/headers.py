@@ -1,4 +1,4 @@
-"""The headers every record carries: CloudEvents' binary mode and one W3C traceparent, with the sender's tracestate.
+"""The headers of every record: CloudEvents' binary mode and one W3C traceparent, with the sender's tracestate.
 
 All values follow from the record alone, so a record that is sent again carries the same headers.
 Source: CloudEvents Kafka protocol binding 1.0.2; W3C Trace Context.
@@ -21,12 +21,12 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _NO_SPAN = "0" * 16
 _TRACE_ID = re.compile("(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-# What W3C asks everybody to pass on at least; printable ASCII, as it comes.
+# The least that W3C requires everybody to pass on. Printable ASCII, not parsed.
 _TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 
 class TraceContext(NamedTuple):
-    """The trace that a record belongs to. `flags` and `state` are the sender's: whether to record it is its decision.
+    """The trace of a record. `flags` and `state` are the sender's, which decides whether the trace is recorded.
 
     trace_id: 32 hex digits, the same from HTTP on; flags: 2 hex digits; state: the value of tracestate, empty for none.
     """
@@ -51,7 +51,7 @@ def headers_for(
 
 @lru_cache(maxsize=1024)
 def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
-    """The headers that all records of a kind and an instant share, such as the answers of one call."""
+    """The headers that records of one kind and instant share, such as the answers of one call."""
     headers = [
         _SPECVERSION,
         ("ce_source", source.encode()),
@@ -63,10 +63,10 @@ def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
 
 
 def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceContext:
-    """The trace of a record or request by its first valid traceparent, with its tracestate.
+    """The trace of a record or request: its first valid traceparent and its tracestate.
 
-    Without one, a trace that nobody asked to record: its id is the first 32 digits of `otherwise` (hex). What is no
-    hex, as a stranger's id may be, is digested first.
+    Without a traceparent, an unsampled trace whose id is the first 32 digits of `otherwise`. When these are not hex,
+    as in a foreign id, they are those of its SHA-256.
     """
     parent, state = b"", b""
     for name, value in headers:
@@ -93,7 +93,7 @@ def is_synthetic(headers: Iterable[tuple[str, bytes]]) -> bool:
 def rfc3339(at_ms: int) -> str:
     """UTC epoch ms as RFC 3339 with milliseconds and Z, the way CloudEvents and our HTTP APIs write instants.
 
-    Total: what lies outside the years 1970 to 9999, which no clock of ours says, is written as their first or last ms.
+    Never raises: an instant outside the years 1970 to 9999 becomes their first or last millisecond.
     """
     at_ms = at_ms if 0 <= at_ms <= LAST_MS else 0 if at_ms < 0 else LAST_MS
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

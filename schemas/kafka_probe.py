@@ -1,4 +1,4 @@
-"""Asks the brokers once more, to tell why they cannot be reached: aiokafka keeps the cause to its log."""
+"""Connects to the brokers once more, to find out why they cannot be reached: aiokafka only logs the cause."""
 
 import asyncio
 import ssl
@@ -16,36 +16,36 @@ TLS_TIMEOUT_S: Final = 2.0
 
 
 async def explain(error: BaseException, connection: KafkaConnection, right: str = "") -> str:
-    """`Kafka at SERVERS: ` and why it cannot be reached or refuses us; within a few seconds.
+    """`Kafka at SERVERS: ` and why it cannot be reached, or refuses us. Takes a few seconds at most.
 
-    right: what the request needed, in Kafka's words, as `Read`.
+    right: the right that the request needed, as Kafka names it: `Read`.
     """
     if not is_bare(error):
         return f"Kafka at {connection.bootstrap_servers}: {in_words(error, connection, right)}"
     servers = [server.strip() for server in connection.bootstrap_servers.split(",")]
     causes = await asyncio.gather(*(_cause(server, connection) for server in servers))
-    told = {server: cause for server, cause in zip(servers, causes, strict=True) if cause}
-    if not told:  # it answers now
+    causes_by_server = {server: cause for server, cause in zip(servers, causes, strict=True) if cause}
+    if not causes_by_server:  # it answers now
         return f"Kafka at {connection.bootstrap_servers}: {in_words(error, connection)}"
-    if len(set(told.values())) == 1:
-        return f"Kafka at {', '.join(told)}: {next(iter(told.values()))}"
-    return "; ".join(f"Kafka at {server}: {cause}" for server, cause in told.items())
+    if len(set(causes_by_server.values())) == 1:
+        return f"Kafka at {', '.join(causes_by_server)}: {next(iter(causes_by_server.values()))}"
+    return "; ".join(f"Kafka at {server}: {cause}" for server, cause in causes_by_server.items())
 
 
 async def _cause(server: str, connection: KafkaConnection) -> str:
-    """Why this server cannot be spoken to; empty when it can."""
+    """Why this server cannot be used; empty when it can."""
     host, _, port = server.rpartition(":")
     host = host.strip("[]")
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            await _ask(host, int(port), connection)
+            await _connect(host, int(port), connection)
     except (_MuteBrokerError, KafkaError, OSError, TimeoutError, ValueError, AssertionError) as error:
         return await _in_words(error, host, int(port), connection)
     return ""
 
 
-async def _ask(host: str, port: int, connection: KafkaConnection) -> None:
-    """What every client does first. A broker that wants a user takes the first question, and ends at the second."""
+async def _connect(host: str, port: int, connection: KafkaConnection) -> None:
+    """Connect and request metadata. A broker that needs a user accepts the connection and ends it at the request."""
     arguments = connection.client_arguments()
     arguments.pop("bootstrap_servers")
     conn = await create_conn(host, port, request_timeout_ms=int(ANSWER_TIMEOUT_S * 1000), **arguments)
@@ -60,7 +60,7 @@ async def _ask(host: str, port: int, connection: KafkaConnection) -> None:
 
 
 class _MuteBrokerError(Exception):
-    """The broker took the first question, and ended at the second."""
+    """The broker accepted the connection and ended it at the first request."""
 
 
 async def _in_words(error: BaseException, host: str, port: int, connection: KafkaConnection) -> str:
@@ -75,7 +75,7 @@ async def _in_words(error: BaseException, host: str, port: int, connection: Kafk
 
 
 async def _speaks_tls(host: str, port: int) -> bool:
-    """Whether a TLS handshake gets an answer; whose certificate it is does not matter, nothing is sent."""
+    """Whether the port answers a TLS handshake. The certificate is not checked, as nothing is sent."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to. It follows from the number of partitions, so that number is for life."""
+"""The partition of a key. It depends on the number of partitions, so that number must never change."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,7 +19,7 @@ WAY_OUT: Final = (
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as every Kafka client chooses it by default (murmur2).
 
-    Keys are remembered: for one that may be huge call `partition_of.__wrapped__`.
+    The result is cached with the key. For a key that may be huge call `partition_of.__wrapped__`.
     """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
@@ -27,7 +27,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 def changed_counts(began_with: Mapping[str, int], now: Mapping[str, int]) -> str:
     """Topics whose number of partitions is not what it was, as one fault with the way out; empty when none.
 
-    A topic that is gone has 0; one that `now` does not name at all was not looked at.
+    A deleted topic has 0 in `now`; a topic that `now` does not name is not compared.
     """
     changed = [
         f"{name}: {count}, now {now[name]}" for name, count in began_with.items() if now.get(name, count) != count

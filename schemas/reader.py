@@ -1,4 +1,4 @@
-"""Topics as they stand at one moment, for the tools: committed records by offset, without joining a group."""
+"""Reads topics up to their present end, for the tools: committed records by offset, without joining a group."""
 
 import asyncio
 import heapq
@@ -18,10 +18,10 @@ from schemas.kafka_probe import explain
 from schemas.topics import Topic
 
 ANSWER_TIMEOUT_S: Final = 15.0
-STALLED_S: Final = 30.0  # without a record where there must be one
+STALLED_S: Final = 30.0  # without progress before the end
 STOP_TIMEOUT_S: Final = 5.0
 POLL_MS: Final = 500
-FETCH_WAIT_MS: Final = 20  # a fetch at the end of a partition holds up every question behind it on the connection
+FETCH_WAIT_MS: Final = 20  # a fetch at the end of a partition delays all later requests on the connection
 MAX_POLL_RECORDS: Final = 2000
 CLOCKS_DIFFER_MS: Final = 3600 * 1000  # how far a broker's clock may be behind a gateway's
 
@@ -29,7 +29,7 @@ Offsets = Mapping[TopicPartition, int]
 
 
 class StoredRecord(Protocol):
-    """A record as it is in its topic. `timestamp`: when it was appended, epoch ms; `value`: None for a tombstone."""
+    """A record of a topic. `timestamp`: when it was appended, epoch ms. `value`: None for a tombstone."""
 
     topic: str
     partition: int
@@ -47,7 +47,7 @@ class TopicReader:
     """
 
     def __init__(self, kafka: KafkaConnection, group: str | None = None) -> None:
-        """group: the one whose commits `committed` returns."""
+        """group: the consumer group whose commits `committed` returns."""
         self._kafka = kafka
         self._group = group
         tolerate_header_names()
@@ -75,19 +75,19 @@ class TopicReader:
         return [TopicPartition(name, number) for name, numbers in found.items() for number in sorted(numbers)]
 
     async def beginnings(self, *topics: Topic) -> dict[TopicPartition, int]:
-        """The first offset that is still there, by partition."""
+        """The first offset that still exists, by partition."""
         partitions = await self.partitions(*topics)
         async with self._answering():
             return dict(await self._consumer.beginning_offsets(partitions))
 
     async def ends(self, *topics: Topic) -> dict[TopicPartition, int]:
-        """Where each partition ends now, as far as it can be read: an open transaction holds back what follows it."""
+        """The end of each partition that can be read now: an open transaction holds back what follows it."""
         partitions = await self.partitions(*topics)
         async with self._answering():
             return dict(await self._consumer.end_offsets(partitions))
 
     async def committed(self, *topics: Topic) -> dict[TopicPartition, int]:
-        """What the group has committed; where it never did, the beginning."""
+        """The offsets that the group has committed; the beginning of a partition where it has none."""
         positions = await self.beginnings(*topics)
         member = _consumer(self._kafka, self._group)  # of its own: aiokafka's coordinator fails on a second assignment
         try:
@@ -108,7 +108,7 @@ class TopicReader:
         return {tp: place.timestamp if place else None for tp, place in found.items()}
 
     async def records(self, starts: Offsets, ends: Offsets) -> AsyncIterator[StoredRecord]:
-        """The records from `starts` up to `ends`, in order within a partition. Raises after STALLED_S without one."""
+        """The records from `starts` up to `ends`, in order in each partition. Raises after STALLED_S at one place."""
         due = self._assign(starts, ends)
         moved_at, reached = time.monotonic(), dict(starts)
         while due:
@@ -127,9 +127,9 @@ class TopicReader:
             due = {tp for tp, position in positions.items() if position < ends[tp]}
 
     async def in_order(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]:
-        """Every record of the topic that is there now, in the order they were appended, partitions merged.
+        """Every record that is in the topic now, in the order of appending, partitions merged.
 
-        since_ms: skips what was appended earlier, less what clocks may differ by. Holds one record per partition.
+        since_ms: skip records appended more than CLOCKS_DIFFER_MS before. Holds one record per partition.
         """
         ends = await self.ends(topic)
         starts = await self._starts(topic, since_ms, ends)
@@ -151,7 +151,7 @@ class TopicReader:
         return {tp: ends[tp] if offset is None else offset for tp, offset in found.items()}
 
     async def _next(self, tp: TopicPartition, ends: Offsets) -> tuple[int, int, int, StoredRecord] | None:
-        """The next record, after what it is sorted by; None when none follows, whatever offsets markers still have."""
+        """The next record behind its sort keys; None when only markers of transactions follow."""
         async with self._reading({tp}), asyncio.timeout(STALLED_S):
             while await self._consumer.position(tp) < ends[tp]:
                 fetched = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)
@@ -160,7 +160,7 @@ class TopicReader:
         return None
 
     def _assign(self, starts: Offsets, ends: Offsets) -> set[TopicPartition]:
-        """Start at `starts` in every partition that has something to read; returns these."""
+        """Assign the partitions that have records to read, and seek to `starts`. Returns these partitions."""
         due = {tp for tp, end in ends.items() if starts[tp] < end}
         self._consumer.assign(list(due))
         for tp in due:
@@ -174,7 +174,7 @@ class TopicReader:
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
-        """Bound a request, and give the client's errors as ours."""
+        """Bound a request, and raise UnreadableTopicError for the client's errors."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 yield
@@ -183,7 +183,7 @@ class TopicReader:
 
     @asynccontextmanager
     async def _reading(self, due: Iterable[TopicPartition]) -> AsyncIterator[None]:
-        """Give the client's errors as ours, with the topics that were being read."""
+        """Raise UnreadableTopicError for the client's errors, with the topics in reading."""
         try:
             yield
         except (TimeoutError, KafkaError, OSError) as error:
@@ -205,18 +205,18 @@ def _consumer(kafka: KafkaConnection, group: str | None = None) -> AIOKafkaConsu
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Within a bound: a client may wait without end for a broker that is gone (aiokafka#1101)."""
+    """Stop within STOP_TIMEOUT_S: a client may wait for ever for a lost broker (aiokafka#1101)."""
     with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await consumer.stop()
 
 
 def distance(starts: Offsets, ends: Offsets) -> int:
-    """How many offsets lie between, for a progress bar."""
+    """The number of offsets between, for a progress bar."""
     return sum(max(end - starts[tp], 0) for tp, end in ends.items())
 
 
 def only(topics: Iterable[Topic], offsets: Offsets) -> dict[TopicPartition, int]:
-    """Those of the offsets that belong to the topics."""
+    """The offsets of these topics only."""
     names = {topic.name for topic in topics}
     return {tp: offset for tp, offset in offsets.items() if tp.topic in names}

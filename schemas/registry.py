@@ -1,7 +1,7 @@
 """Schema ids from a Confluent-compatible registry: `topics apply` registers our schemas, roles look their ids up.
 
-Everything learnt is kept: an id never changes its meaning, as long as the registry is the same. So a registry that
-goes away after the start stops nobody who sees only known ids. Whether it is the same, `check` asks now and then.
+A process keeps every id and schema that it has read: an id never changes its meaning in one registry. So a role that
+meets only known ids goes on without the registry. `check` finds out whether the registry was replaced.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from schemas.topics import Topic
 from schemas.writers import UnboundedSchemaError
 
 REQUEST_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S: Final = 20.0  # with all retries; the client's own bounds each read, and an answer may trickle
+ANSWER_TIMEOUT_S: Final = 20.0  # with all retries; the client's own timeout bounds each read, not the whole answer
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 APPLY: Final = "run `python -m streams topics apply`"
 _RETRIES = 2
 _MAX_ID: Final = 2**32 - 1
 _NOT_FOUND = 404
-_NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own; a page that is not there has none of them
+_NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own error codes; a 404 of another server has none
 _CAN_PASS: Final = (408, 429)
 _REFUSED: Final = range(400, 500)
 
@@ -66,15 +66,15 @@ class Registry:
         self._writers: dict[int, AvroSchema] = {}
 
     async def register(self, topics: Iterable[Topic]) -> None:
-        """Hold each subject to its rule, then register our schema under it, in the order given: ids are then the same
-        in every installation. A refusal does not stop the others.
+        """Set each subject's compatibility and register our schema, in the order given: the ids are then the same in
+        every installation. A refused subject does not stop the others.
 
         Raises: RegistryError naming every subject that was refused, RegistryUnavailableError without an answer.
         """
         await self._each(topics, self._register, RegistryError)
 
     async def look_up(self, topics: Iterable[Topic]) -> None:
-        """Learn the ids of our schemas. One that is missing does not stop the others: see `has`.
+        """Look up the ids of our schemas. A missing one does not stop the others: see `has`.
 
         Raises: MissingSchemaError naming every subject, RegistryUnavailableError without an answer.
         """
@@ -85,7 +85,7 @@ class Registry:
         return topic.name in self._ids
 
     async def check(self, topic: Topic) -> None:
-        """Ask whether our schema still has the id that we write under; one that has not is forgotten.
+        """Check that our schema still has the id that we write under. If not, all ids are forgotten.
 
         Raises: RegistryReplacedError, RegistryUnavailableError.
         """
@@ -104,13 +104,13 @@ class Registry:
             )
 
     async def foreign_versions(self, topic: Topic) -> list[str]:
-        """What is wrong with the versions of the topic's subject: a line for each that ours is not compatible with.
+        """The versions of the topic's subject that our schema is not compatible with, as faults, a line each.
 
         Raises: RegistryError, MissingSchemaError when ours is not there.
         """
         ours = (await self._own(topic)).version
         faults = []
-        for version in await self._ask(self._client.get_versions(topic.subject)):
+        for version in await self._request(self._client.get_versions(topic.subject)):
             if version != ours and not await self._is_compatible(topic, version):
                 faults.append(
                     f"subject {topic.subject} has a foreign schema, version {version}, that ours (version {ours}) is "
@@ -125,10 +125,10 @@ class Registry:
         return codec.encode(self._ids[topic.name], record)
 
     async def decode(self, data: bytes, record: type[R]) -> R:
-        """The record in wire bytes, whichever schema wrote them; asks the registry for an id not seen before.
+        """The record in wire bytes of any writer's schema. Requests an unknown id from the registry.
 
-        Raises: DecodeError (UnknownSchemaError when the registry has no such id) for good,
-        RegistryUnavailableError when it is worth trying again.
+        Raises: DecodeError (UnknownSchemaError when the registry has no such id), which is permanent;
+        RegistryUnavailableError, which a retry may mend.
         """
         schema_id = codec.schema_id_of(data)
         writer = self._writers.get(schema_id)
@@ -137,14 +137,14 @@ class Registry:
         return codec.decode(data, writer, record)
 
     def is_known(self, data: bytes) -> bool:
-        """Whether wire bytes can be decoded, or given up, without a question to the registry."""
+        """Whether `decode` needs no request to the registry for these bytes."""
         try:
             return codec.schema_id_of(data) in self._writers
         except DecodeError:
             return True
 
     async def learn(self, data: bytes) -> None:
-        """Ask for the schema that wire bytes name. One that the registry does not have is left for `decode` to tell.
+        """Request the schema that wire bytes name. `decode` reports a schema that the registry does not have.
 
         Raises: RegistryUnavailableError.
         """
@@ -172,7 +172,9 @@ class Registry:
         if topic.is_output:
             await self._hold_to_full_transitive(topic.subject)
         try:
-            registered = await self._ask(self._client.register_schema_full_response(topic.subject, _schema_of(topic)))
+            registered = await self._request(
+                self._client.register_schema_full_response(topic.subject, _schema_of(topic))
+            )
         except RegistryUnavailableError:
             raise
         except RegistryError as error:
@@ -194,29 +196,29 @@ class Registry:
 
     async def _own(self, topic: Topic) -> Any:
         try:
-            return await self._ask(self._client.lookup_schema(topic.subject, _schema_of(topic)))
+            return await self._request(self._client.lookup_schema(topic.subject, _schema_of(topic)))
         except UnknownSchemaError as error:
             raise MissingSchemaError(f"subject {topic.subject} does not have this release's schema: {APPLY}") from error
 
     async def _is_compatible(self, topic: Topic, version: int) -> bool:
-        return bool(await self._ask(self._client.test_compatibility(topic.subject, _schema_of(topic), version)))
+        return bool(await self._request(self._client.test_compatibility(topic.subject, _schema_of(topic), version)))
 
     async def _hold_to_full_transitive(self, subject: str) -> None:
-        """Set the subject's compatibility. Two that apply at once may be refused."""
+        """Set the subject's compatibility. The registry may refuse when two apply at once."""
         wanted = ConfigCompatibilityLevel.FULL_TRANSITIVE
         try:
-            await self._ask(self._client.set_config(subject, ServerConfig(compatibility=wanted)))
+            await self._request(self._client.set_config(subject, ServerConfig(compatibility=wanted)))
         except RegistryUnavailableError:
             raise
         except (RegistryError, UnknownSchemaError):
-            config = await self._ask(self._client.get_config(subject))
+            config = await self._request(self._client.get_config(subject))
             if wanted not in (config.compatibility, config.compatibility_level):
                 raise
 
     async def _writer_of(self, schema_id: int) -> AvroSchema:
-        """The schema of an id. Only the registry's own word that it has none is final: whatever else can pass."""
+        """The schema of an id. Only the registry's own 404 is final; every other failure may pass."""
         try:
-            schema = await self._ask(self._client.get_schema(schema_id))
+            schema = await self._request(self._client.get_schema(schema_id))
         except RegistryError as error:
             raise RegistryUnavailableError(str(error)) from error
         if schema.schema_type not in (None, "AVRO"):
@@ -232,8 +234,8 @@ class Registry:
         self._writers[schema_id] = writer
         return writer
 
-    async def _ask(self, request: Awaitable[T]) -> T:
-        await self._client.clear_caches()  # type: ignore[no-untyped-call]  # it keeps nonsense as well
+    async def _request(self, request: Awaitable[T]) -> T:
+        await self._client.clear_caches()  # type: ignore[no-untyped-call]  # it caches invalid answers too
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await request
@@ -241,7 +243,7 @@ class Registry:
             raise _translate(error, self._where) from error
         except (httpx2.HTTPError, OSError) as error:
             raise RegistryUnavailableError(silence_in_words(error, self._where)) from error
-        except Exception as error:  # an answer that is no registry's makes the client raise whatever it stumbles over
+        except Exception as error:  # the client raises any error for an answer of another server
             raise RegistryUnavailableError(
                 f"what answers at SCHEMA_REGISTRY_URL is no schema registry: {type(error).__name__}"
             ) from error
@@ -258,7 +260,7 @@ def _checked_id(value: Any) -> int:
 
 
 def _translate(error: SchemaRegistryError, where: RegistryConnection) -> Exception:
-    """The registry's answer as one of ours: its own 404 is final, a refusal is one, the rest can pass."""
+    """The client's error as one of ours. The registry's own 404 and its refusals are final; the rest may pass."""
     status = error.http_status_code
     if status == _NOT_FOUND and error.error_code in _NOT_FOUND_CODES:
         return UnknownSchemaError("the schema registry does not know this id")

@@ -1,4 +1,4 @@
-"""Why the schema registry cannot be reached, or refuses us, in words with the setting that mends it. Pure."""
+"""Messages for an unreachable or refusing schema registry, with the setting to change. Pure."""
 
 import ssl
 from typing import Final
@@ -13,7 +13,7 @@ _NO_PATH: Final = 404
 
 
 def answer_in_words(status: int, message: str, connection: RegistryConnection) -> str:
-    """An answer that is none to our question."""
+    """The message for an answer with an error status."""
     where = f"schema registry at {without_credentials(connection.url)}"
     user = _user(connection)
     if status == _NO_PATH:
@@ -34,7 +34,7 @@ def answer_in_words(status: int, message: str, connection: RegistryConnection) -
 
 
 def silence_in_words(error: BaseException, connection: RegistryConnection) -> str:
-    """No answer at all."""
+    """The message for a request without an answer."""
     where = f"schema registry at {without_credentials(connection.url)}"
     for cause in chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -1,7 +1,7 @@
-"""Every topic, once: name, key, record, cleanup and its single writer. Creation, checks, docs and tests read this.
+"""The topics: name, key, record, cleanup and single writer of each. Creation, checks, docs and tests read this.
 
-Partition count and replication factor come from the deployment (`streams topics apply`), not from here; topics of
-one deployment that the worker joins by key must have the same number of partitions, which `topics check` verifies.
+The deployment sets the number of partitions and of replicas (`streams topics apply`). The topics that the worker joins
+by key must have the same number of partitions; `topics check` verifies it.
 """
 
 from dataclasses import dataclass
@@ -81,11 +81,11 @@ DEAD_LETTERS = Topic(
     max_bytes=MAX_KEPT_BYTES,
 )
 
-# The provider's other webhooks: uninterpreted, for whoever wants them.
+# The provider's other webhooks, uninterpreted, for subscribers.
 WORKFLOW_STATUS_CHANGES = Topic("airudder.workflow-status-changes.v1", "workflow_id", "WorkflowStatusChange", "gateway")
 CHATBOT_SESSIONS = Topic("airudder.chatbot-sessions.v1", "call_id of the chat session", "ChatbotSessionEnd", "gateway")
 
-# Internal: between the worker's own agents, keyed by what the next agent keeps state for.
+# Internal: between the worker's agents. The key is the one of the next agent's state.
 REKEYED_DETAILS = Topic("airudder.rekeyed-details.v1", "call_id", "Callback", "worker", is_output=False)
 OUTCOMES_BY_WORKFLOW = Topic(
     "airudder.outcomes-by-workflow.v1", "workflow_id", "OutcomeChange", "worker", is_output=False
@@ -111,7 +111,7 @@ TOPICS: tuple[Topic, ...] = (
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
-# What the worker reads: one partition number of all of these always belongs to one worker.
+# The worker's input. One worker owns the same partition number of all of these.
 CO_PARTITIONED = (CALLBACKS, REKEYED_DETAILS, OUTCOMES_BY_WORKFLOW, OUTCOMES_BY_SIP_LINE)
 
 # The worker's tables; each has a changelog with one partition per partition of the topics that it follows.

@@ -1,7 +1,7 @@
-"""Whether records of a stranger's schema can be read at a cost that their bytes bound. Pure.
+"""Checks that a foreign schema cannot make a few bytes costly to read. Pure.
 
-fastavro reads a record that holds itself by recursion in C, which a few hundred kilobytes drive over the end of the
-stack: the process is gone, without an error. And what takes no byte can be repeated without end in a few bytes.
+fastavro reads a record that contains itself by recursion in C: a few hundred kilobytes overflow the stack and end the
+process without an error. And a few bytes can hold an endless array of values that take no byte.
 """
 
 from typing import Any, Final

@@ -25,7 +25,7 @@ from schemas import codec
 from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.records.types import TYPES
-from schemas.runtime.logs import Told
+from schemas.runtime.logs import StateReports
 from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
 
 DRAIN_ENTRIES: Final = 50  # encoded on the event loop without a pause
@@ -110,7 +110,7 @@ class SpoolingPublisher:
 
     async def _drain(self) -> None:
         """Send what waits, until the process ends. While Kafka is away, one record at a time is tried."""
-        stuck = Told()
+        stuck = StateReports()
         while True:
             await self._spool.is_filled.wait()
             try:

@@ -1,4 +1,4 @@
-"""What generated writers call: numbers and strings as bytes, those of late from a cache."""
+"""The functions that generated writers call: numbers and strings to bytes, recent ones from a cache."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ def _varint(number: int) -> bytes:
 
 
 class _Longs(dict[int, bytes]):
-    """The bytes of the latest large integers, each after `before`: the records of one callback share their instants."""
+    """A cache of the bytes of large integers, each after `before`. The records of one callback share their instants."""
 
     def __init__(self, before: bytes = b"") -> None:
         super().__init__()

@@ -106,7 +106,7 @@ def _number(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _length(data: bytes, place: int) -> tuple[int, int]:
-    """A length or count, and where it ends. A negative one is garbage, or a block that says its size: not for here."""
+    """A length or count, and where it ends. Raises: ValueError for a negative one (invalid, or a block with a size)."""
     number, place = _number(data, place)
     if number < 0:
         raise ValueError

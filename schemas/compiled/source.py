@@ -3,7 +3,7 @@
 fastavro builds a dict on the way, in both directions, and checks every union of records. This is the fast path for
 usual values. A value of another type, a long block or bytes that do not fit raise here, and `schemas.codec` then calls
 fastavro, whose result or error counts. So one rule must hold: what this code accepts, fastavro accepts with the same
-result (tests/property/test_compiled.py). A schema that it does not fully understand is not compiled.
+result (tests/property/test_compiled.py). A schema that it does not fully support is not compiled.
 
 Names in the generated source: r a record, v a value, p the place in the data d, n a number just read.
 """
@@ -17,7 +17,7 @@ from schemas.records.types import TYPES
 
 
 class UnsupportedSchemaError(Exception):
-    """A schema that this package does not understand to the last bit; fastavro does."""
+    """A schema that this package cannot compile. The codec then uses fastavro."""
 
 
 class Source:

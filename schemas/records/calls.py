@@ -1,4 +1,4 @@
-"""What subscribers read of a call: the call, its answers, its attempts."""
+"""The public records of a call: the call, its answers, its attempts."""
 
 from msgspec import field
 
@@ -6,7 +6,7 @@ from schemas.records.record import Record
 
 
 class Call(Record, frozen=True, kw_only=True):
-    """One call, answered or given up, as its latest delivery tells it."""
+    """One call, answered or given up, as its latest delivery reports it."""
 
     record_id: str
     event_id: str

@@ -1,4 +1,4 @@
-"""What is kept aside with its reason: requests in the quarantine, records among the dead letters."""
+"""Records of what was set aside with a reason: requests in the quarantine, and dead letters."""
 
 from msgspec import field
 
@@ -6,7 +6,7 @@ from schemas.records.record import Record
 
 
 class QuarantinedRequest(Record, frozen=True, kw_only=True):
-    """A request that was not published, kept so that it can be judged again."""
+    """A request that was not published, kept for replay."""
 
     event_id: str
     received_at: int

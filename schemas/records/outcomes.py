@@ -1,4 +1,4 @@
-"""How calls are counted: what one call adds to a window, and the windows."""
+"""Records of counted calls: what one call adds to a window, and the windows."""
 
 from msgspec import field
 
@@ -6,7 +6,7 @@ from schemas.records.record import Record
 
 
 class QuestionOutcomes(Record, frozen=True, kw_only=True):
-    """What came of one question."""
+    """How often a question ended in each state."""
 
     completed: int
     skipped: int
@@ -63,7 +63,7 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
 
 
 class QuestionState(Record, frozen=True, kw_only=True):
-    """One question's fate. Stored as CallOutcome is."""
+    """The state of one question. Stored as CallOutcome is."""
 
     question_name: str
     state: str

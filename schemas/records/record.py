@@ -1,7 +1,7 @@
-"""What every record on the wire has in common.
+"""The base of every record on the wire.
 
-A record is a frozen type, field for field its schema in `schemas/avro`, where every field is explained. Instants are
-UTC epoch milliseconds (`..._at`), durations seconds (`..._s`). Lists and maps are not to be changed by who reads them.
+A record is a frozen type with the fields of its schema in `schemas/avro`, which explains them. Instants are
+UTC epoch milliseconds (`..._at`), durations seconds (`..._s`). Readers do not change its lists and maps.
 """
 
 from typing import Any, Self
@@ -10,9 +10,9 @@ from msgspec import Struct, convert, to_builtins
 
 
 class Record(Struct, frozen=True, gc=False):
-    """What all records share: turning into and from the plain values that fastavro writes and reads.
+    """Converts to and from the plain values that fastavro writes and reads.
 
-    gc=False: a record never refers back to itself, so Python need not look for cycles in it.
+    gc=False: a record never refers to itself, so Python need not search it for cycles.
     """
 
     def to_datum(self) -> dict[str, Any]:

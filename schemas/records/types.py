@@ -1,4 +1,4 @@
-"""Every type of record by its Avro name, those that lie within others included."""
+"""Every type of record by its Avro name, including nested ones."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the provider's webhooks deliver, verified and uninterpreted: `Callback` and its siblings."""
+"""Records of the provider's webhooks, verified and uninterpreted: `Callback` and the others."""
 
 from msgspec import field
 
@@ -6,7 +6,7 @@ from schemas.records.record import Record
 
 
 class QuestionAnswer(Record, frozen=True, kw_only=True):
-    """One question of the robot's script and what came of it, as sent."""
+    """One question of the robot's script and its answer, as sent."""
 
     question_name: str | None = None
     answer: str | None = None
@@ -66,8 +66,8 @@ class CallDetail(Record, frozen=True, kw_only=True):
 class Callback(Record, frozen=True, kw_only=True):
     """One delivery from AiRudder, verified and uninterpreted. Lossless.
 
-    Any provider field may be None: it was not sent, or `extra` has what was. The gateway lets no delivery in without a
-    workflow_id, and no detail without a call_id.
+    A provider field is None when it was not sent, or when `extra` has its value. The gateway accepts no delivery
+    without a workflow_id, and no detail without a call_id.
     """
 
     event_id: str

@@ -1,4 +1,4 @@
-"""Which build runs: its version and its commit, for `--version`, the first line of a log and a metric."""
+"""The version and the commit of this build, for `--version`, the first line of a log, and a metric."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,7 @@ class Build(NamedTuple):
 
 @cache
 def this_build() -> Build:
-    """The build of this process. The commit is that of the checkout, or the one that the build wrote down."""
+    """The build of this process. The commit is that of the checkout, or the one that the build wrote."""
     try:
         number = version(DISTRIBUTION)
     except PackageNotFoundError:

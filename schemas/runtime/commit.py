@@ -1,4 +1,4 @@
-"""The commit of a checkout, or the one that a build wrote down. A build loads this file too: standard library only."""
+"""The commit of a checkout, or the one that a build wrote. The build loads this file: standard library only."""
 
 import subprocess
 from pathlib import Path
@@ -20,7 +20,7 @@ def commit_of_checkout(root: Path) -> str:
 
 
 def written_commit(root: Path) -> str:
-    """What a build wrote into the files under `root`; empty when none did."""
+    """The commit that a build wrote under `root`; empty when there is none."""
     try:
         return (root / COMMIT_FILE).read_text(encoding="ascii").strip()
     except (OSError, ValueError):

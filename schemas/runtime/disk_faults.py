@@ -17,5 +17,5 @@ _WORDS: Final = {
 
 
 def in_words(error: OSError) -> str:
-    """The cause, without the path: who tells it names that."""
+    """The cause, without the path, which the caller names."""
     return _WORDS.get(error.errno or 0) or error.strerror or str(error)

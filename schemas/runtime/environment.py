@@ -1,10 +1,10 @@
-"""What an environment says, by one rule for all roles: which variables are settings, which slips, which neither.
+"""Reads the settings out of an environment, by one rule for all roles. Finds misspelt names.
 
-- Empty and blank count as unset; surrounding blanks are dropped, but not those of a password.
-- NAME_FILE gives a password or a user as the one line of a file.
-- A name under PREFIXES that nobody reads is a fault; so is one under KAFKA_ that looks like one of ours, and one of
-  ours in small letters (gateway_port). Other software's KAFKA_ variables are left alone.
-- What Kubernetes and Docker make of a service's name (GATEWAY_PORT=tcp://10.96.0.1:8000) is no setting and no fault.
+- An empty or blank value counts as unset. Blanks around a value are dropped, except around a password.
+- NAME_FILE names a file whose one line is a password or a user.
+- An unknown name under PREFIXES is a fault. So is a name under KAFKA_ that resembles a setting, and a setting in small
+  letters (gateway_port). KAFKA_ variables of other software are ignored.
+- A variable that Kubernetes or Docker derives from a service's name (GATEWAY_PORT=tcp://10.96.0.1:8000) is ignored.
 """
 
 import difflib
@@ -18,10 +18,10 @@ KAFKA: Final = "KAFKA_"
 FILE: Final = "_FILE"
 MAX_SECRET_BYTES: Final = 64 * 1024
 
-# Without this one a public key would be in force: emptied, it is a fault.
+# An empty value is a fault here: unset means the public default key.
 NEVER_EMPTY: Final = "AIRUDDER_SIGNING_KEYS"
 
-# Families under KAFKA_ in which every name is taken for one of ours, but for those that a broker's image knows.
+# Every name that starts so under KAFKA_ is taken for a setting, except those that a broker's image reads.
 _OUR_FAMILIES: Final = ("BOOTSTRAP", "SASL_", "SSL_", "SECURITY_", "COMPRESSION")
 _BROKERS_OWN: Final = re.compile(
     r"SASL_(ENABLED_MECHANISMS|JAAS_CONFIG|KERBEROS_\w+|LOGIN_\w+|CLIENT_CALLBACK_\w+|SERVER_\w+|OAUTHBEARER_\w+"
@@ -32,9 +32,9 @@ _BROKERS_OWN: Final = re.compile(
     r"|SECURITY_(INTER_BROKER_PROTOCOL|PROVIDERS)"
     r"|COMPRESSION_(GZIP|LZ4|ZSTD)_LEVEL"
 )
-_ALIKE: Final = 0.7  # worth a question
+_ALIKE: Final = 0.7  # similar enough for "did you mean"
 _NEAR: Final = 0.92
-_CLOSE: Final = 0.88  # BOOTSRAP_SERVERS is as close as 0.97, REST_BOOTSTRAP_SERVERS of another as 0.87
+_CLOSE: Final = 0.88  # BOOTSRAP_SERVERS scores 0.97; other software's REST_BOOTSTRAP_SERVERS scores 0.87
 
 _MADE: Final = re.compile(
     r"(?P<service>.+?)_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?)"
@@ -44,7 +44,7 @@ _LINK_NAME: Final = re.compile(r"/[\w.-]+/[\w.-]+")
 
 
 class Given(NamedTuple):
-    """What was read: values by the names of the settings, what is wrong, and what is no fault but should be told."""
+    """What was read. values: by setting. faults: a line each. faulty: settings at fault. notes: for operators."""
 
     values: dict[str, str]
     faults: list[str]
@@ -53,29 +53,29 @@ class Given(NamedTuple):
 
 
 class _FaultyValueError(Exception):
-    """A value that cannot be taken; the message says why, without it."""
+    """A value that cannot be used. The message says why, without the value."""
 
 
 def read(environ: Mapping[str, str], names: Collection[str], in_files: Collection[str]) -> Given:
-    """The settings in an environment.
+    """Read the settings from an environment.
 
-    names: every setting of every role. in_files: those of them that NAME_FILE may give, secrets above all.
+    names: every setting of every role. in_files: the settings that NAME_FILE may give, mostly secrets.
     """
     made = {name for name in environ if is_made_of_a_service(name, environ)}
     values, wrong = _said({name: environ[name] for name in sorted(environ.keys() - made)}, names, in_files)
-    wrong |= _take_lines(values, in_files)
+    wrong |= _read_files(values, in_files)
     faulty = {*wrong, *(name.removesuffix(FILE) for name in wrong)}
     faults = [f"{_printable(name)}: {fault}" for name, fault in wrong.items()]
-    return Given(values, faults, frozenset(faulty), (*_passed_over(made), *_near(environ, names)))
+    return Given(values, faults, frozenset(faulty), (*_ignored(made), *_near(environ, names)))
 
 
-def _passed_over(made: Collection[str]) -> Iterator[str]:
+def _ignored(made: Collection[str]) -> Iterator[str]:
     if ours := [name for name in sorted(made) if name.startswith(PREFIXES)]:
         yield f"not settings but made of a service's name by Kubernetes or Docker: {', '.join(ours)}"
 
 
 def _near(environ: Iterable[str], names: Collection[str]) -> Iterator[str]:
-    """What may be other software's, and may be a slip in the prefix: AIRUDER_ACCOUNT_TIMEZONE."""
+    """Notes on names that resemble a setting under another prefix, such as AIRUDER_ACCOUNT_TIMEZONE."""
     for name in sorted(environ):
         if not name.startswith((*PREFIXES, KAFKA)) and name.upper() not in names:
             for meant in difflib.get_close_matches(name, names, 1, _NEAR):
@@ -85,7 +85,7 @@ def _near(environ: Iterable[str], names: Collection[str]) -> Iterator[str]:
 def _said(
     environ: Mapping[str, str], names: Collection[str], in_files: Collection[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Values by name, and what is wrong by name."""
+    """The values by name, and the faults by name."""
     values, wrong = {}, {}
     for name, text in environ.items():
         try:
@@ -98,8 +98,8 @@ def _said(
     return {name: value for name, value in values.items() if value or _is_needed(name, values)}, wrong
 
 
-def _take_lines(values: dict[str, str], in_files: Iterable[str]) -> dict[str, str]:
-    """Put what is in files in place of their names; what is wrong, by name."""
+def _read_files(values: dict[str, str], in_files: Iterable[str]) -> dict[str, str]:
+    """Replace the names of files by their lines. Returns the faults by name."""
     wrong = {}
     for name in in_files:
         if path := values.pop(name + FILE, None):
@@ -111,7 +111,7 @@ def _take_lines(values: dict[str, str], in_files: Iterable[str]) -> dict[str, st
 
 
 def is_made_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
-    """True for what Kubernetes, or a link of Docker, makes of a service's name."""
+    """True for a variable that Kubernetes, or a link of Docker, derives from a service's name."""
     value = environ[name]
     _, _, rest = name.rpartition("_")
     if _MADE.fullmatch(name) or (rest == "PORT" and _MADE_URL.fullmatch(value.strip())):
@@ -123,7 +123,7 @@ def is_made_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def is_slip(name: str, names: Collection[str]) -> bool:
-    """True for a name that is none of ours but was meant to be."""
+    """True for an unknown name that was probably meant as a setting."""
     if name.startswith(PREFIXES) or name.upper() in names:
         return True
     if not name.startswith(KAFKA) or _BROKERS_OWN.fullmatch(rest := name.removeprefix(KAFKA)):

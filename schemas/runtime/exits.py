@@ -2,38 +2,38 @@
 
 from typing import Final
 
+# A tool's answer is no: not accepted, different, nothing matches.
 NO: Final = 1
-"""A tool's answer is no: not accepted, different, nothing matches."""
 
+# An unknown command, option or word; the choices are named (click's code).
 USAGE: Final = 2
-"""An unknown command, option or word; the choices are named (click's code)."""
 
+# A port cannot be listened on.
 PORT_TAKEN: Final = 3
-"""A port cannot be listened on."""
 
+# Another process holds the directory of data or the spool.
 DATA_IN_USE: Final = 4
-"""Another process holds the directory of data or the spool."""
 
+# `up` cannot get Kafka or the registry from the network.
 DOWNLOAD: Final = 5
-"""`up` cannot get Kafka or the registry from the network."""
 
+# A directory or file cannot be read or written: full, read-only, no rights, not a directory.
 DISK: Final = 6
-"""A directory or file cannot be read or written: full, read-only, no rights, not a directory."""
 
+# `up` has no Java for this machine.
 JAVA: Final = 7
-"""`up` has no Java for this machine."""
 
+# Kafka or the schema registry is away, refuses us, or has topics that are not as declared (sysexits.h).
 UNAVAILABLE: Final = 69
-"""Kafka or the schema registry is away, refuses us, or has topics that are not as declared (sysexits.h)."""
 
+# A fault of ours. The worker has stopped without a commit, so nothing is lost: start it again (sysexits.h).
 INTERNAL: Final = 70
-"""A fault of ours. The worker has stopped without a commit, so nothing is lost: start it again (sysexits.h)."""
 
+# A setting is missing, wrong or unknown (sysexits.h).
 SETTINGS: Final = 78
-"""A setting is missing, wrong or unknown (sysexits.h)."""
 
+# Ctrl-C before anything was started.
 INTERRUPTED: Final = 130
-"""Ctrl-C before anything was started."""
 
 TABLE: Final = {
     0: "ended as asked: SIGTERM, Ctrl-C, or the work is done",

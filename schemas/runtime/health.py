@@ -1,4 +1,4 @@
-"""What /livez and /readyz answer, the same in every role. Pure."""
+"""The answers of /livez and /readyz, the same in every role. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -25,7 +25,7 @@ def liveness(reasons: Sequence[str] = ()) -> HealthAnswer:
 def readiness(reasons: Sequence[str], notes: Sequence[str] = ()) -> HealthAnswer:
     """`{"status": "ready" | "not ready", "reasons": [...], "notes": [...]}`.
 
-    reasons: why the role cannot do its work now; none means ready. notes: what an operator should know all the same.
+    reasons: why the role cannot do its work now; none means ready. notes: what an operator should know anyway.
     """
     body = {"status": "not ready" if reasons else "ready", "reasons": list(reasons), "notes": list(notes)}
     return HealthAnswer(body, _UNAVAILABLE if reasons else _OK)

@@ -10,7 +10,7 @@ _LAST_MS: Final = 253_402_300_799_000  # 9999-12-31
 
 
 def text(at_ms: int) -> str:
-    """UTC epoch ms as `2024-03-11T13:25:00Z`. A fraction of a second is cut off, and so is what no calendar has."""
+    """UTC epoch ms as `2024-03-11T13:25:00Z`. Fractions of a second are cut off. Years are limited to 1 to 9999."""
     at_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 

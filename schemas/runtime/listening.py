@@ -1,4 +1,4 @@
-"""Ports, bound before anything begins: who cannot listen says so and ends, instead of working unseen."""
+"""Listening sockets. A role binds its ports first, so that a role that cannot listen ends at once."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ class PortError(Exception):
 
 
 def listen(host: str, port: int, host_setting: str, port_setting: str) -> socket.socket:
-    """A listening socket; the settings are named when it cannot be had. Raises: PortError."""
+    """A listening socket. host_setting, port_setting: named in the error. Raises: PortError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)

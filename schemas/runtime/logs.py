@@ -1,6 +1,6 @@
 """How every role logs: one JSON object a line on stdout, ours and the libraries' alike.
 
-Each line has `timestamp`, `level` and `event` (noun.past, such as `kafka.lost`). `reason` says why, `logger` names the
+Every line has `timestamp`, `level` and `event` (noun.past, such as `kafka.lost`). `reason` says why, `logger` names the
 library whose line it is, `exception` holds a traceback. Never a secret, a phone number or a transcript.
 """
 
@@ -20,14 +20,14 @@ from structlog.processors import format_exc_info
 
 from schemas.runtime.build import Role, this_build
 
-AGAIN_S = 60.0  # a state that lasts is reported so often
+AGAIN_S = 60.0  # between two reports of a lasting state
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Output:
-    """Where lines go. A full disk or a reader that has gone costs lines, never the work that they report.
+    """Writes lines to a descriptor. A full disk or a closed pipe loses lines and nothing else.
 
-    stdout has no buffer here: a line is one write, since several processes share the file.
+    Each line is one unbuffered write, since several processes share the file.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,13 +46,13 @@ class Output:
             self._lose(str(error.strerror))
 
     def msg(self, line: str) -> None:
-        """For structlog, whose loggers have a method a level."""
+        """Write a line, for structlog, whose loggers have a method for each level."""
         self.write(line + "\n")
 
     debug = info = warning = error = critical = msg
 
     def flush(self) -> None:
-        """For the standard library."""
+        """Do nothing: the standard library requires the method."""
 
     def _lose(self, reason: str) -> None:
         self._lost += 1
@@ -69,14 +69,14 @@ class Output:
 def configure_logging(*, level: str = "info", quiet: tuple[str, ...] = (), **always: object) -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines.
 
-    level: the lowest that is written, of LEVELS; libraries write warnings and errors only.
-    quiet: libraries whose errors reach us as exceptions, and whose log would repeat them at every retry of an outage.
-    always: what each line has besides, such as a process's number.
+    level: the lowest to write, one of LEVELS. Libraries write warnings and errors only.
+    quiet: libraries that also raise what they log, and would log it at every retry of an outage.
+    always: fields of every line, such as a process's number.
     """
     lowest = LEVELS[level]
 
     def complete(logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        """In place of structlog's three processors, which took a fifth of a line's time."""
+        """Replaces three processors of structlog, which took a fifth of a line's time."""
         event.update(always, level=level, timestamp=datetime.now(UTC))
         return format_exc_info(logger, level, event) if "exc_info" in event else event
 
@@ -103,27 +103,27 @@ def configure_logging(*, level: str = "info", quiet: tuple[str, ...] = (), **alw
 
 
 def log_start(role: Role, settings: Mapping[str, str], notes: Sequence[str]) -> None:
-    """The first line of every role: what runs, and with which settings. settings: as they may be shown."""
+    """Log the first line of every role: its build and its settings. settings: without secrets."""
     build = this_build()
     log = structlog.get_logger()
     log.info("role.started", role=role, version=build.version, commit=build.commit, settings=settings, notes=notes)
 
 
-class Told:
+class StateReports:
     """Decides when to report a state: when it begins or changes, and once a minute while it lasts."""
 
     def __init__(self, again_s: float = AGAIN_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._again_s = again_s
         self._clock = clock
         self._state = ""
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     def is_due(self, state: str) -> bool:
-        """Whether to report this state now. An empty one is none: the next after it is reported at once."""
+        """Whether to report this state now. An empty state is never reported; the next one is reported at once."""
         is_new = state != self._state
-        is_old = bool(state) and self._clock() - self._told_at >= self._again_s
+        is_old = bool(state) and self._clock() - self._reported_at >= self._again_s
         if is_new or is_old:
-            self._state, self._told_at = state, self._clock()
+            self._state, self._reported_at = state, self._clock()
         return bool(state) and (is_new or is_old)
 
 
@@ -133,13 +133,13 @@ def _name_library(_: Any, __: str, event: structlog.typing.EventDict) -> structl
 
 
 def as_text(value: object) -> str:
-    """What JSON has no form for."""
+    """A value that JSON cannot express, as text."""
     return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def json_line(event: Any, default: Any) -> str:
-    """An event as JSON. There is a line for each callback, and msgspec takes a fraction of json.dumps' time."""
+    """An event as JSON. msgspec takes a fraction of json.dumps' time, and every callback has a line."""
     try:
         return msgspec.json.encode(event, enc_hook=default).decode()
-    except (UnicodeEncodeError, TypeError):  # text that is no UTF-8, names that are no text: still a line
+    except (UnicodeEncodeError, TypeError):  # text that is not UTF-8, or keys that are not text
         return json.dumps(event, default=default)

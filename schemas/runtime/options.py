@@ -1,4 +1,4 @@
-"""Parsers for options of the commands. A wrong word or instant is exit code 2, never "nothing found"."""
+"""Parsers for options of the commands. A wrong word or instant ends the command with exit code 2."""
 
 from collections.abc import Iterable
 

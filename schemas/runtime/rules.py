@@ -1,4 +1,4 @@
-"""What a setting's value may be, once for every role that reads it. A message never repeats the value."""
+"""Types of settings: each checks one kind of value, the same for every role. A message never repeats the value."""
 
 import ipaddress
 import os
@@ -17,7 +17,7 @@ _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
 _GROUP_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _NAME_WITH_STARS = re.compile(r"[A-Za-z0-9._*-]*")
 _LAST_PORT = 65535
-_NO_ZONES = frozenset({"localtime", "Factory"})  # among the system's files, but the one is each machine's own
+_NO_ZONES = frozenset({"localtime", "Factory"})  # files of the system that name no zone; `localtime` differs by machine
 
 SIGNATURE_SCHEMES = (
     "auto",
@@ -33,7 +33,7 @@ SIGNATURE_SCHEMES = (
 
 
 def setting(name: str, default: Any = None, *, may_be_in_file: bool = False, repr: bool = True) -> Any:
-    """A field read from the variable `name`. may_be_in_file: or from the file that NAME_FILE names."""
+    """A field that is read from the variable `name`. may_be_in_file: NAME_FILE may name a file with the value."""
     return Field(
         default=default,
         validation_alias=name,
@@ -85,7 +85,7 @@ def _urls(text: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """True for http or https, a host, and neither query nor fragment."""
+    """True for a URL with http or https and a host, without query and fragment."""
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -1,7 +1,7 @@
-"""Every setting of every role, in one place. A role's settings are the groups that it is made of.
+"""Every setting of every role, in groups. A role's settings are a class of some groups.
 
-What a variable may hold is judged by every role, whoever reads it: the same environment gets the same answer of all.
-What several make together is judged by the role that reads them; of Kafka and of the registry by all.
+Every role checks the value of every variable, so the same environment gets the same answer of all. Contradictions
+between variables are checked by the role that reads them; those of Kafka and the registry by all.
 """
 
 import re
@@ -43,7 +43,7 @@ DEFAULT_HISTORY_DAYS: Final = 30  # how long the outcome topics keep a window
 
 
 class GatewayVariables(Variables):
-    """The front door. Times in seconds, sizes in bytes."""
+    """The gateway. Times in seconds, sizes in bytes."""
 
     host: Host = setting("GATEWAY_HOST", "127.0.0.1")
     port: Port = setting("GATEWAY_PORT", 8000)
@@ -66,7 +66,7 @@ class GatewayVariables(Variables):
 
 
 class SignatureVariables(Variables):
-    """How the provider signs. The keys are `id:secret`; the gateway alone reads them as keys."""
+    """The provider's signatures. The keys are `id:secret`; only the gateway parses them."""
 
     signing_keys: SigningKeys = setting("AIRUDDER_SIGNING_KEYS", key_pairs(DEFAULT_KEYS), repr=False)
     signing_keys_file: Text | None = setting("AIRUDDER_SIGNING_KEYS_FILE")
@@ -81,12 +81,12 @@ class SignatureVariables(Variables):
 
 
 def shown_keys(ids: Iterable[str]) -> str:
-    """Signing keys as they may be shown."""
+    """The signing keys without their secrets."""
     return ", ".join(f"{key_id} (secret set)" for key_id in ids) or "unset"
 
 
 class AccountVariables(Variables):
-    """The account at the provider, whose times have no zone."""
+    """The account at the provider. The provider's times have no zone."""
 
     account_timezone: TimezoneName = setting("AIRUDDER_ACCOUNT_TIMEZONE", "UTC")
 
@@ -97,14 +97,14 @@ class AccountVariables(Variables):
 
 
 class DeploymentVariables(Variables):
-    """What tells one deployment of the streams from another: worker, monitor and tools must have the same."""
+    """The identity of a deployment of the streams: worker, monitor and tools must have the same."""
 
     app_id: GroupId = setting("STREAMS_APP_ID", DEFAULT_APP_ID)
     window_s: Annotated[int, Field(ge=1, le=86_400)] = setting("STREAMS_WINDOW_S", 300)
 
 
 class WorkerVariables(Variables):
-    """One worker; `data_dir` is its alone."""
+    """One worker. No other may use its `data_dir`."""
 
     data_dir: Path = setting("STREAMS_DATA_DIR", Path(".data/worker"))
     grace_s: Annotated[int, Field(ge=0, le=30 * 86_400)] = setting("STREAMS_GRACE_S", 3600)
@@ -136,7 +136,7 @@ class LogVariables(Variables):
 
 
 class FutureVariables(Variables):
-    """Names of the contract that do nothing yet: accepted in silence they would be a lie."""
+    """Names of the contract that are not supported yet. A value is a fault."""
 
     topic_prefix: NotYet = setting("AIRUDDER_TOPIC_PREFIX")
 
@@ -161,9 +161,9 @@ IN_FILES: Final = frozenset(name for name, field in _FIELDS.items() if may_be_in
 
 
 class Settings(Variables, BaseSettings):
-    """What a role runs with: Kafka, the registry, and the groups that the role adds. Tests build it directly.
+    """The settings of a role: Kafka, the registry, and the groups that the role adds.
 
-    notes: what is no fault but should be told, such as variables that an orchestrator made.
+    notes: for the operator, such as ignored variables of an orchestrator.
     """
 
     kafka: KafkaConnection = Field(default_factory=KafkaConnection)
@@ -189,18 +189,18 @@ class Settings(Variables, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what it is given: the environment is read by `from_env`, and never by accident."""
+        """Read no environment here: only `from_env` does."""
         return (init_settings,)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, required: Collection[str] = ()) -> Self:
-        """Settings from an environment. required: variables without which this command does not start.
+        """Read the settings from an environment. required: variables that this command needs.
 
         Raises: SettingsError naming every fault at once, never a value.
         """
         given = read(environ, NAMES, IN_FILES)
         values: dict[str, Any] = {**given.values}
-        if KEYS_FILE in values:  # without keys of the environment the file's are the only ones
+        if KEYS_FILE in values:  # a file of keys replaces the default key
             values.setdefault(KEYS_FILE.removesuffix(FILE), ())
         groups: tuple[type[Variables], ...] = (*GROUPS, cls)
         wrong = {name: fault for group in groups for name, fault in _faults_in(group, values).items()}
@@ -222,14 +222,14 @@ class Settings(Variables, BaseSettings):
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):
-    """A source of pydantic-settings: values by the names of variables, for a role and the groups within."""
+    """A source of pydantic-settings: values by variable, for a role and its groups."""
 
     def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
         super().__init__(settings_cls)
         self._values = values
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The field's value and the key it goes by."""
+        """The field's value and its key."""
         if is_group(field.annotation):
             return _of_group(field.annotation, self._values), field_name, False
         name = str(field.validation_alias)
@@ -245,7 +245,7 @@ def _of_group(group: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _faults_in(group: type[Variables], values: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with the values that a group, or a role, takes: why, by variable."""
+    """The faults of the values that a group or a role reads, by variable."""
     source = EnvironmentSource(group, values)() if issubclass(group, Settings) else _of_group(group, values)
     try:
         group(**source)
@@ -256,5 +256,5 @@ def _faults_in(group: type[Variables], values: Mapping[str, Any]) -> dict[str, s
 
 
 def _names_one_of(faulty: Collection[str], fault: str) -> bool:
-    """True for a contradiction with a value that could not be read: whether it holds is not known yet."""
+    """True for a contradiction with a faulty value: it may vanish with the fault."""
     return any(re.search(rf"\b{re.escape(name)}\b", fault) for name in faulty)

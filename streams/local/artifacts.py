@@ -24,13 +24,13 @@ from streams.local.progress import MIB, DownloadProgress, progress_for
 KAFKA_VERSION = "4.2.0"
 REGISTRY_VERSION = "3.3.3"
 KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+# Kafka's jars bring log4j but not the binding that makes them log; the version is that of its log4j-core.
 KAFKA_LOGGING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.3")
-"""Kafka's jars bring log4j but not the binding that makes them log; the version is that of its log4j-core."""
 REGISTRY = ("io.apicurio", "apicurio-registry-app", REGISTRY_VERSION)
 REGISTRY_DIRECTORY = f"apicurio-registry-app-{REGISTRY_VERSION}"
 MANIFEST = f"kafka-{KAFKA_VERSION}-registry-{REGISTRY_VERSION}.json"
+# All files of these versions together, so that the first start can say how far it is.
 DOWNLOAD_BYTES = 204_568_576
-"""All files of these versions together, so that the first start can say how far it is."""
 
 RUNTIME_SCOPES = frozenset({"compile", "runtime"})
 CACHE_REMEDY = "Free some space (about 500 MiB), or name another cache directory by XDG_CACHE_HOME."

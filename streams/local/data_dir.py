@@ -15,8 +15,8 @@ from streams.local.errors import DATA_REMEDY, LocalDirInUseError, disk_error
 from streams.local.process import POLL_S
 from streams.local.reaper import GRACE_S
 
+# How long the children of a killed launcher may take to end: the reaper's grace, and a margin for a busy machine.
 LEFTOVER_TIMEOUT_S = GRACE_S + 7.0
-"""How long the children of a killed launcher may take to end: the reaper's grace, and a margin for a busy machine."""
 
 
 @contextmanager

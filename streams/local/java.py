@@ -4,8 +4,8 @@ from pathlib import Path
 
 from streams.local.errors import JavaMissingError
 
+# In the C locale Java cannot open a path with a letter beyond ASCII.
 JAVA_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
-"""In the C locale Java cannot open a path with a letter beyond ASCII."""
 
 
 def java_executable() -> Path:

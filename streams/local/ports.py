@@ -8,15 +8,12 @@ from contextlib import ExitStack
 from streams.local.errors import PortTakenError
 
 LOOPBACK = "127.0.0.1"
+# The port number that stands for any free port.
 FREE = 0
-"""The port number that stands for any free port."""
 
+# Below the ports that Linux and macOS give to outgoing connections. A client that keeps trying to reach a stopped
+# server on one of those can be given that very port, is then connected to itself, and the server cannot come back.
 FREE_RANGE = range(20_000, 32_768)
-"""Below the ports that Linux and macOS give to outgoing connections.
-
-A client that keeps trying to reach a stopped server on one of those can be given that very port, is then connected to
-itself, and the server cannot come back.
-"""
 
 ATTEMPTS = 1000
 

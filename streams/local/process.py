@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+# A log file larger than this is set aside as `<name>.log.1`, of which there is one.
 LOG_LIMIT_BYTES = 50 * 1024 * 1024
-"""A log file larger than this is set aside as `<name>.log.1`, of which there is one."""
 
 POLL_S = 0.05
 TAIL_BYTES = 64 * 1024

@@ -20,8 +20,8 @@ import psutil
 
 from streams.local.process import POLL_S, signal_group
 
+# Kafka closes its logs in under a second; waiting longer than this changes nothing.
 GRACE_S = 6.0
-"""Kafka closes its logs in under a second; waiting longer than this changes nothing."""
 
 
 class Reaper:

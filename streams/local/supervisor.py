@@ -17,8 +17,8 @@ from streams.local.reaper import Reaper
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 LOG_CHECK_S = 10.0
+# A program that lived this long has started well: its next death counts as the first.
 STABLE_AFTER_S = 60.0
-"""A program that lived this long has started well: its next death counts as the first."""
 
 REFUSALS = frozenset({EXIT_CONFIG, EXIT_USAGE})
 

@@ -21,8 +21,8 @@ TOPICS_TIMEOUT_S = 90.0
 ROLES_TIMEOUT_S = 120.0
 POLL_S = 0.1
 
+# SIGKILL after this long. Broker and registry end side by side, so all is over after 20 s.
 STOP_TIMEOUT_S = {"demo": 3.0, "gateway": 5.0, "worker": 6.0, "monitor": 3.0, "kafka": 5.0, "registry": 5.0}
-"""SIGKILL after this long. Broker and registry end side by side, so all is over after 20 s."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -9,7 +9,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.runtime.logs import Told
+from schemas.runtime.logs import StateReports
 from streams.errors import TopicsError
 from streams.worker.horizon import HorizonPoller
 from streams.worker.metrics import WorkerMetrics
@@ -46,7 +46,7 @@ class Housekeeping:
         self._assigned = assigned
         self._describe = describe
         self._fail = fail
-        self._unknown = Told()
+        self._unknown = StateReports()
         self._held: set[TopicPartition] = set()
 
     async def run(self, is_ready: Callable[[], bool], dedup_ms: int) -> None:

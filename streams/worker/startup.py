@@ -14,7 +14,7 @@ import structlog
 from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.registry import Registry
 from schemas.runtime.disk_faults import in_words
-from schemas.runtime.logs import Told
+from schemas.runtime.logs import StateReports
 from schemas.topics import TOPICS
 from streams.errors import DataDirInUseError, DiskError, RegistryAwayError, SchemasError, StreamsError
 from streams.settings import WorkerSettings
@@ -81,7 +81,7 @@ async def _retried(
     attempt: Callable[[], Awaitable[T]], state: WorkerState, event: str, within_s: float, *also: type[StreamsError]
 ) -> T:
     """The result of the attempt, repeated while its error is retriable or one of `also`. Raises that error at last."""
-    until, told = time.monotonic() + within_s, Told()
+    until, reports = time.monotonic() + within_s, StateReports()
     while True:
         try:
             return await attempt()
@@ -89,7 +89,7 @@ async def _retried(
             if time.monotonic() > until or not (error.retriable or isinstance(error, also)):
                 raise
             state.wait_for(str(error))
-            if told.is_due(str(error)):
+            if reports.is_due(str(error)):
                 log.warning(event, reason=str(error))
         await asyncio.sleep(RETRY_PAUSE_S)
 

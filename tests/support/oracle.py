@@ -19,8 +19,8 @@ from typing import Any, Literal
 Json = dict[str, Any]
 Cell = tuple[str, ...]
 Cells = Counter[Cell]
+# Dimension, value, window start in epoch ms.
 Window = tuple[Literal["workflow", "sip_line"], str, int]
-"""Dimension, value, window start in epoch ms."""
 
 FUTURE_TOLERANCE_MS = 5 * 60 * 1000
 BUCKETS = (1, 3, 6, 10, 20, 30, 60, 120, 300, 600)

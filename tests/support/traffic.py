@@ -26,8 +26,8 @@ UNREADABLE = (
 )
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 
+# How many deliveries back a repeat or correction may reach.
 KEPT = 400
-"""How many deliveries back a repeat or correction may reach."""
 
 
 @dataclass(frozen=True)

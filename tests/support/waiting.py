@@ -8,8 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 POLL_S = 0.05
+# The deadline of a wait that no promise bounds: far more than a busy machine needs, so only a fault reaches it.
 PATIENCE_S = 30.0
-"""The deadline of a wait that no promise bounds: far more than a busy machine needs, so only a fault reaches it."""
 
 
 async def wait_until(predicate: Callable[[], object | Awaitable[object]], deadline_s: float, what: str) -> object:

@@ -1,4 +1,4 @@
-"""A line of log is JSON, whatever is told."""
+"""Every line of log is JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from schemas.runtime.logs import Output, Told, as_text, json_line
+from schemas.runtime.logs import Output, StateReports, as_text, json_line
 
 TELLING = """
 import logging, structlog
@@ -25,7 +25,7 @@ logging.getLogger("library").error("told")
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("event", "shown"),
     [
         ({"n": 1, "text": "é"}, {"n": 1, "text": "é"}),
         ({"path": Path("a")}, {"path": "PosixPath('a')"}),
@@ -33,17 +33,17 @@ logging.getLogger("library").error("told")
         ({"path_too": [Path("a"), "\udcff"]}, {"path_too": ["PosixPath('a')", "\udcff"]}),
     ],
 )
-def test_a_line_is_one_json_object(told: dict[str, Any], shown: dict[str, Any]) -> None:
-    line = json_line(told, default=repr)
+def test_a_line_is_one_json_object(event: dict[str, Any], shown: dict[str, Any]) -> None:
+    line = json_line(event, default=repr)
 
     assert json.loads(line) == shown
     assert "\n" not in line
 
 
-def test_every_line_tells_its_event_level_time_and_what_is_always_told() -> None:
+def test_every_line_has_its_event_level_time_and_the_fixed_fields() -> None:
     before = datetime.now(UTC)
-    told = subprocess.run([sys.executable, "-c", TELLING], capture_output=True, check=True).stdout
-    lines = [json.loads(line) for line in told.splitlines()]
+    ended = subprocess.run([sys.executable, "-c", TELLING], capture_output=True, check=True).stdout
+    lines = [json.loads(line) for line in ended.splitlines()]
 
     assert [line.pop("level") for line in lines] == ["warning", "info", "error"]
     for line in lines:
@@ -67,14 +67,14 @@ def test_a_full_disk_costs_lines_and_the_first_line_afterwards_tells_how_many(
     output.msg("kept")
     os.close(descriptor)
 
-    _, told, line = (tmp_path / "log").read_text().splitlines()
-    assert (json.loads(told)["event"], json.loads(told)["lines"], line) == ("log.lost", 2, "kept")
+    _, lost, line = (tmp_path / "log").read_text().splitlines()
+    assert (json.loads(lost)["event"], json.loads(lost)["lines"], line) == ("log.lost", 2, "kept")
     assert capsys.readouterr().err.count("No space left on device") == 1
 
 
 @pytest.mark.parametrize("redirection", [">/dev/full", ">/dev/full 2>&1", ">&-", ">&- 2>&-", "| true", "2>&1 | true"])
 def test_a_log_that_cannot_be_written_ends_nothing(redirection: str) -> None:
-    """The gateway answered 500 to what Kafka had: the line that told of the 200 had found no room."""
+    """The gateway answered 500 to what Kafka had: the line that reported the 200 did not fit."""
     telling = f'{TELLING}import time; time.sleep(0.2)\nlogging.getLogger("library").error("told")\n'
     command = f'set -o pipefail; "$0" -c "$1" {redirection}'
     ended = subprocess.run(
@@ -100,10 +100,10 @@ warnings.warn("soon gone", DeprecationWarning)
 
 
 def test_a_librarys_line_is_whole_with_its_arguments_and_its_traceback() -> None:
-    told = subprocess.run([sys.executable, "-W", "always", "-c", FAILING], capture_output=True, check=True)
-    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    ended = subprocess.run([sys.executable, "-W", "always", "-c", FAILING], capture_output=True, check=True)
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
 
-    assert told.stderr == b""
+    assert ended.stderr == b""
     assert [line["event"].split(": ")[0] for line in lines[:3]] == [
         "[Errno 98] address in use",
         "Task exception was never retrieved",
@@ -115,7 +115,7 @@ def test_a_librarys_line_is_whole_with_its_arguments_and_its_traceback() -> None
     assert "soon gone" in lines[3]["event"]
 
 
-def test_an_instant_is_told_in_the_same_form_by_both_ways_to_json() -> None:
+def test_an_instant_is_written_in_the_same_form_by_both_ways_to_json() -> None:
     instant = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 
     assert (
@@ -123,15 +123,15 @@ def test_an_instant_is_told_in_the_same_form_by_both_ways_to_json() -> None:
     )
 
 
-def test_a_state_is_told_when_it_begins_and_changes_and_once_a_minute_while_it_lasts() -> None:
+def test_a_state_is_reported_when_it_begins_and_changes_and_once_a_minute_while_it_lasts() -> None:
     now = [0.0]
-    told = Told(again_s=60, clock=lambda: now[0])
+    reports = StateReports(again_s=60, clock=lambda: now[0])
 
     def looks(*states: str, seconds: float = 1) -> list[bool]:
         due = []
         for state in states:
             now[0] += seconds
-            due.append(told.is_due(state))
+            due.append(reports.is_due(state))
         return due
 
     assert looks("full", "full", "full") == [True, False, False]
