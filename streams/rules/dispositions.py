@@ -96,7 +96,7 @@ def is_never_rang_conflict(disposition: str, hangup_type: str | None) -> bool:
     return disposition == PRE_ALERT_FAILURE and word_or_null(hangup_type).lower() == _BY_CALLEE
 
 
-@lru_cache(maxsize=64)  # the words are few; a stranger's may have a megabyte each
+@lru_cache(maxsize=64)  # few words are valid; a foreign one may have a megabyte
 def question_state(status: str | None, whether_answer: str | None) -> str:
     """completed, skipped, broke_off or not_reached: the provider's status, then who hung up."""
     state = _QUESTION_STATES.get(word_or_null(status).lower())

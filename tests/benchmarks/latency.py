@@ -4,7 +4,7 @@
 
 The whole system on one machine at 30 %, 50 % and 70 % of what it can take, which the same run finds first. Requests
 are the provider's 5 kB example with a call of its own each, at random instants. The call's record is timed at a plain
-consumer of the calls topic. Windows are told by the monitor's API, asked every 50 ms: the n-th call is there once the
+consumer of the calls topic. Windows come from the monitor's API, polled every 50 ms: the n-th call is there once the
 windows count n calls.
 """
 

@@ -1,4 +1,4 @@
-"""The gateway's peers: one that cannot start is told of at once, with what it said."""
+"""The gateway's peers: one that cannot start is reported at once, with its output."""
 
 from __future__ import annotations
 

@@ -36,6 +36,6 @@ def test_a_quantile_is_the_smallest_value_that_so_many_do_not_exceed(q: float, v
     assert quantile([float(n) for n in range(1, 101)], q) == value
 
 
-def test_latencies_are_told_in_milliseconds_and_none_as_zero() -> None:
+def test_latencies_are_reported_in_milliseconds_and_none_as_zero() -> None:
     assert latency_of([0.002, 0.001]).worst == 2
     assert latency_of([]).count == 0

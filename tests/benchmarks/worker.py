@@ -1,4 +1,4 @@
-"""How many callbacks a second one worker works off: fan-out, dedup, both windows, all committed.
+"""How many callbacks a second one worker processes: fan-out, dedup, both windows, all committed.
 
     python -m tests.benchmarks.worker --callbacks 30000 [--repetitions 3] [--answers 8] [--against-fastavro]
 

@@ -88,7 +88,7 @@ def test_what_is_no_row_is_an_error(stored: bytes) -> None:
     assert not isinstance(error.value, NewerFormatError)
 
 
-def test_a_row_of_a_later_release_is_told_from_what_is_no_row() -> None:
+def test_a_row_of_a_later_release_is_distinguished_from_what_is_no_row() -> None:
     row = bytearray(pack_row(VERSION, b"\x90"))
     row[8] = FORMAT + 1
 

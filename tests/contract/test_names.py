@@ -305,7 +305,7 @@ def test_the_monitor_serves_a_path_of_the_contract(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["kafka_consumergroup_lag", "kafka_consumergroup_lag_seconds"])
-def test_lag_is_told_by_group_topic_and_partition(name: str) -> None:
+def test_lag_is_reported_by_group_topic_and_partition(name: str) -> None:
     row = PartitionLag("airudder.callbacks.v1", 3, 10, 0, 12, 2, 0.8, "ok")
     families = lag_families(LagSnapshot(0, (GroupLag("airudder-streams", "Stable", 1, (row,), {}),), {}, {}, {}))
 

@@ -131,7 +131,7 @@ def test_all_roles_give_an_environment_the_same_answer(environ: dict[str, str], 
     assert SECRET not in str(answers)
 
 
-def test_all_faults_are_told_at_once_and_what_hangs_on_one_is_not_guessed() -> None:
+def test_all_faults_are_reported_at_once_and_what_hangs_on_one_is_not_guessed() -> None:
     environ = {
         **SASL,
         "KAFKA_SECURITY_PROTOCOL": "TLS",
@@ -175,7 +175,7 @@ def test_whatever_is_in_an_environment_all_roles_say_the_same(environ: dict[str,
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_tells_what_it_passed_over(role: str) -> None:
+def test_a_role_notes_the_variables_that_it_ignored(role: str) -> None:
     settings = ROLES[role].from_env({**SERVICE, "KAFKA_PORT": "tcp://10.96.0.9:9092"})
 
     [note] = settings.notes
@@ -253,7 +253,7 @@ def told(output: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in output.splitlines() if re.match("[A-Z_]+=", line))
 
 
-def test_check_config_tells_every_setting_of_every_role() -> None:
+def test_check_config_shows_every_setting_of_every_role() -> None:
     result = check_config(streams_main.app, KAFKA_COMPRESSION_TYPE="none", AIRUDDER_SIGNING_KEYS=f"k1:{SECRET}")
 
     assert result.exit_code == 0
@@ -264,7 +264,7 @@ def test_check_config_tells_every_setting_of_every_role() -> None:
 
 
 @pytest.mark.parametrize("role", get_args(streams_main.RoleName))
-def test_check_config_tells_what_one_role_would_use(role: str) -> None:
+def test_check_config_shows_what_one_role_would_use(role: str) -> None:
     result = check_config(streams_main.app, "--role", role)
 
     assert result.exit_code == 0
@@ -272,7 +272,7 @@ def test_check_config_tells_what_one_role_would_use(role: str) -> None:
     assert set(get_args(streams_main.RoleName)) == set(SETTINGS)
 
 
-def test_the_streams_tell_of_the_gateway_what_it_tells_itself() -> None:
+def test_the_streams_show_the_settings_that_the_gateway_shows() -> None:
     of_streams = check_config(streams_main.app, "--role", "gateway", GATEWAY_PORT="8123")
     of_gateway = check_config(gateway_main.app, GATEWAY_PORT="8123")
 
@@ -288,7 +288,7 @@ def test_check_config_refuses_with_code_78_and_prints_nothing_else(cli: typer.Ty
     assert re.search("GATEWAY_PRT: .*\n.*STREAMS_GRACE_S: ", result.stderr)
 
 
-def test_the_tools_take_the_defaults_and_serve_is_told_to_want_more() -> None:
+def test_the_tools_take_the_defaults_and_a_note_says_what_serve_needs() -> None:
     result = check_config(gateway_main.app)
 
     assert result.exit_code == 0

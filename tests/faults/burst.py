@@ -2,7 +2,7 @@
 
     python -m tests.faults.burst --steady 50 --times 10 --seconds 300
 
-Real broker and registry, one worker. First the worker's own rate: a backlog is worked off. Then callbacks come at the
+Real broker and registry, one worker. First the worker's own rate: a backlog is processed. Then callbacks come at the
 steady rate, then at so many times that for `--seconds`, then not at all until everything is committed. While the
 backlog of the burst stands, the worker must do at least `--least` of its own rate, or of what comes when that is less;
 its resident set must stay below `--cap-mib`. Exit code 1 otherwise, also when the worker was so fast that no backlog

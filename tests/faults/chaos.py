@@ -1,6 +1,6 @@
 """Traffic and faults from one seed, and then the truth.
 
-Each fault comes while a share of the load is being written and worked off, at a moment that the seed draws.
+Each fault comes while a share of the load is being written and processed, at a moment that the seed draws.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Chaos:
         self._fallen: Counter[str] = Counter()
 
     async def run(self, faults: int) -> None:
-        """Break things so many times under load, then mend everything and wait until all is worked off."""
+        """Break things so many times under load, then mend everything and wait until all is processed."""
         await self.run_these(self._names(faults))
 
     async def run_these(self, names: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class Chaos:
         await self._mend()
         began = time.monotonic()
         await self.faulty.wait_until_worked_off()
-        self.tell(f"{self._elapsed:7.1f} s  worked off within {time.monotonic() - began:.1f} s")
+        self.tell(f"{self._elapsed:7.1f} s  processed within {time.monotonic() - began:.1f} s")
 
     def _names(self, count: int) -> list[str]:
         """Every kind once before any comes again, in an order of the seed's."""

@@ -74,7 +74,7 @@ class Attack:
     outcome: Outcome = field(default_factory=Outcome)
 
     async def send(self, count: int) -> None:
-        """Callbacks over HTTP, with a stranger's records among them."""
+        """Callbacks over HTTP, with foreign records among them."""
         for _ in range(0, count, EACH):
             some = [self.hostile.delivery(_ended()) for _ in range(min(EACH, count - self.outcome.sent))]
             self.outcome.sent += len(some)
@@ -123,8 +123,8 @@ class Attack:
         here = [read for read in letters if read.value.source_topic == CALLBACKS.name]
         self.outcome.report = compare(arrivals, poison, {**outputs, DEAD_LETTERS.name: here})
         faults = [f"{answer}: {count} answers" for answer, count in self.outcome.answers.items() if answer != 200]
-        faults += [f"{origin}: a stranger's record is no dead letter" for origin in expected - elsewhere]
-        faults += [f"{origin}: a dead letter of nothing that a stranger sent" for origin in elsewhere - expected]
+        faults += [f"{origin}: a foreign record is no dead letter" for origin in expected - elsewhere]
+        faults += [f"{origin}: a dead letter of no foreign record" for origin in elsewhere - expected]
         missing = self.faulty.sent.keys() - {arrival.event_id for arrival in arrivals} - self._over()
         faults += [f"{event_id}: acknowledged and not in the topic" for event_id in missing]
         self.outcome.faults += [*faults, *self.outcome.report.differences]
@@ -188,7 +188,7 @@ def main(
     callbacks: Annotated[int, typer.Option(help="How many are sent over HTTP.")] = 10_000,
     keep: Annotated[Path | None, typer.Option(help="Keep data and logs here.")] = None,
 ) -> None:
-    """Send hostile but valid callbacks and a stranger's records through the whole system, then check everything."""
+    """Send hostile but valid callbacks and foreign records through the whole system, then check everything."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         directory = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))

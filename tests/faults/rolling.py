@@ -91,7 +91,7 @@ class Rolling:
         async def is_done() -> bool:
             return all(committed >= ends[topic] for topic, (committed, _) in (await self.faulty.lags()).items())
 
-        await wait_until(is_done, READY_S, "all written before is worked off")
+        await wait_until(is_done, READY_S, "all written before is processed")
         return time.time_ns() // 1_000_000
 
     async def longest_pause(self, began: int, ended: int) -> float:

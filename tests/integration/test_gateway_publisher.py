@@ -164,7 +164,9 @@ async def test_an_absent_broker_is_an_error_to_try_again_within_the_deadline_and
     assert "back" in await started.keys()
 
 
-async def test_the_age_of_the_oldest_record_without_an_answer_is_told(kafka: KafkaProcess, registry_url: str) -> None:
+async def test_the_age_of_the_oldest_record_without_an_answer_is_reported(
+    kafka: KafkaProcess, registry_url: str
+) -> None:
     configured = settings(**at(kafka, registry_url), publish_timeout_s=RECOVERY_S)
     publisher = KafkaPublisher(configured, GATEWAY_TOPICS)
     await publisher.start()

@@ -340,7 +340,7 @@ async def test_a_worker_that_cannot_start_ends_the_gateway_with_its_reason(
     assert "cannot use GATEWAY_SPOOL_DIR" in gateway.log_path.read_text()
 
 
-async def test_no_process_tells_a_secret_or_a_number(client: Client) -> None:
+async def test_no_process_reveals_a_secret_or_a_number(client: Client) -> None:
     phone, transcript = "447700900123", "my planted transcript"
     good = to_body(with_detail(callee=f"+{phone}", intention_description=transcript, planted=f"+{phone}"))
     odd = to_body(with_detail(callee=447700900123, intention_description=[transcript]))

@@ -127,7 +127,7 @@ def test_a_file_that_no_repository_has_is_named(repository: Repository, tmp_path
         thing(tmp_path, repository.url).resolve()
 
 
-def test_offline_with_an_empty_cache_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_offline_with_an_empty_cache_is_reported_with_the_remedy(tmp_path: Path) -> None:
     (port,) = free_ports(1)
 
     with pytest.raises(DownloadError, match=r"cannot be reached\. The first start .* needs the network") as caught:
@@ -137,7 +137,7 @@ def test_offline_with_an_empty_cache_is_told_with_the_remedy(tmp_path: Path) -> 
     assert caught.value.retriable
 
 
-def test_a_cache_that_cannot_be_written_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(LocalDiskError, match=r"cannot write to .*: it is no directory\. .*XDG_CACHE_HOME") as caught:

@@ -44,7 +44,7 @@ async def test_records_and_cluster_id_outlive_a_kill_and_another_port(start_kafk
         assert (kafka.cluster_id, True) == (moved.cluster_id, kafka.port != moved.port)
 
 
-def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_broker_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         kafka = KafkaProcess(tmp_path, server.getsockname()[1])
 
@@ -56,7 +56,7 @@ def test_a_broker_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Pa
     assert not kafka.running
 
 
-def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_data_dir_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(LocalDiskError, match="--data-dir"):

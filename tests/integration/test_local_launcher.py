@@ -250,7 +250,7 @@ def test_two_systems_side_by_side_do_not_meet(start_up: StartUp) -> None:
 
 
 @pytest.mark.parametrize("option", ["gateway-port", "gateway-ops-port", "monitor-port"])
-def test_a_taken_port_is_told_with_its_option(start_up: StartUp, option: str) -> None:
+def test_a_taken_port_is_reported_with_its_option(start_up: StartUp, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -275,7 +275,7 @@ def test_a_setting_that_is_no_port_is_refused(start_up: StartUp) -> None:
     assert "STREAMS_OPS_PORT: Input should be a valid integer" in up.output
 
 
-def test_a_data_dir_that_cannot_be_made_is_told(start_up: StartUp, tmp_path: Path) -> None:
+def test_a_data_dir_that_cannot_be_made_is_reported(start_up: StartUp, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     up = start_up(data_dir="file/data")

@@ -173,7 +173,7 @@ async def test_recount_agrees_with_the_worker_under_repeats_and_corrections_and_
     assert (await report(system, "--from", "2024-03-11T13:25:00Z", "--to", "2024-03-11T13:30:00Z"))[0] == 1
 
 
-async def test_what_the_worker_has_not_worked_off_is_moving_and_not_different(system: WorkerSystem) -> None:
+async def test_what_the_worker_has_not_processed_is_moving_and_not_different(system: WorkerSystem) -> None:
     worker = await system.start_worker()
     await system.writer.write([delivery(detail("a"))], now_ms())
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 1)

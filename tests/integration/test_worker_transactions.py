@@ -156,7 +156,7 @@ async def test_markers_and_aborted_records_are_no_backlog_and_hold_no_window_ope
     assert worker.process.poll() is None
 
 
-async def test_an_open_transaction_is_waited_for_and_told_and_does_not_look_like_work(system: WorkerSystem) -> None:
+async def test_an_open_transaction_is_waited_for_and_reported_and_does_not_look_like_work(system: WorkerSystem) -> None:
     worker = await system.start_worker()
     poller = HorizonPoller(
         KafkaSettings(bootstrap_servers=system.bootstrap),

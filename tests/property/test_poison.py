@@ -86,7 +86,7 @@ class Bench:
 @pytest.mark.parametrize("words", [3, 500])
 @PROFILE
 @given(seed=st.integers(0, 2**32))
-async def test_hostile_callbacks_and_strangers_records_cost_at_most_themselves(words: int, seed: int) -> None:
+async def test_hostile_callbacks_and_foreign_records_cost_at_most_themselves(words: int, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.rules.counts.MAX_WORDS", words)
         await run(Random(seed), deliveries=40)

@@ -48,8 +48,8 @@ class ContractTraffic:
     ) -> None:
         """oldest_ms: how far before its receipt a call may have ended. is_plain: neither corrections nor odd times.
 
-        is_ordered: all that is told about one call comes the same way, as first or as later detail, so that the
-        order of its revisions does not depend on how fast which partition is worked off.
+        is_ordered: every delivery has a call in the same place, as first or as later detail. The order of its revisions
+        then does not depend on the speed of a partition.
         """
         self._random = Random(seed)
         self._prefix = f"s{seed}"

@@ -99,7 +99,7 @@ def test_the_reasons_are_those_of_the_schema() -> None:
         (2, 12, "2 requests"),
     ],
 )
-def test_that_no_request_matches_is_told_from_that_none_is_there(count: int, there: int, told: str) -> None:
+def test_that_no_request_matches_is_distinguished_from_that_none_is_there(count: int, there: int, told: str) -> None:
     assert quarantine_commands._matched(count, there) == told
 
 
@@ -112,7 +112,7 @@ def test_that_no_request_matches_is_told_from_that_none_is_there(count: int, the
         (2, 12, "2 dead letters"),
     ],
 )
-def test_that_no_letter_matches_is_told_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
+def test_that_no_letter_matches_is_distinguished_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
     assert letters_printing._matched(count, there) == told
 
 

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.peers --repetitions 5 --out peers.json --plot peers.svg
     python -m tests.benchmarks.peers --only ours,quix,kafka-streams --callbacks 20000 --repetitions 3
 
-One real broker (4 partitions, fresh topics for each run) and registry, started here. A runner first works off a
+One real broker (4 partitions, fresh topics for each run) and registry, started here. A runner first processes a
 warm-up; then it is stopped (SIGSTOP) while the input is written. The clock runs from the moment it goes on until its
 group has committed the end of everything it reads. Then every output is compared byte for byte, and every window's
 count; a run in which one record or one window update is missing is FAILED and shows no number. Runners are

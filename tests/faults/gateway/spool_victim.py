@@ -20,7 +20,7 @@ REMOVE_EVERY = 25  # puts of the one writer that also removes
 
 
 def content_of(record_id: str) -> Content:
-    """The one record of this id: whoever knows the id knows every byte."""
+    """The one record of this id. The id determines every byte."""
     random = Random(record_id)
     headers = [("ce_id", record_id.encode())]
     value = random.randbytes(random.randrange(10, 3000))

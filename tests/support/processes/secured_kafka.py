@@ -27,7 +27,7 @@ _library: Any = confluent_kafka.admin  # its names are not declared as exported
 
 
 class Certificates(NamedTuple):
-    """PEM files: an authority, the broker's and a client's certificate with their keys, and a stranger's authority."""
+    """PEM files: an authority, the broker's and a client's certificate with their keys, and a foreign authority."""
 
     authority: Path
     broker: Path
@@ -95,7 +95,7 @@ class SecuredKafka(KafkaProcess):
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Of one authority for 127.0.0.1, and a stranger's that signed nothing."""
+    """Certificates of one authority for 127.0.0.1, and a foreign authority that signed nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     key, authority = _signed("authority", None)
     broker_key, broker = _signed("broker", (key, authority))

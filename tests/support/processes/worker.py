@@ -157,7 +157,7 @@ class WorkerSystem:
         return found
 
     async def wait_until_worked_off(self) -> None:
-        """Wait until everything written before has been worked off: a marker through every partition has come out."""
+        """Wait until everything written before is processed: a marker in every partition has reached the output."""
         at = time.time_ns() // 1_000_000
         marks = [delivery(detail(f"mark-{at}-{i}"), workflow="__probe__") for i in range(6 * self.partitions)]
         await self.writer.write(marks, at)

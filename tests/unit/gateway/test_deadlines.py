@@ -22,7 +22,7 @@ async def overstay(deadlines: Deadlines) -> float:
     return time.monotonic() - started
 
 
-async def test_whoever_overstays_is_interrupted_when_due_and_not_before() -> None:
+async def test_an_overdue_task_is_interrupted_when_due_and_not_before() -> None:
     assert SECONDS <= await overstay(Deadlines(SECONDS)) < OVERSTAYED_S
 
 
@@ -46,7 +46,7 @@ async def test_the_end_of_the_first_leaves_the_others_theirs() -> None:
     assert SECONDS <= await other < OVERSTAYED_S
 
 
-async def test_whoever_is_in_time_goes_on_undisturbed() -> None:
+async def test_a_task_in_time_goes_on_undisturbed() -> None:
     deadlines = Deadlines(SECONDS)
     for _ in range(3):
         with deadlines.one():

@@ -162,7 +162,7 @@ def test_the_other_webhooks_are_read_alike(kind: Kind[Any], changes: dict[str, A
     assert provider_json(record, kind) == delivery
 
 
-async def test_a_deviating_callback_is_200_published_counted_and_told_by_readyz() -> None:
+async def test_a_deviating_callback_is_200_published_counted_and_shown_by_readyz() -> None:
     body = to_body(with_detail(question_answer=None, duration="43", call_id=17))
     async with open_door() as door:
         answers = [await door.post(body) for _ in range(2)]

@@ -64,7 +64,7 @@ async def slowly(end: asyncio.Event) -> AsyncIterator[bytes]:
     yield b"]"
 
 
-async def test_every_metric_tells_what_happened() -> None:
+async def test_every_metric_shows_what_happened() -> None:
     async with open_door(quarantine_bytes_per_day=8000, rate_global_per_s=3) as door:
         before = await samples(door)
         oldest_at = int(time.time() - 60) * 1000
@@ -83,7 +83,7 @@ async def test_every_metric_tells_what_happened() -> None:
     assert after["process_resident_memory_bytes"] > 0
 
 
-async def test_a_broker_that_is_away_is_told() -> None:
+async def test_a_broker_that_is_away_is_reported() -> None:
     async with open_door() as door:
         door.publisher.fault = "Kafka: away"
         told = await samples(door)

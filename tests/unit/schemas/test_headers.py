@@ -126,7 +126,7 @@ def test_without_a_valid_trace_one_is_derived_that_nobody_asked_to_record(header
 
 
 @pytest.mark.parametrize("otherwise", ["", "zz", "é" * 64, "0" * 64, "AB" * 32, "ab" * 15])
-def test_what_a_stranger_calls_an_id_makes_a_valid_trace_too(otherwise: str) -> None:
+def test_a_foreign_id_makes_a_valid_trace_too(otherwise: str) -> None:
     trace_id = trace_of([], otherwise).trace_id
 
     assert TRACEPARENT.fullmatch(f"00-{trace_id}-{RECORD_ID[:16]}-01")

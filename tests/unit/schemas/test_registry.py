@@ -161,7 +161,7 @@ async def test_no_record_is_given_up_for_an_answer_that_is_no_registrys(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_registry_that_lets_nobody_in_gives_up_no_record_and_is_told_at_the_start(
+async def test_a_registry_that_lets_nobody_in_gives_up_no_record_and_is_reported_at_the_start(
     stub: Stub, registry: Registry, status: int
 ) -> None:
     stub.answer = lambda _: httpx2.Response(status, json={"error_code": status, "message": "no"})
@@ -268,7 +268,7 @@ def test_an_answer_that_is_none_to_our_question_names_the_setting(
         ("http://no.invalid", ("name is unknown", "SCHEMA_REGISTRY_URL")),
     ],
 )
-async def test_a_registry_that_is_not_there_is_told_with_its_url(url: str, words: tuple[str, ...]) -> None:
+async def test_a_registry_that_is_not_there_is_reported_with_its_url(url: str, words: tuple[str, ...]) -> None:
     registry = Registry(url)
     with pytest.raises(RegistryUnavailableError) as raised:
         await registry.look_up([CALLBACKS])

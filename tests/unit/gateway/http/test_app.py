@@ -189,7 +189,7 @@ async def test_no_or_a_wrong_signature_is_401_and_kept_in_quarantine(headers: di
         ("hmac-sha256", "X-Own"),
     ],
 )
-async def test_a_missing_signature_is_told_with_the_header_that_was_looked_for(scheme: str, named: str) -> None:
+async def test_a_missing_signature_is_reported_with_the_header_that_was_looked_for(scheme: str, named: str) -> None:
     async with open_door(signature_header="X-Own", signature_scheme=scheme) as door:
         problem = assert_problem(await door.post(headers={"Content-Type": "application/json"}), 401, "bad_signature")
 

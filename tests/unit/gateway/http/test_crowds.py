@@ -226,7 +226,7 @@ async def test_while_all_are_at_work_another_connection_is_told_to_come_again() 
         assert [await statuses(one, 1), await statuses(two, 1)] == [[200], [200]]
 
 
-async def test_half_a_head_is_told_before_it_makes_room() -> None:
+async def test_half_a_head_is_reported_before_it_makes_room() -> None:
     async with serve_door(max_connections=1) as door, door.connection() as first:
         first.writer.write(b"POST / HTTP/1.1\r\n")
         await wait_until(lambda: any(one._is_in_head for one in connections(door)), PATIENCE_S, "half a head")

@@ -28,7 +28,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 BODY = to_body(EXAMPLE)
 
 
-async def test_what_would_be_published_in_vain_is_503_before_its_body_is_here_and_the_connection_goes_on() -> None:
+async def test_what_cannot_be_published_is_503_before_its_body_is_here_and_the_connection_goes_on() -> None:
     async with serve_door() as door, door.connection() as connection:
         away(door)
         connection.write(sent=BODY[:10])
@@ -129,7 +129,7 @@ async def test_a_fault_of_its_own_lets_the_request_through(monkeypatch: pytest.M
         assert (await connection.answer()).status == 200
 
 
-async def test_refusals_are_told_to_the_log_once_a_second_and_not_one_by_one() -> None:
+async def test_refusals_are_reported_to_the_log_once_a_second_and_not_one_by_one() -> None:
     with structlog.testing.capture_logs() as logs:
         async with serve_door() as door, door.connection() as connection:
             away(door)

@@ -297,7 +297,7 @@ async def test_who_says_no_more_still_gets_the_answer() -> None:
 
 
 @pytest.mark.parametrize("part", [head()[:50], head() + BODY[:10], head(CHUNKED) + b"2\r\n{"])
-async def test_who_says_no_more_in_the_middle_is_told_so(part: bytes) -> None:
+async def test_a_sender_that_stops_in_the_middle_gets_an_answer(part: bytes) -> None:
     async with serve_door() as door, door.connection() as connection:
         connection.writer.write(part)
         connection.writer.write_eof()

@@ -81,7 +81,7 @@ async def test_whatever_goes_wrong_it_asks_again(ids: SchemaIds, registry: FakeR
     assert ids.encode(CALLBACKS, callback(detail()))[:5] == b"\0\0\0\0\7"
 
 
-async def test_a_schema_that_one_topic_lacks_is_told_and_does_not_stop_the_others(
+async def test_a_schema_that_one_topic_lacks_is_reported_and_does_not_stop_the_others(
     ids: SchemaIds, registry: FakeRegistry
 ) -> None:
     registry.error, registry.missing = None, {QUARANTINE}

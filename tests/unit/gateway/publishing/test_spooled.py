@@ -209,7 +209,7 @@ async def test_the_quarantine_is_not_spooled(tmp_path: Path) -> None:
             await rig.publisher.publish(QUARANTINE, "e", record, headers("e"))
 
 
-async def test_a_disk_that_refuses_is_told_once_and_not_called_unreadable(
+async def test_a_disk_that_refuses_is_reported_once_and_not_called_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.publishing.spooled.DRAIN_RETRY_S", 0.01)
@@ -234,7 +234,7 @@ async def test_a_disk_that_refuses_is_told_once_and_not_called_unreadable(
 
 
 @pytest.mark.parametrize(("free", "is_told"), [(1024, True), (1024 * MIB, False)])
-async def test_a_limit_that_the_disk_has_no_room_for_is_told_at_the_start_and_by_readyz(
+async def test_a_limit_that_the_disk_has_no_room_for_is_reported_at_the_start_and_by_readyz(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, is_told: bool
 ) -> None:
     monkeypatch.setattr("gateway.publishing.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=free))

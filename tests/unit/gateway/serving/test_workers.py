@@ -51,7 +51,7 @@ AWAY, STARTING = "Kafka: away", "Kafka: not connected yet"
         ((reported(notes=("spool: a",)), reported(notes=("spool: a",))), [], ["spool: a"]),
     ],
 )
-async def test_it_is_ready_when_whoever_serves_is(
+async def test_it_is_ready_when_the_workers_that_serve_are(
     hook_socket: socket.socket,
     tmp_path: Path,
     reports: tuple[WorkerReport | None, ...],

@@ -263,7 +263,7 @@ def fail_with(text: str) -> Any:
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_no_tool_tells_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str, ...], exit_code: int) -> None:
+def test_no_tool_reveals_a_secret_or_a_number(tmp_path: Any, arguments: tuple[str, ...], exit_code: int) -> None:
     secret = KEY.secret.decode()
     file = tmp_path / "body"
     file.write_bytes(to_body(planted(CALL_COMPLETION)[1]))

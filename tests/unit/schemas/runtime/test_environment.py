@@ -189,7 +189,7 @@ def test_surrounding_blanks_are_dropped_but_not_those_of_a_password() -> None:
     assert found.values == {"SCHEMA_REGISTRY_URL": "http://x", "KAFKA_SASL_PASSWORD": " hunter2 "}
 
 
-def test_emptied_signing_keys_are_told_unless_a_file_has_them() -> None:
+def test_emptied_signing_keys_are_reported_unless_a_file_has_them() -> None:
     assert given(AIRUDDER_SIGNING_KEYS="").values == {"AIRUDDER_SIGNING_KEYS": ""}
     assert given(AIRUDDER_SIGNING_KEYS="", AIRUDDER_SIGNING_KEYS_FILE="f").values == {"AIRUDDER_SIGNING_KEYS_FILE": "f"}
 
@@ -226,7 +226,7 @@ def test_a_secret_is_the_one_line_of_its_file(tmp_path: Path, name: str, content
         (b"hunter2\xff", "is not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_taken_is_told_without_what_is_in_it(
+def test_a_file_that_cannot_be_taken_is_reported_without_what_is_in_it(
     tmp_path: Path, content: bytes | None, fault: str
 ) -> None:
     file = tmp_path / "secret"

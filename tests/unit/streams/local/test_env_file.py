@@ -62,6 +62,6 @@ def test_a_shell_that_has_sourced_the_file_can_start_up_again(tmp_path: Path) ->
     assert without_own_services(addresses, tmp_path / "none") == addresses
 
 
-def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LocalDiskError, match="cannot write to "):
         write_env_file(tmp_path / "missing" / "env", {}, ())

@@ -89,7 +89,7 @@ def test_a_group_that_stays_without_members_is_broken_though_nothing_waits() -> 
 
 
 @pytest.mark.parametrize(("end", "state"), [(0, "degraded"), (5, "broken")])
-def test_a_worker_that_was_never_there_is_told_apart(end: int, state: str) -> None:
+def test_a_worker_that_was_never_there_is_distinguished(end: int, state: str) -> None:
     row = PartitionLag("airudder.callbacks.v1", 0, None, 0, end, None, None, "unknown")
     found = health(snapshot(row, members=0, is_known=False))
 

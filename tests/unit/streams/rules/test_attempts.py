@@ -78,7 +78,7 @@ def test_a_dial_is_named_by_its_call_id_and_counts_once(
     assert (len(fanned.outcome.attempt_dispositions), fanned.outcome.call_times_conflict) == (len(dials), False)
 
 
-def test_of_a_dial_told_twice_otherwise_the_earlier_one_counts() -> None:
+def test_of_two_versions_of_a_dial_the_earlier_one_counts() -> None:
     told = [
         redial(call_id="r", call_start_time=STARTS[2], ring_type="busy"),
         redial(call_id="r", call_start_time=STARTS[0]),

@@ -211,7 +211,7 @@ def test_so_many_ranges_are_remembered_apart_and_all_before_them_is_closed() -> 
         ),
     ],
 )
-def test_a_key_hours_away_from_its_receipts_is_told_once(
+def test_a_key_hours_away_from_its_receipts_is_reported_once(
     why: str, calls: list[tuple[int, str]], expected: list[tuple[Clock, int]]
 ) -> None:
     run = Run(closes=False)
@@ -224,7 +224,7 @@ def test_a_key_hours_away_from_its_receipts_is_told_once(
     assert list(run.windows.far_clocks()) == ([] if far is Clock.NEAR else [far])
 
 
-def test_a_far_clock_is_known_after_a_restart_and_not_told_again() -> None:
+def test_a_far_clock_is_known_after_a_restart_and_not_reported_again() -> None:
     run = Run(closes=False)
     for number in range(3):
         run.take(call(NOW + number, 7 * HOUR))

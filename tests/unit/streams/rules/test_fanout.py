@@ -273,7 +273,7 @@ def digest(callback: Callback) -> bytes:
     ],
     ids=["event_id", "received_at", "status", "key", "place", "neighbours", "equal map"],
 )
-def test_a_call_told_again_in_another_delivery_has_the_same_content(same: Callback) -> None:
+def test_a_call_repeated_in_another_delivery_has_the_same_content(same: Callback) -> None:
     assert digest(same) == digest(callback(detail()))
 
 
@@ -291,7 +291,7 @@ def test_a_call_told_again_in_another_delivery_has_the_same_content(same: Callba
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_a_call_told_otherwise_has_other_content(changed: dict[str, Any]) -> None:
+def test_a_changed_call_has_other_content(changed: dict[str, Any]) -> None:
     assert digest(callback(detail(**changed))) != digest(callback(detail()))
 
 

@@ -78,7 +78,7 @@ def test_each_kpi_follows_its_formula() -> None:
     assert samples["redial_lift_5_plus"] == 3
 
 
-def test_skips_and_break_offs_are_told_apart() -> None:
+def test_skips_and_break_offs_are_distinguished() -> None:
     found = question_kpis(pane(questions={"q": question(completed=40, skipped=10, broke_off=50, not_reached=100)}))
 
     rates = {name: kpi["value"] for name, kpi in found["q"]["kpis"].items()}

@@ -164,7 +164,7 @@ def test_constant_load_whose_lag_is_never_zero_still_moves_the_horizon(lag: int)
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=40))
-def test_the_horizon_never_passes_a_callback_that_is_not_worked_off(steps: list[tuple[int, int, int, int]]) -> None:
+def test_the_horizon_never_passes_a_callback_that_is_not_processed(steps: list[tuple[int, int, int, int]]) -> None:
     """One partition each; callback n arrives at n s and leaves one record in each topic after, one stage a commit."""
     horizon = Horizon(dict.fromkeys(PARTITIONS, 1), WINDOW_TOPICS[:1])
     arrived: list[int] = []
@@ -195,7 +195,7 @@ def test_a_lag_that_never_shrinks_under_the_marks_kept_still_reaches_the_oldest(
 # -- a log that begins again
 
 
-async def test_a_log_that_ends_before_what_was_worked_off_is_refused_once_it_stays_so() -> None:
+async def test_a_log_that_ends_before_what_was_processed_is_refused_once_it_stays_so() -> None:
     poller = HorizonPoller(KafkaSettings(), "app", PARTITIONS, WINDOW_TOPICS)
     committed, ends = {A: 9, B: 3}, {A: 4, B: 3}
     poller._refuse_logs_that_begin_again(0, committed, ends)

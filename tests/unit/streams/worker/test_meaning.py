@@ -102,7 +102,7 @@ async def test_no_event_is_dated_after_what_it_tells_was_received(agents: Agents
     assert max(at for _, at in told).timestamp() * 1000 <= NOW_MS
 
 
-async def test_a_key_hours_away_from_its_receipts_is_told_once_and_shown(agents: Agents) -> None:
+async def test_a_key_hours_away_from_its_receipts_is_reported_once_and_shown(agents: Agents) -> None:
     with structlog.testing.capture_logs() as logs:
         for number in range(5):
             at = NOW_MS + number * MINUTE
@@ -118,7 +118,7 @@ async def test_a_key_hours_away_from_its_receipts_is_told_once_and_shown(agents:
         assert counted(agents, "stream_clock_far_keys", table=WORKFLOW.table, state=clock) == 1
 
 
-async def test_a_call_counts_once_in_whatever_partition_it_is_told() -> None:
+async def test_a_call_counts_once_in_whatever_partition_it_is_reported() -> None:
     agents = Agents(partitions=4)
     await agents.start()
     callback = callback_of(delivery(detail("c1"), detail("c2"), workflow="wf-1"), NOW_MS)

@@ -233,7 +233,7 @@ async def test_a_batch_the_broker_already_had_moves_no_offset(bench: Bench) -> N
     assert bench.diary == []
 
 
-async def test_what_is_stored_is_told_by_partition_and_offsets(bench: Bench) -> None:
+async def test_what_is_stored_is_reported_by_partition_and_offsets(bench: Bench) -> None:
     work = bench.work("a")
     work.rows = [outgoing("changelog", b"x", 3), outgoing("changelog", b"y", 3)]
     await bench.pipeline.submit(work)

@@ -53,7 +53,7 @@ def window(agents: Agents) -> Any:
     return agents.outputs(WORKFLOW_OUTCOMES)[WORKFLOW_OUTCOMES.name][-1].value
 
 
-async def test_a_call_told_36_times_with_words_of_a_megabyte_keeps_a_row_that_fits(agents: Agents) -> None:
+async def test_a_call_sent_36_times_with_words_of_a_megabyte_keeps_a_row_that_fits(agents: Agents) -> None:
     for number in range(36):
         large = detail(result_label=f"{number}" + "x" * 853_000, question_answer=[question("q" * 200_000)])
         agents.write(CALLBACKS, KEY, told(number, large))
@@ -89,7 +89,7 @@ async def test_a_window_of_huge_words_is_cut_and_one_of_too_many_counts_other(ag
     assert agents.metrics.overflow.labels(WORKFLOW.table, "result_labels")._value.get() == 12
 
 
-async def test_a_word_other_that_was_sent_is_told_from_what_overflowed(agents: Agents) -> None:
+async def test_a_word_other_that_was_sent_is_distinguished_from_what_overflowed(agents: Agents) -> None:
     for number in range(MAX_WORDS + 5):
         agents.write(CALLBACKS, KEY, told(number, detail(call_id=f"c{number}", result_label=f"label {number}")))
     for number in range(3):
@@ -187,7 +187,7 @@ async def test_a_change_without_a_workflow_or_line_is_a_dead_letter(topic: Any, 
     assert [letter.reason for letter in letters(agents)] == ["invalid"]
 
 
-async def test_a_late_call_of_a_stranger_does_not_reach_the_public_topic(agents: Agents) -> None:
+async def test_a_foreign_late_call_does_not_reach_the_public_topic(agents: Agents) -> None:
     long_ago = change(added=outcome(ended_at=1), call=b"no call of ours", received_at=change().received_at)
     for key_offset in range(3):
         stranger = structs.replace(long_ago, source_partition=0, source_offset=key_offset, is_event_time_trusted=True)

@@ -95,7 +95,7 @@ async def test_a_run_with_a_new_schema_waits_and_those_beside_it_do_not(bench: B
     assert (bench.outputs(), bench.settled) == ([[b"c"]], [P1])
 
 
-async def test_runs_revoked_while_they_are_worked_off_leave_nothing_behind(bench: Bench) -> None:
+async def test_runs_revoked_while_they_are_processed_leave_nothing_behind(bench: Bench) -> None:
     bench.agent.gate = asyncio.Event()
     taking = asyncio.create_task(bench.agent.receive([run_of(P0, b"a"), run_of(P1, b"c")]))
     await asyncio.sleep(0)

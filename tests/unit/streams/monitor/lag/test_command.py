@@ -67,7 +67,7 @@ async def run(poller: Poller, monkeypatch: pytest.MonkeyPatch, options: LagOptio
     return code, out.getvalue()
 
 
-async def test_all_ok_is_told_at_once_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_ok_is_reported_at_once_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
     poller = Poller(snapshot())
     code, printed = await run(poller, monkeypatch)
 

@@ -60,7 +60,7 @@ async def admin(monkeypatch: pytest.MonkeyPatch) -> Admin:
     return made
 
 
-async def test_a_group_that_may_not_be_described_is_told_with_the_right_it_needs(admin: Admin) -> None:
+async def test_a_group_that_may_not_be_described_is_reported_with_the_right_it_needs(admin: Admin) -> None:
     admin.errors["secret"] = GroupAuthorizationFailedError("secret")
     groups, unseen = await GroupReader(KafkaSettings()).groups({"secret": None, "alive": None})
 
@@ -78,7 +78,7 @@ async def test_a_coordinator_that_is_away_hides_its_own_groups_only(admin: Admin
 
 
 @pytest.mark.parametrize(("listed", "is_known", "state"), [([], False, "Dead"), ([("g", "")], True, "Unknown")])
-async def test_a_group_that_was_never_there_is_told_from_one_of_another_protocol(
+async def test_a_group_that_was_never_there_is_distinguished_from_one_of_another_protocol(
     admin: Admin, listed: list[tuple[str, str]], is_known: bool, state: str
 ) -> None:
     admin.listed = listed

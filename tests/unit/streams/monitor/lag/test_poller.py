@@ -150,7 +150,7 @@ async def test_only_our_own_group_is_watched_unless_others_are_named(monkeypatch
     assert set(await rows(watching(broker, monkeypatch, "bill*"))) == {"worker", "billing"}
 
 
-async def test_more_groups_than_are_watched_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_groups_than_are_watched_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = Broker([standing(f"g{i:03}", 100) for i in range(300)], {P0: 0}, {P0: 100})
     found = await watching(broker, monkeypatch).poll_once()
 

@@ -148,7 +148,7 @@ def test_a_rewind_is_kept_until_it_is_regained_however_long_that_takes() -> None
     assert (rows[40].rewound_by, rows[80].rewound_by, rows[80].verdict) == (40, 0, "ok")
 
 
-def test_a_rewind_of_a_group_without_members_is_told_beside_its_stop() -> None:
+def test_a_rewind_of_a_group_without_members_is_reported_beside_its_stop() -> None:
     tracker = LagTracker(WORKER)
     only(tracker, reading(group(90)))
     rows = [only(tracker, reading(group(10, owned=False), at_ms=12_000 + 2000 * i)) for i in range(5)]

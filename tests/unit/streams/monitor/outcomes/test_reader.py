@@ -91,7 +91,7 @@ async def test_behind_a_transaction_that_does_not_end_nothing_new_is_heard(consu
     assert consumer.held_back() == []
 
 
-async def test_who_waits_behind_a_transaction_that_lasts_is_told(consumer: Any) -> None:
+async def test_who_waits_behind_a_transaction_that_lasts_is_reported(consumer: Any) -> None:
     reader = OutcomeReader(MonitorSettings())
     consumer._consumer.high = 9
     reader.as_of_ms = consumer.heard_at_ms()

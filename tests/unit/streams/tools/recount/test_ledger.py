@@ -250,7 +250,7 @@ def test_a_late_call_is_not_counted_in_its_workflow_and_explains_its_sip_line() 
     assert (states[wf()], states[line()]) == (WindowState.EQUAL, WindowState.LATE)
 
 
-def test_a_call_late_for_its_sip_line_only_is_told_apart_from_a_lost_one() -> None:
+def test_a_call_late_for_its_sip_line_only_is_distinguished_from_a_lost_one() -> None:
     history = History()
     history.tell(call("a"))
     history.tell(call("now", "15:00:00", workflow="other"), at("15:00"))
