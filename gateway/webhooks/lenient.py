@@ -39,7 +39,7 @@ Value = tuple[Any, bool]  # for the typed field, None when nothing fits; and whe
 _UNFIT: Final[Value] = (None, False)
 
 
-class _Run:
+class _Reading:
     """The deviations and faults found while one delivery is read."""
 
     def __init__(self, deviations: Deviations) -> None:
@@ -61,7 +61,7 @@ class _Field(Struct, frozen=True):
 
     name: str
     path: str
-    read: Callable[[str, _Run], Value]
+    read: Callable[[str, _Reading], Value]
     may_be_null: bool
     expected: str | None
 
@@ -91,7 +91,7 @@ class LenientReader:
 
         Raises: MalformedBodyError with every fault of the body.
         """
-        run = _Run(deviations)
+        run = _Reading(deviations)
         try:
             sent = _OBJECT.decode(body)
         except msgspec.ValidationError:
@@ -118,7 +118,7 @@ class LenientReader:
             expected if is_essential else None,
         )
 
-    def _reader(self, kind: Any, path: str, is_essential: bool) -> Callable[[str, _Run], Value]:
+    def _reader(self, kind: Any, path: str, is_essential: bool) -> Callable[[str, _Reading], Value]:
         if get_origin(kind) is list:
             [part] = get_args(kind)
             read_list = _read_essential_list if is_essential else _read_list
@@ -134,7 +134,7 @@ class LenientReader:
         return _read_map if get_origin(kind) is dict else _read_text
 
 
-def _read_object(sent: dict[str, Raw], shape: _Shape, run: _Run, where: str = "") -> dict[str, Any]:
+def _read_object(sent: dict[str, Raw], shape: _Shape, run: _Reading, where: str = "") -> dict[str, Any]:
     """Values by our field names, `extra` among them. `where`: the path of the object, for faults."""
     values: dict[str, Any] = {}
     extra: dict[str, str] = {}
@@ -161,7 +161,7 @@ def _read_object(sent: dict[str, Raw], shape: _Shape, run: _Run, where: str = ""
     return values
 
 
-def _note(field: _Field, value: Any, text: str, run: _Run, path: str) -> None:
+def _note(field: _Field, value: Any, text: str, run: _Reading, path: str) -> None:
     """Note a value that is not all in its typed field: as a fault, a deviation, or neither."""
     if value is None and field.expected:
         run.fault(path, _expected(field.expected, text))
@@ -169,17 +169,17 @@ def _note(field: _Field, value: Any, text: str, run: _Run, path: str) -> None:
         run.deviations[field.path, json_type(text)] += 1
 
 
-def _read_text(text: str, run: _Run) -> Value:
+def _read_text(text: str, run: _Reading) -> Value:
     return (_string(text), True) if text[0] == '"' else _UNFIT
 
 
-def _read_integer(text: str, run: _Run) -> Value:
+def _read_integer(text: str, run: _Reading) -> Value:
     if len(text) <= _INT64_LENGTH and _WHOLE.fullmatch(text) and (number := int(text)) in INT64:
         return number, True
     return _UNFIT
 
 
-def _read_map(text: str, run: _Run) -> Value:
+def _read_map(text: str, run: _Reading) -> Value:
     """Text as it is and other values as JSON text."""
     if text[0] != "{":
         return _UNFIT
@@ -188,20 +188,20 @@ def _read_map(text: str, run: _Run) -> Value:
     return {name: _string(value) if value[0] == '"' else value for name, value in texts.items()}, not others
 
 
-def _read_name(text: str, run: _Run) -> Value:
+def _read_name(text: str, run: _Reading) -> Value:
     """Text, or the digits of an integer."""
     return (text, False) if _WHOLE.fullmatch(text) else _read_text(text, run)
 
 
-def _read_identifier(text: str, run: _Run) -> Value:
+def _read_identifier(text: str, run: _Reading) -> Value:
     return _UNFIT if text == '""' else _read_name(text, run)
 
 
-def _read_part(text: str, run: _Run, shape: _Shape, record: type[Record]) -> Value:
+def _read_part(text: str, run: _Reading, shape: _Shape, record: type[Record]) -> Value:
     return (record(**_read_object(_OBJECT.decode(text), shape, run)), True) if text[0] == "{" else _UNFIT
 
 
-def _read_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Record]) -> Value:
+def _read_list(text: str, run: _Reading, path: str, shape: _Shape, record: type[Record]) -> Value:
     """The records of a list's objects; nothing fits when an item is no object."""
     if text[0] != "[":
         return _UNFIT
@@ -212,7 +212,7 @@ def _read_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Reco
     return [record(**_read_object(item, shape, run)) for item in items], True
 
 
-def _read_essential_list(text: str, run: _Run, path: str, shape: _Shape, record: type[Record]) -> Value:
+def _read_essential_list(text: str, run: _Reading, path: str, shape: _Shape, record: type[Record]) -> Value:
     """The same, but an item that is no object is a fault."""
     if text[0] != "[":
         return _UNFIT

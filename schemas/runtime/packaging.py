@@ -19,7 +19,7 @@ class BuildPy(build_py):
     """The files of a wheel."""
 
     def run(self) -> None:
-        """Copy the modules, then write the commit. An editable install asks git when it runs."""
+        """Copy the modules, then write the commit. An editable install reads it from git at run time."""
         super().run()
         if not self.editable_mode:
             _write_commit(Path(self.build_lib))

@@ -35,7 +35,7 @@ class KeyState(Struct, array_like=True):
 
     `delay_ms` is what the latest `delays` between end and receipt agree on. `closed` are ranges of event time whose
     panes are closed for good, and so is what ends by `closed_until`. `positions` are the last seen of each source,
-    `late` the latest that were judged late: both tell a record that is read again from a new one. `version` counts the
+    `late` the latest that were judged late: both show whether a record is read again. `version` counts the
     changes, `ahead` the latest calls dated after their receipt. `opened` is until when the latest panes take calls, by
     their start, in case a crash loses a pane's row.
     """

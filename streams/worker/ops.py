@@ -39,7 +39,7 @@ class WorkerState:
         self.loop_turned_at = time.monotonic()
 
     def progressed(self) -> None:
-        """Something got done: a run was settled, rows were restored, the registry was asked again."""
+        """Note progress: a run was settled, rows were restored, or a request to the registry was repeated."""
         self.progress += 1
 
     def turn(self, *, is_busy: bool) -> None:

@@ -106,7 +106,7 @@ class Premises:
     async def watch(self) -> None:
         """Raises: TopicsError, SchemasError or DataDirInUseError once a premise no longer holds.
 
-        A broker or registry that is away is asked again.
+        A request to an unreachable broker or registry is repeated.
         """
         topics = cycle(TOPICS)
         while True:

@@ -1,4 +1,4 @@
-"""Signs of life of the event loop: they tell the watchdog that it turns, and notice when the process stood still."""
+"""Signs of life of the event loop: they show the watchdog that it runs, and find a process that stood still."""
 
 import asyncio
 import time

@@ -61,7 +61,7 @@ class GroupLag:
 class LagSnapshot:
     """What one poll found, at as_of_ms (UTC epoch ms).
 
-    records_lost: per (group, topic) since this process began; begin and end: water marks of all partitions looked at.
+    records_lost: per (group, topic) since this process began; begin and end: watermarks of all partitions read.
     unseen: what did not answer. lost_at_ms: when records_lost last grew. dead_letters: recent ones, and since when.
     """
 

@@ -98,7 +98,7 @@ class WindowQuery:
         return start, start + self.window_s * 1000
 
     def starts(self, panes: list[int]) -> list[int]:
-        """Of these sorted pane starts those whose window was asked for: windows come whole or not at all."""
+        """The pane starts, of these sorted ones, whose window was requested. A window comes whole or not at all."""
         lower = self.bounds(self.from_ms)[0] if self.from_ms is not None else None
         upper = self.bounds(self.to_ms - 1)[1] if self.to_ms is not None else None
         chosen = panes[_left(panes, lower) : _left(panes, upper) if upper is not None else None]

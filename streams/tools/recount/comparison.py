@@ -86,9 +86,11 @@ def differences(recounted: OutcomeCounts | None, published: WindowedOutcomes | N
     A map with more words than a window names is compared by its sums: which words have names depends on who came first.
     """
     counted = to_builtins((recounted or OutcomeCounts()).fields())
-    told = {k: v for k, v in published.to_datum().items() if k not in _NOT_COUNTS} if published else {}
-    over = counted.pop("overflow").keys() | told.pop("overflow", {}).keys()
-    ours, theirs = (_flat({**some, **{name: _summed(some.get(name, {})) for name in over}}) for some in (counted, told))
+    stated = {k: v for k, v in published.to_datum().items() if k not in _NOT_COUNTS} if published else {}
+    over = counted.pop("overflow").keys() | stated.pop("overflow", {}).keys()
+    ours, theirs = (
+        _flat({**some, **{name: _summed(some.get(name, {})) for name in over}}) for some in (counted, stated)
+    )
     names = sorted(ours.keys() | theirs.keys())
     return [Cell(n, ours.get(n, 0), theirs.get(n, 0)) for n in names if ours.get(n, 0) != theirs.get(n, 0)]
 
