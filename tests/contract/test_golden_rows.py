@@ -104,7 +104,7 @@ async def test_a_worker_that_restores_old_rows_corrects_the_call_and_counts_it_o
         rows = [(b"k" + value.encode(), "clock"), (_pane_key(PaneId(value, START)), pane)]
         agents.tables[dimension.table].log[0] = [(key, kept(kind)[age].read_bytes()) for key, kind in rows]
     agents.tables["calls"].log[0] = [(b"call-1", kept("call")[age].read_bytes())]
-    agents.topics[CALLBACKS.name][0] = [None] * 100  # worked off before the upgrade
+    agents.topics[CALLBACKS.name][0] = [None] * 100  # processed before the upgrade
     agents.read_again(CALLBACKS.name, 0, 100)
     await agents.start()
 

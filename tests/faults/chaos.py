@@ -83,7 +83,7 @@ class Chaos:
         await self._write()
         await self._mend()
         began = time.monotonic()
-        await self.faulty.wait_until_worked_off()
+        await self.faulty.wait_until_processed()
         self.tell(f"{self._elapsed:7.1f} s  processed within {time.monotonic() - began:.1f} s")
 
     def _names(self, count: int) -> list[str]:

@@ -111,7 +111,7 @@ class Attack:
 
     async def check(self) -> None:
         """Hold everything against what was sent."""
-        await self.faulty.wait_until_worked_off()
+        await self.faulty.wait_until_processed()
         arrivals, poison = await self._log()
         outputs = await self.faulty.outputs()
         letters = outputs[DEAD_LETTERS.name]

@@ -118,7 +118,7 @@ async def roll(directory: Path, workers: int, rounds: int, tell: Callable[[str],
                 await rolling.step(f"restart {number + 1}", rolling.stop(name), rolling.start(name))
             await rolling.step("one more worker", rolling.start("more"))
             await rolling.step("one worker less", rolling.stop("more"))
-        await faulty.wait_until_worked_off()
+        await faulty.wait_until_processed()
         return rolling, await faulty.compare()
 
 

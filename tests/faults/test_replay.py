@@ -83,13 +83,13 @@ async def _closed(faulty: FaultySystem) -> Outputs:
         final = {(read.topic, read.key): read.value.is_final for reads in topics for read in reads if read.value}
         return all(final.values())
 
-    await faulty.wait_until_worked_off()
+    await faulty.wait_until_processed()
     await wait_until(all_are_final, CLOSED_S, "every window is final")
     return await _checked(faulty, 5_000)
 
 
 async def _checked(faulty: FaultySystem, window_ms: int) -> Outputs:
-    await faulty.wait_until_worked_off()
+    await faulty.wait_until_processed()
     report = await faulty.compare(window_ms=window_ms)
     assert report.differences == []
     return await faulty.outputs()

@@ -147,7 +147,7 @@ async def test_recount_agrees_with_the_worker_under_repeats_and_corrections_and_
     await system.writer.write([delivery(detail("planted"), workflow="planted", line="PLANTED")], now_ms())
     await system.writer.write([delivery(detail("probe"), workflow="__probe__", line="PROBED")], now_ms())
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 1, "planted")
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     await wait_until_committed(system)
 
     ran = await run(system, "recount")
@@ -201,7 +201,7 @@ async def test_a_late_call_is_no_difference_for_its_workflow_and_is_named_for_it
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 1)
     await system.writer.write([delivery(detail("c2", end))], now_ms())
     await system.read(LATE_CALLS, 1)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     await wait_until_committed(system)
 
     code, found = await report(system)
@@ -262,7 +262,7 @@ async def test_a_record_of_an_unknown_schema_is_replayed_once_when_the_schema_is
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 2)
         await system.wait_for_calls(SIP_LINE_OUTCOMES, 2)
         assert await replay(system, "--again") == "1 record replayed"
-        await system.wait_until_worked_off()
+        await system.wait_until_processed()
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 2)
         [call] = [call for call in await system.read(CALLS) if call.key == "lost"]
         assert call.value.revision == 1

@@ -100,7 +100,7 @@ async def test_a_repeat_changes_nothing_and_a_correction_moves_the_counts(runnin
     calls = await running.read(CALLS, 3, "repeat")
     by_workflow = await running.wait_for_calls(WORKFLOW_OUTCOMES, 2, "repeat")
     by_line = await running.wait_for_calls(SIP_LINE_OUTCOMES, 2, "REPEAT_1", "REPEAT_2")
-    await running.wait_until_worked_off()
+    await running.wait_until_processed()
 
     revisions = [(c.value.revision, c.value.disposition) for c in calls if c.key == "repeat-1"]
     assert revisions == [(1, "answered"), (2, "user_busy")]
@@ -119,7 +119,7 @@ async def test_details_after_the_first_meet_the_state_of_their_own_call(running:
     await running.writer.write(deliveries, now_ms())
 
     await running.wait_for_calls(WORKFLOW_OUTCOMES, 3, "many")
-    await running.wait_until_worked_off()
+    await running.wait_until_processed()
 
     assert len(await running.read(REKEYED_DETAILS, 3, "many")) == 3
     assert sorted(call.key for call in await running.read(CALLS, 3, "many")) == ["many-0", "many-1", "many-2"]
@@ -155,7 +155,7 @@ async def test_calls_are_counted_as_what_they_mean_not_as_they_are_written(runni
     await running.writer.write([delivery(one, workflow="meaning", line="MEANING") for one in details], at)
 
     windows = (await running.wait_for_calls(WORKFLOW_OUTCOMES, 6, "meaning")).values()
-    await running.wait_until_worked_off()
+    await running.wait_until_processed()
     calls = {call.key: call.value for call in await running.read(CALLS, 6, "meaning")}
 
     assert len(await running.read(CALLS, 6, "meaning")) == 6, "the older report changes nothing"
@@ -201,7 +201,7 @@ async def test_a_call_from_the_future_is_counted_at_its_receipt_and_makes_no_oth
 
 async def test_probe_traffic_enters_no_window(running: WorkerSystem) -> None:
     await running.writer.write([delivery(detail("probe-1"), workflow="__probe__", line="PROBED")], now_ms())
-    await running.wait_until_worked_off()
+    await running.wait_until_processed()
 
     probes = await running.read(CALLS, 1, "__probe__")
     assert {call.headers.get("synthetic") for call in probes} == {b"1"}
@@ -223,7 +223,7 @@ async def test_a_window_is_final_once_after_its_grace_and_a_later_call_goes_to_t
     await wait_until(final, 60, "the final result of the window")
     await system.writer.write([delivery(detail("c2", ended(at)))], now_ms())
     [late] = await system.read(LATE_CALLS, 1)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
 
     results = await system.read(WORKFLOW_OUTCOMES)
     assert [(r.value.calls, r.value.is_final) for r in results] == [(1, False), (1, True)]
@@ -246,7 +246,7 @@ async def test_killed_again_and_again_it_loses_nothing_and_counts_nothing_twice(
 
     await system.wait_for_calls(WORKFLOW_OUTCOMES, sent)
     await system.wait_for_calls(SIP_LINE_OUTCOMES, sent)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     calls = [call for call in await system.read(CALLS) if call.value.workflow_id != "__probe__"]
 
     assert {call.key for call in calls} == {f"k{i}" for i in range(sent)}
@@ -268,7 +268,7 @@ async def test_started_again_without_its_disk_it_recovers_from_the_changelog(sys
     await system.writer.write([delivery(detail(f"c{i}")) for i in range(40, 60)], now_ms())
 
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 60)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     assert len(await system.read(CALLS, 60, "wf-1")) == 60
 
 

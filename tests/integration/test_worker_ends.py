@@ -64,7 +64,7 @@ async def assert_all_is_there(system: WorkerSystem, count: int) -> None:
     """With a worker that does not hang: every call once, every window exact."""
     await system.start_worker(HURRIED_HANG="")
     await system.wait_for_calls(WORKFLOW_OUTCOMES, count)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     await system.wait_for_calls(WORKFLOW_OUTCOMES, count)
     assert {call.key for call in await system.read(CALLS, count, "wf-1")} == {f"c{i}" for i in range(count)}
 
@@ -163,7 +163,7 @@ async def test_told_to_stop_with_a_hung_agent_it_ends_in_time_and_commits_nothin
     worker = await system.start_worker()
     await write(system, 0, 50)
     await system.wait_for_calls(WORKFLOW_OUTCOMES, 50)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     before = await ends_and_commits(system)
     await write_hang(system)
     await write(system, 50, 100)

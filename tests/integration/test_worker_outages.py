@@ -65,7 +65,7 @@ async def write(system: WorkerSystem, first: int, last: int) -> None:
 async def assert_exact(system: WorkerSystem, count: int) -> None:
     for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
         await system.wait_for_calls(topic, count)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
         await system.wait_for_calls(topic, count)
 

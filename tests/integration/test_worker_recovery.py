@@ -57,7 +57,7 @@ async def assert_exact(system: WorkerSystem, count: int) -> None:
     """Each call is counted once, in both windows, and stays so when all is worked off."""
     for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
         await system.wait_for_calls(topic, count)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
     for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
         await system.wait_for_calls(topic, count)
 
@@ -126,7 +126,7 @@ async def test_a_worker_without_anything_left_starts_from_nothing_and_loses_no_c
 
     await system.start_worker("an empty disk")
     await system.writer.write(calls(CALLS_SENT, CALLS_SENT + 20), now_ms())
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
 
     assert len(await system.read(CALLS, 1, "wf-1")) == CALLS_SENT + 20
 
@@ -179,7 +179,7 @@ async def test_closed_windows_stay_closed_though_nothing_of_them_is_left_but_tom
     await system.writer.write(calls(0, CALLS_SENT, call_end_time=end), now_ms())  # repeats
     await system.writer.write(calls(CALLS_SENT, CALLS_SENT + 5, call_end_time=end), now_ms())
     late = await system.read(LATE_CALLS, 5)
-    await system.wait_until_worked_off()
+    await system.wait_until_processed()
 
     assert sorted(read.key for read in late) == sorted(f"c{i}" for i in range(CALLS_SENT, CALLS_SENT + 5))
     await close_others(system)

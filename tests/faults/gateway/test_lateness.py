@@ -43,7 +43,7 @@ async def test_an_acknowledgement_after_the_deadline_and_a_retry_are_one_call_do
         written = await system.read(CALLBACKS, 2, WORKFLOW)
         await system.start_worker()
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 1, WORKFLOW)
-        await system.wait_until_worked_off()
+        await system.wait_until_processed()
         calls = await system.read(CALLS, 1, WORKFLOW)
         counted = await system.windows(WORKFLOW_OUTCOMES, WORKFLOW)
 

@@ -77,7 +77,7 @@ class FaultySystem:
             await self.system.writer.__aexit__()
         self.system.writer = await CallbackWriter(self.system.bootstrap, self.system.registry).__aenter__()
 
-    async def wait_until_worked_off(self) -> None:
+    async def wait_until_processed(self) -> None:
         """Wait until the group has committed all that it reads, twice in a row at the same ends."""
         before: dict[str, tuple[int, int]] = {}
 

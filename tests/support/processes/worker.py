@@ -156,7 +156,7 @@ class WorkerSystem:
         await wait_until(counted, deadline_s, f"{calls} calls in the windows of {topic.name}")
         return found
 
-    async def wait_until_worked_off(self) -> None:
+    async def wait_until_processed(self) -> None:
         """Wait until everything written before is processed: a marker in every partition has reached the output."""
         at = time.time_ns() // 1_000_000
         marks = [delivery(detail(f"mark-{at}-{i}"), workflow="__probe__") for i in range(6 * self.partitions)]
