@@ -54,7 +54,7 @@ async def process_all(system: WorkerSystem, first: int, last: int, **fields: Any
 
 
 async def assert_exact(system: WorkerSystem, count: int) -> None:
-    """Each call is counted once, in both windows, and stays so when all is worked off."""
+    """Each call is counted once, in both windows, and stays so when all is processed."""
     for topic in (WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES):
         await system.wait_for_calls(topic, count)
     await system.wait_until_processed()

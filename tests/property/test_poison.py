@@ -110,7 +110,7 @@ async def run(chance: Random, deliveries: int) -> None:
 
 
 async def restart(bench: Bench, chance: Random) -> None:
-    """A new worker without a disk, that reads some of what was worked off once more."""
+    """A new worker without a disk, that reads some processed records once more."""
     bench.intrude_on_changelogs(chance)
     await bench.agents.start()
     for (topic, partition), reached in list(bench.agents._reached.items()):

@@ -120,7 +120,7 @@ class Broker:
                 continue
         return found
 
-    def is_worked_off(self, group: str, reads: Iterable[str]) -> bool:
+    def is_processed(self, group: str, reads: Iterable[str]) -> bool:
         """True when the group has committed the end of each topic, asked in this order: input first."""
         for topic in reads:
             committed, ends = self.groups.committed(group), self.ends(topic)

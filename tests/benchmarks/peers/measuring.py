@@ -75,11 +75,9 @@ class Bench:
         self.broker.fill(self.job.inputs[:warm_up])
         team = Team(self, runner, group, processes)
         try:
-            team.wait(
-                lambda: self.broker.is_worked_off(group, reads) and self.broker.groups.members(group) >= processes
-            )
+            team.wait(lambda: self.broker.is_processed(group, reads) and self.broker.groups.members(group) >= processes)
             self._fill_behind_its_back(team, self.job.inputs[warm_up : warm_up + callbacks])
-            self._clock(run, team, lambda: self.broker.is_worked_off(group, reads))
+            self._clock(run, team, lambda: self.broker.is_processed(group, reads))
             self._check(run, runner, warm_up + callbacks)
         except RunFailedError as failure:
             run.fault = str(failure) + team.last_words()

@@ -30,7 +30,7 @@ AT = START + 12_000
 
 
 class History:
-    """Deliveries worked off as the worker does, and the records it publishes of them."""
+    """Deliveries processed as the worker does, and the records it publishes of them."""
 
     def __init__(self, scope: Scope | None = None) -> None:
         self.ledger = Ledger(SETTINGS, scope)
