@@ -1,10 +1,20 @@
 """The worker's metrics, named and described once. No id, number or free text is ever a label."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from typing import Final, get_args
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime.build import show_build
+from schemas.topics import TABLES
+from streams.rules.counts import MAPS, RECORD_MAPS
+from streams.rules.dimensions import DIMENSIONS
+from streams.rules.dispositions import SECONDS_UNREACHABLE, TALKED_NO_SECONDS, TALKED_UNREACHABLE
+from streams.rules.times import Source
 
 AGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+STAGES: Final = ("call", "table")  # the stages of the agents
+CONTRADICTIONS: Final = (TALKED_NO_SECONDS, TALKED_UNREACHABLE, SECONDS_UNREACHABLE, "call_times")
 
 
 class WorkerMetrics:
@@ -12,6 +22,7 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         show_build("worker", self.registry)
         self.records = Counter(
             "stream_records",
@@ -86,3 +97,24 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """Create the series of every counter with closed labels, so that `increase()` sees the first event.
+
+        Not `stream_records`: the agents decide which outcomes a stage has.
+        """
+        for stage in STAGES:
+            for reason in DEAD_LETTER_REASONS:
+                self.dead_letters.labels(stage, reason)
+        for dimension in DIMENSIONS:
+            self.late.labels(dimension.table)
+            self.unsendable.labels(dimension.table)
+            for name in sorted({*MAPS, *RECORD_MAPS} - {"overflow"}):
+                self.overflow.labels(dimension.table, name)
+        for table in TABLES:
+            self.foreign_rows.labels(table)
+        for fault in sorted({*get_args(Source)} - {"provider"}):
+            self.event_time_faults.labels(fault)
+        for rule in CONTRADICTIONS:
+            self.contradictions.labels(rule)
