@@ -1,6 +1,7 @@
 """`python -m streams`: everything on this machine (`up`), or one role, or a tool. Parse, call, print."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -272,13 +273,15 @@ def _run(start: Callable[[], Awaitable[T]]) -> T:
     async def run() -> T:
         return await start()
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors are raised as well, and printed once
     try:
         return asyncio.run(run())
     except SettingsError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(exits.SETTINGS) from error
     except StreamsError as error:
-        print(f"{error.code}:\n{error}", file=sys.stderr)
+        between = "\n" if str(error).startswith("  - ") else " "  # a list of faults begins on a line of its own
+        print(f"{error.code}:{between}{error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
 
 

@@ -198,11 +198,13 @@ def _matched(count: int, records: int) -> str:
 
 
 def _summary(found: Survey, search: QuarantineSearch, present: int) -> str:
+    passing = len(found.recoverable)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.verdicts.items())) or "none"
-    unreadable = f", {search.unreadable_records} unreadable records" if search.unreadable_records else ""
+    count = search.unreadable_records
+    unreadable = f", {count} unreadable record{'s' * (count != 1)}" if count else ""
     return (
         f"{_matched(found.requests, search.records)} ({verdicts}{unreadable}); "
-        f"{len(found.recoverable)} events pass, {present} of them published before"
+        f"{passing} {'event passes' if passing == 1 else 'events pass'}, {present} of them published before"
     )
 
 
@@ -249,6 +251,7 @@ def _with_search(
         finally:
             await registry.aclose()
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors are raised as well, and printed once
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -96,7 +96,7 @@ async def test_one_command_recovers_every_genuine_callback_of_an_incident_and_no
     )
     found = f"152 requests (1 bad_signature, {GENUINE + 31} passes); {GENUINE + 1} events pass"
     assert dry == (0, f"{found}, 1 of them published before; {GENUINE} would be published\n")
-    assert some[1] == "2 requests (2 passes); 1 events pass, 0 of them published before; 1 published\n"
+    assert some[1] == "2 requests (2 passes); 1 event passes, 0 of them published before; 1 published\n"
     assert everything == (0, f"{found}, 2 of them published before; {GENUINE - 1} published\n")
     assert again == (0, f"{found}, {GENUINE + 1} of them published before; 0 published\n")
 
@@ -183,7 +183,7 @@ async def test_what_an_older_gateway_called_malformed_is_let_in_now(broker: str,
     callback = await registry.decode(record.value, Callback)
     await registry.aclose()
     assert (judged[0], json.loads(judged[1])["verdict"]) == (0, "passes")
-    assert replayed[1] == "1 request (1 passes); 1 events pass, 0 of them published before; 1 published\n"
+    assert replayed[1] == "1 request (1 passes); 1 event passes, 0 of them published before; 1 published\n"
     assert provider_json(callback) == json.loads(body)
 
 

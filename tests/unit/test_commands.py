@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app as gateway
 from gateway.recovery import commands as quarantine_commands
+from gateway.recovery.judging import Survey
 from schemas import codec
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
@@ -106,13 +111,13 @@ def test_that_no_request_matches_is_distinguished_from_that_none_is_there(count:
 @pytest.mark.parametrize(
     ("count", "there", "told"),
     [
-        (0, 0, "no dead letters: nothing was lost"),
+        (0, 0, "no dead letters in the topic"),
         (0, 12, "no dead letter matches, of 12"),
         (1, 12, "1 dead letter"),
         (2, 12, "2 dead letters"),
     ],
 )
-def test_that_no_letter_matches_is_distinguished_from_that_nothing_was_lost(count: int, there: int, told: str) -> None:
+def test_that_no_letter_matches_is_distinguished_from_that_none_is_there(count: int, there: int, told: str) -> None:
     assert letters_printing._matched(count, there) == told
 
 
@@ -138,6 +143,26 @@ def test_every_tool_names_what_it_cannot_reach_with_the_tables_code(
     assert result.exit_code == exit_code, result.output
     assert said in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("command", [*(("streams", *tool) for tool in TOOLS), ("gateway", "quarantine", "list")])
+def test_a_tool_without_kafka_prints_one_line_and_no_log_line_of_a_library(command: tuple[str, ...]) -> None:
+    environ = {**os.environ, **NOWHERE}
+    ran = subprocess.run([sys.executable, "-m", *command], env=environ, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == exits.UNAVAILABLE, ran.stderr
+    assert len(ran.stderr.splitlines()) == 1, ran.stderr
+    assert "Kafka at 127.0.0.1:1: nobody listens there" in ran.stderr
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0 events pass"), (1, "1 event passes"), (2, "2 events pass")])
+def test_a_replay_counts_the_events_that_pass(count: int, told: str) -> None:
+    found = Survey(recoverable={("topic", str(number)): 0 for number in range(count)})
+
+    search: Any = SimpleNamespace(records=9, unreadable_records=1)
+    summary = quarantine_commands._summary(found, search, 0)
+
+    assert f"(none, 1 unreadable record); {told}, 0 of them" in summary
 
 
 @pytest.mark.parametrize(

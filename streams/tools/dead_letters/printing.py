@@ -94,7 +94,7 @@ def _matched(count: int, letters: int) -> str:
     """How many match; without a match, whether there are any letters at all."""
     if count:
         return f"{count} dead letter{'s' * (count != 1)}"
-    return f"no dead letter matches, of {letters}" if letters else "no dead letters: nothing was lost"
+    return f"no dead letter matches, of {letters}" if letters else "no dead letters in the topic"
 
 
 def letters_table(rows: list[LetterRow]) -> Table:

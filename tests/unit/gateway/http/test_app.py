@@ -176,6 +176,7 @@ async def test_no_or_a_wrong_signature_is_401_and_kept_in_quarantine(headers: di
         assert isinstance(kept.record, QuarantinedRequest)
         assert (kept.record.reason, kept.record.body) == ("bad_signature", BODY)
         assert (kept.record.method, kept.record.path) == ("POST", WEBHOOK)
+        assert response.json()["detail"].startswith(kept.record.detail)
         assert kept.record.remote_address == "192.0.2.7"
         assert kept.key == kept.record.event_id
         assert not door.publisher.records(CALLBACKS)
