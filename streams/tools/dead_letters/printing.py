@@ -14,6 +14,7 @@ from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS
 from streams.settings import WorkerSettings
+from streams.tools import output
 from streams.tools.dead_letters.decisions import ReplayDecision, ReplayPlan
 from streams.tools.dead_letters.letters import LetterFilter, LetterRow, row_of
 from streams.tools.dead_letters.replay import DeadLetters
@@ -54,9 +55,9 @@ async def print_letters(environ: Mapping[str, str], wanted: LetterFilter, *, as_
         for row in rows:
             print(json.dumps(_json(row)))  # noqa: T201  # a command line prints
     elif rows:
-        Console().print(letters_table(rows))
+        output.console().print(letters_table(rows))
     message = _matched(len(rows), opened.letters.letters) + _unreadable(opened.letters)
-    Console(stderr=as_json).print(message, highlight=False)
+    output.console(stderr=as_json).print(message, highlight=False)
     return 0
 
 
@@ -77,7 +78,7 @@ async def print_replay(
     count = len(plan.due) if dry_run else done
     message = f"{count} record{'s' * (count != 1)} {'would be ' * dry_run}replayed{_left_out(plan)}"
     message = message if plan.decisions else _matched(0, opened.letters.letters)
-    Console().print(message + _unreadable(opened.letters), highlight=False, markup=False)
+    output.console().print(message + _unreadable(opened.letters), highlight=False, markup=False)
     return 0
 
 
@@ -99,7 +100,7 @@ def _matched(count: int, letters: int) -> str:
 
 def letters_table(rows: list[LetterRow]) -> Table:
     """One row per letter, by the time of failure."""
-    table = Table(*HEADS)
+    table = Table(*HEADS, box=None, pad_edge=False)
     for row in rows:
         size = "-" if row.value_bytes is None else str(row.value_bytes)
         cells = (row.failed_at, str(row.origin), size, row.reason, row.detail)

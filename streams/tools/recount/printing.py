@@ -14,8 +14,9 @@ from schemas.registry import Registry
 from schemas.runtime import exits, instants
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
+from streams.tools import output
 from streams.tools.kafka import translated
-from streams.tools.recount.comparison import WindowState
+from streams.tools.recount.comparison import WindowComparison, WindowState
 from streams.tools.recount.ledger import Ledger, Scope
 from streams.tools.recount.run import Recount, RecountReport
 
@@ -54,13 +55,13 @@ async def print_recount(environ: Mapping[str, str], scope: Scope, *, as_json: bo
     if as_json:
         print_json(report)
     else:
-        console = Console()
+        console = output.console()
         if any(window.cells for window in report.windows):
             console.print(differences_table(report))
         console.print(summary(report), markup=False, highlight=False)
     if not report.windows and (unknown := scope.workflow or scope.sip_line):
         message = f"no window of {unknown}: nothing was compared; is the id right, and the time?"
-        Console(stderr=True).print(message, markup=False, highlight=False)
+        output.console(stderr=True).print(message, markup=False, highlight=False)
         return exits.NO
     return report.exit_code
 
@@ -98,16 +99,23 @@ def print_json(report: RecountReport) -> None:
 
 
 def differences_table(report: RecountReport) -> Table:
-    """One row per cell that differs."""
-    table = Table(*COLUMNS)
+    """One row per cell that differs, and one per window that was changing."""
+    table = Table(*COLUMNS, box=None, pad_edge=False)
     for window in report.windows:
-        style = STYLES.get(window.state, "")
-        for number, cell in enumerate(window.cells):
+        name = f"{window.key.dimension} {window.key.value}"
+        for number, cells in enumerate(_rows(window)):
             remark = window.remark if number == 0 else ""
-            name = f"{window.key.dimension} {window.key.value}"
-            texts = (name, instants.text(window.key.start), window.state.value, *map(str, cell), remark)
-            table.add_row(*(Text(text) for text in texts), style=style)  # Text: a value may look like markup
+            texts = (name, instants.text(window.key.start), window.state.value, *cells, remark)
+            # Text: a value may look like markup
+            table.add_row(*(Text(text, overflow="fold") for text in texts), style=STYLES.get(window.state, ""))
     return table
+
+
+def _rows(window: WindowComparison) -> list[tuple[str, ...]]:
+    """Field, recounted and published of each row. The counts of a window that is changing mean nothing."""
+    if window.state is WindowState.MOVING and window.cells:
+        return [(_counted(len(window.cells), "cell"), "-", "-")]
+    return [tuple(map(str, cell)) for cell in window.cells]
 
 
 def summary(report: RecountReport) -> str:

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from schemas.records.kept import DeadLetter, KeptHeader
 from schemas.topics import CALLBACKS
+from streams.tools import output
 from streams.tools.dead_letters.letters import LetterFilter, Origin, headers_again, origin_of, row_of
 from streams.tools.dead_letters.printing import letters_table
 
@@ -42,6 +43,18 @@ def test_a_detail_cannot_steer_the_terminal() -> None:
 
     assert row.detail == "a [31mb c"
     assert letters_table([row]).row_count == 1
+
+
+def test_without_a_terminal_a_letter_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    detail = "a detail that is longer than a line of a terminal " * 3
+    output.console().print(letters_table([row_of(structs.replace(LETTER, detail=detail))]))
+
+    [_, line] = capsys.readouterr().out.splitlines()
+    assert str(ORIGIN) in line
+    assert detail.strip() in line
 
 
 def test_a_cut_letter_has_the_size_and_digest_of_the_whole() -> None:

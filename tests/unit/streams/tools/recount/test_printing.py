@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from streams.tools.recount import printing
 from streams.tools.recount.comparison import Cell, WindowComparison, WindowState
-from streams.tools.recount.ledger import WindowKey
+from streams.tools.recount.ledger import Scope, WindowKey
 from streams.tools.recount.printing import differences_table, print_json, summary
 from streams.tools.recount.run import RecountReport
 
@@ -34,6 +35,36 @@ def test_the_table_has_a_row_for_each_cell_and_the_remark_once() -> None:
 
     assert columns[0] == ["workflow [red]wf-1"] * 2
     assert columns[3:] == [["calls", "dispositions.answered"], ["3", "2"], ["2", "1"], ["why", ""]]
+
+
+def test_a_window_that_was_changing_has_one_row() -> None:
+    moving = WindowComparison(KEY, WindowState.MOVING, CELLS, "why")
+    columns = [
+        [str(cell) for cell in column.cells] for column in differences_table(REPORT._replace(windows=[moving])).columns
+    ]
+
+    assert columns[3:] == [["2 cells"], ["-"], ["-"], ["why"]]
+
+
+async def test_without_a_terminal_each_cell_is_one_line_and_no_id_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = KEY._replace(value="MX_MTY_LINE_" * 9)
+    remark = "fewer calls published: perhaps late for the SIP line alone, which is published nowhere"
+    report = REPORT._replace(windows=[WindowComparison(key, WindowState.DIFFERENT, CELLS, remark)])
+
+    async def found(*_: object) -> RecountReport:
+        return report
+
+    monkeypatch.setattr(printing, "recount", found)
+    monkeypatch.setenv("COLUMNS", "80")
+    await printing.print_recount({}, Scope(), as_json=False)
+
+    _, first, second, total = capsys.readouterr().out.splitlines()
+    assert first.split()[1:6] == [key.value, "2024-03-11T13:25:00Z", "different", "calls", "3"]
+    assert first.endswith(remark)
+    assert "dispositions.answered" in second
+    assert total == "1 window from 5 calls: 1 different"
 
 
 def test_the_json_has_every_state_and_the_windows_that_differ(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,14 @@
+"""Where a tool prints: a terminal of its own width, or plain lines that are never folded."""
+
+import sys
+from typing import Final
+
+from rich.console import Console
+
+PIPE_WIDTH: Final = 10_000  # wider than any row: no id is cut before a grep
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on stdout or stderr."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr) if stream.isatty() else Console(stderr=stderr, width=PIPE_WIDTH)
