@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from gateway.metrics import Metrics
-from gateway.webhooks.lenient import Deviations
+from gateway.webhooks.lenient import MISSING, Deviations
 
 NOTED_FOR_S: Final = 24 * 3600.0
 MAX_NOTES: Final = 100
@@ -32,8 +32,16 @@ class DeviationLog:
             self._last_s[kind, path, found] = now_s
 
     def notes(self, now_s: float) -> list[str]:
-        """The latest of the last NOTED_FOR_S."""
+        """The latest MAX_NOTES of the last NOTED_FOR_S: one note each, and one for all missing fields of a webhook."""
         recent = [key for key, last_s in self._last_s.items() if now_s - last_s < NOTED_FOR_S]
-        shown = [f"{kind}: {path} is not as documented: {found}" for kind, path, found in recent[-MAX_NOTES:]]
+        shown = recent[-MAX_NOTES:]
+        notes = [f"{kind}: {path} is not as documented: {found}" for kind, path, found in shown if found != MISSING]
+        for kind in dict.fromkeys(kind for kind, _, found in shown if found == MISSING):
+            notes.append(_missing(kind, [path for of, path, found in shown if (of, found) == (kind, MISSING)]))
         more = len(recent) - len(shown)
-        return [*shown, f"and {more} more, see webhook_deviating_fields_total"] if more else shown
+        return [*notes, f"and {more} more, see webhook_deviating_fields_total"] if more else notes
+
+
+def _missing(kind: str, paths: list[str]) -> str:
+    what = "1 documented field is" if len(paths) == 1 else f"{len(paths)} documented fields are"
+    return f"{kind}: {what} missing: {', '.join(sorted(paths))}"

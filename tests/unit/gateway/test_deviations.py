@@ -214,6 +214,28 @@ async def test_a_line_is_logged_once_for_a_path_and_names_no_value() -> None:
     assert "447700900123" not in json.dumps(logs)
 
 
+def test_the_missing_fields_of_a_webhook_are_one_note_that_names_them() -> None:
+    log = DeviationLog(Metrics(()))
+    log.add("k", Deviations(int, {("a", "missing"): 1, ("b", "null"): 1, ("details.c", "missing"): 2}), 0.0)
+    log.add("other", Deviations(int, {("a", "missing"): 1}), 0.0)
+
+    assert log.notes(1.0) == [
+        "k: b is not as documented: null",
+        "k: 2 documented fields are missing: a, details.c",
+        "other: 1 documented field is missing: a",
+    ]
+
+
+async def test_a_callback_with_its_ids_only_leaves_one_note() -> None:
+    async with open_door() as door:
+        await door.post(to_body({"workflow_id": "w", "details": [{"call_id": "c"}]}))
+        [note] = (await door.ops.get("/readyz")).json()["notes"]
+
+    assert note.startswith("call-completion: ")
+    assert "documented fields are missing: " in note
+    assert "details.callee" in note
+
+
 def test_notes_are_of_the_last_day_the_latest_and_not_too_many() -> None:
     log = DeviationLog(Metrics(()))
     log.add("k", Deviations(int, {("old", "null"): 1, ("again", "null"): 1}), 0.0)
