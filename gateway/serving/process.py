@@ -71,14 +71,6 @@ class ServingGateway:
         await serving
 
 
-def stop_event() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
 def _within_descriptors(settings: GatewaySettings) -> GatewaySettings:
     """As many connections as this process has descriptors for, less those it needs itself."""
     descriptors = raise_limit()

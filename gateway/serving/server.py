@@ -12,10 +12,11 @@ import structlog
 from gateway.errors import WorkersError
 from gateway.publishing.takeover import leftover_spools
 from gateway.serving.http_servers import finish_timeout_s, ops_server
-from gateway.serving.process import ServingGateway, stop_event
+from gateway.serving.process import ServingGateway
 from gateway.serving.workers import Workers
 from gateway.settings import GatewaySettings
 from schemas.runtime.listening import listen
+from schemas.runtime.stopping import StopEvent
 
 CLOSE_S: Final = 15.0  # for a worker to flush, close and end, each step of which has its bound
 
@@ -33,15 +34,14 @@ async def serve(settings: GatewaySettings) -> None:
         listen(ops_host[1], settings.ops_port, ops_host[0], "GATEWAY_OPS_PORT") as ops_socket,
     ):
         _log_listening(settings, hook_socket, ops_socket)
-        if settings.workers > 1:
-            await _serve_by_workers(settings, hook_socket, ops_socket)
-        else:
-            await _serve_alone(settings, hook_socket, ops_socket)
-        log.info("gateway.stopped")
+        stop, serve_on = StopEvent(), _serve_by_workers if settings.workers > 1 else _serve_alone
+        await serve_on(settings, hook_socket, ops_socket, stop)
+        log.info("gateway.stopped", reason=stop.reason)
 
 
-async def _serve_alone(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
-    stop = stop_event()
+async def _serve_alone(
+    settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket, stop: asyncio.Event
+) -> None:
     process = ServingGateway(settings, leftover_spools(settings.spool_dir, 1) if settings.spool_dir else [])
     ops = ops_server(process.gateway, settings)
     async with process.running():
@@ -51,8 +51,9 @@ async def _serve_alone(settings: GatewaySettings, hook_socket: socket.socket, op
         await serving_ops
 
 
-async def _serve_by_workers(settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket) -> None:
-    stop = stop_event()
+async def _serve_by_workers(
+    settings: GatewaySettings, hook_socket: socket.socket, ops_socket: socket.socket, stop: asyncio.Event
+) -> None:
     with TemporaryDirectory(prefix="gateway-metrics-") as metrics_dir:
         workers = Workers(settings, hook_socket, Path(metrics_dir))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, workers.signal, signal.SIGHUP)

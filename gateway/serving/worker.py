@@ -12,10 +12,11 @@ import msgspec
 
 from gateway.gateway import Gateway
 from gateway.publishing.takeover import leftover_spools
-from gateway.serving.process import ServingGateway, stop_event
+from gateway.serving.process import ServingGateway
 from gateway.serving.shared_metrics import share_values
 from gateway.serving.workers import REPORT_EVERY_S, WorkerReport
 from gateway.settings import GatewaySettings
+from schemas.runtime.stopping import StopEvent
 
 FIRST_KAFKA_S: Final = 5.0
 
@@ -35,7 +36,7 @@ async def serve_worker(settings: GatewaySettings, slot: WorkerSlot) -> None:
     settings: the whole gateway's; this worker takes its share.
     """
     share_values(slot.metrics_dir, slot.number)
-    stop, is_first = stop_event(), slot.number == 1
+    stop, is_first = StopEvent(), slot.number == 1
     leftovers = leftover_spools(settings.spool_dir, settings.workers) if is_first and settings.spool_dir else []
     process = ServingGateway(settings.share_of(slot.number), leftovers, is_worker=True)
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=slot.control_fd))

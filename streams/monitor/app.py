@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -22,6 +21,7 @@ from schemas.errors import SettingsError
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
+from schemas.runtime.stopping import STOP_SIGNALS
 from streams.monitor import routes
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
@@ -122,16 +122,16 @@ def _serve_on(bound: socket.socket, settings: MonitorSettings, connections: int)
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    # uvicorn raises the signal again after it has stopped; without these an orderly stop would look like a kill.
-    for stop_signal in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop_signal, _already_stopped)
+    # uvicorn raises the signals again after it has stopped, the first one last; without a handler that would be a kill.
+    received: list[str] = []
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, lambda number, _: received.append(signal.Signals(number).name))
     server = uvicorn.Server(config)
     server.run(sockets=[bound])
-    return 0 if server.started else exits.INTERNAL
-
-
-def _already_stopped(_signal: int, _frame: FrameType | None) -> None:
-    pass
+    if not server.started:
+        return exits.INTERNAL
+    log.info("monitor.stopped", reason=received[-1] if received else "")
+    return 0
 
 
 def main() -> int:

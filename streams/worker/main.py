@@ -17,6 +17,7 @@ from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
+from schemas.runtime.stopping import StopEvent
 from streams.errors import StreamsError
 from streams.settings import WorkerSettings
 from streams.worker.app import Worker
@@ -40,7 +41,7 @@ def main(environ: Mapping[str, str]) -> int:
         configure_logging(level=settings.log_level)
         log_start("worker", settings.shown(), settings.notes)
         with only_worker_of(settings.data_dir):
-            uvloop.run(_run(settings))
+            reason = uvloop.run(_run(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return exits.SETTINGS
@@ -53,6 +54,7 @@ def main(environ: Mapping[str, str]) -> int:
     except Exception as error:
         log.critical("worker.failed", error=type(error).__name__, exit_code=exits.INTERNAL, exc_info=error)
         return exits.INTERNAL
+    log.info("worker.stopped", reason=reason)
     return 0
 
 
@@ -74,26 +76,21 @@ def _keeps_python(thread: threading.Thread) -> bool:
     return not thread.daemon and thread is not threading.main_thread()
 
 
-async def _run(settings: WorkerSettings) -> None:
-    state, metrics = WorkerState(), WorkerMetrics()
+async def _run(settings: WorkerSettings) -> str:
+    """Run until a signal; returns its name."""
+    stop, state, metrics = StopEvent(), WorkerState(), WorkerMetrics()
     with (
         listen(settings.ops_host, settings.ops_port, "STREAMS_OPS_HOST", "STREAMS_OPS_PORT") as bound,
         OpsServer(create_ops_app(state, metrics.registry), bound),
     ):
-        registry, stop = Registry(settings.registry), _stop_event()
+        registry = Registry(settings.registry)
         try:
             partitions = await _unless_stopped(stop, prepare(settings, registry, state))
             if partitions is not None:
                 await Worker(settings, partitions, registry, state, metrics).run(stop)
         finally:
             await registry.aclose()
-
-
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+        return stop.reason
 
 
 async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

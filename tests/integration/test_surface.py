@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -161,6 +162,32 @@ def test_the_log_level_is_a_setting(roles: dict[str, Running], role: str, level:
     assert "the port is taken" in lines[-1]["reason"]
     assert lines[-1]["exit_code"] == exits.PORT_TAKEN
     assert ("role.started" in [line["event"] for line in lines]) is (level == "INFO")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("role", COMMANDS)
+def test_its_last_line_says_which_signal_stopped_it(role: str, number: signal.Signals, tmp_path: Path) -> None:
+    port, log = free_ports(1)[0], tmp_path / "log"
+    settings = {PORT_SETTINGS[role]: str(port), "STREAMS_DATA_DIR": str(tmp_path / "data")}
+    environ = environment(**{"GATEWAY_PORT": "0", "GATEWAY_DRAIN_DELAY_S": "0", **settings})
+    running = Running(role, f"http://127.0.0.1:{port}", log)
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", *COMMANDS[role]], env=environ, stdout=output, stderr=output)
+    try:
+        wait_until_it_listens(running)
+        process.send_signal(number)
+        exit_code = process.wait(ENDS_S)
+    finally:
+        process.kill()
+        process.wait()
+    last = running.lines()[-1]
+
+    assert exit_code == 0
+    assert {name: last[name] for name in ("event", "level", "reason")} == {
+        "event": f"{role}.stopped",
+        "level": "info",
+        "reason": number.name,
+    }
 
 
 async def test_all_three_are_ready_in_one_form(start_kafka: StartKafka, registry_url: str, tmp_path: Path) -> None:
