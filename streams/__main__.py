@@ -114,6 +114,9 @@ def worker() -> None:
     """Run one worker: callbacks in; calls, answers, attempts and windowed outcomes out.
 
     Settings: STREAMS_ and AIRUDDER_ACCOUNT_TIMEZONE, see `check-config --role worker`.
+
+    Exit codes: 0 after an orderly stop; 3 a port cannot be listened on; 4 another process has the data directory; 6 the
+    disk; 69 Kafka or the registry is away or not as declared; 70 a fault, start it again; 78 a setting is wrong.
     """
     from streams.worker.main import run
 
@@ -125,6 +128,9 @@ def monitor() -> None:
     """Run the monitor: lag and windowed outcomes as a page, an API and metrics.
 
     Settings: MONITOR_, see `check-config --role monitor`.
+
+    Exit codes: 0 after an orderly stop; 3 the port cannot be listened on; 70 a fault, start it again; 78 a setting is
+    wrong.
     """
     from streams.monitor.app import main
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -178,3 +179,22 @@ async def test_a_recount_of_a_name_that_matches_no_window_says_so_and_is_no_succ
 
     assert await recount_printing.print_recount({}, scope, as_json=False) == exit_code
     assert (f"no window of {scope.workflow or scope.sip_line}" in capsys.readouterr().err) == bool(exit_code)
+
+
+@pytest.mark.parametrize(
+    ("app", "command", "codes"),
+    [
+        (gateway, "serve", (0, exits.PORT_TAKEN, exits.DATA_IN_USE, exits.DISK, exits.SETTINGS)),
+        (
+            streams,
+            "worker",
+            (0, exits.PORT_TAKEN, exits.DATA_IN_USE, exits.DISK, exits.UNAVAILABLE, exits.INTERNAL, exits.SETTINGS),
+        ),
+        (streams, "monitor", (0, exits.PORT_TAKEN, exits.INTERNAL, exits.SETTINGS)),
+    ],
+)
+def test_the_help_of_a_role_names_its_exit_codes(app: typer.Typer, command: str, codes: tuple[int, ...]) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    told = " ".join(shown.partition("Exit codes:")[2].split())
+
+    assert [code for code in codes if not re.search(rf"\b{code} ", told)] == []
