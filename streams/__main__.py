@@ -90,6 +90,8 @@ def up(
 
     Prints the URLs and `ready`; Ctrl-C stops all, and the data is there at the next start. With KAFKA_BOOTSTRAP_SERVERS
     or SCHEMA_REGISTRY_URL set, those are used instead. The tools of another shell need the addresses: `. .data/env`.
+    The worker's health is on STREAMS_OPS_PORT; without it on 8002, or on a free port when 8002 is taken or
+    `--gateway-ops-port` is 0.
 
     Exit codes: 0 after Ctrl-C; 3 a port is taken; 4 the data directory is in use; 5 no download; 6 the disk; 69 not
     ready in time; 78 a setting is wrong.

@@ -39,9 +39,9 @@ class UpSettings(StreamsSettings):
     monitor: MonitorVariables = Field(default_factory=MonitorVariables)
 
     @property
-    def streams_ops_port(self) -> int:
-        """The worker's ops port; 0, a free one, unless the environment says."""
-        return self.worker.ops_port if "ops_port" in self.worker.model_fields_set else 0
+    def has_ops_port(self) -> bool:
+        """True when the environment has the worker's ops port."""
+        return "ops_port" in self.worker.model_fields_set
 
 
 class FrontDoorSettings(GatewayVariables, SignatureVariables, AccountVariables, LogVariables, StreamsSettings):

@@ -19,7 +19,7 @@ from streams.local.data_dir import hold_data_dir
 from streams.local.env_file import tools_environment, without_own_services, write_env_file
 from streams.local.errors import EXIT_INTERRUPTED, LocalError, PortTakenError
 from streams.local.kafka import LocalKafka
-from streams.local.ports import FREE, LOOPBACK, claim_port
+from streams.local.ports import FREE, LOOPBACK, claim_port, is_free
 from streams.local.reaper import Reaper
 from streams.local.registry import LocalRegistry
 from streams.local.roles import Endpoints, Roles, role_environment, system_roles
@@ -147,7 +147,7 @@ def _claim_ports(options: UpOptions, settings: UpSettings) -> dict[str, int]:
         "--gateway-port": (options.gateway_port, gateway.host),
         "--gateway-ops-port": (options.gateway_ops_port, gateway.ops_host or gateway.host),
         "--monitor-port": (options.monitor_port, settings.monitor.host),
-        "STREAMS_OPS_PORT": (settings.streams_ops_port, settings.worker.ops_host),
+        "STREAMS_OPS_PORT": (worker_port(options, settings), settings.worker.ops_host),
     }
     if not settings.has_kafka:
         wanted["--kafka-port"] = (options.kafka_port, LOOPBACK)
@@ -155,6 +155,19 @@ def _claim_ports(options: UpOptions, settings: UpSettings) -> dict[str, int]:
         wanted["--registry-port"] = (options.registry_port, LOOPBACK)
     _refuse_equal_ports({option: port for option, (port, _) in wanted.items() if port != FREE})
     return {option: claim_port(port, option, host) for option, (port, host) in wanted.items()}
+
+
+def worker_port(options: UpOptions, settings: UpSettings) -> int:
+    """The worker's ops port: the environment's, else 8002 when nothing has or gets it, else 0, any free one.
+
+    Also any free one when the gateway's ops port is: two systems that start at once would both find 8002 free.
+    """
+    worker, gateway_ops = settings.worker, options.gateway_ops_port
+    if settings.has_ops_port:
+        return worker.ops_port
+    others = (options.kafka_port, options.registry_port, options.gateway_port, gateway_ops, options.monitor_port)
+    is_ours = gateway_ops != FREE and worker.ops_port not in others and is_free(worker.ops_port, worker.ops_host)
+    return worker.ops_port if is_ours else FREE
 
 
 def _refuse_equal_ports(ports: dict[str, int]) -> None:

@@ -42,6 +42,15 @@ def claim_port(port: int, option: str, host: str = LOOPBACK) -> int:
     return port
 
 
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """True when `port` can be listened on at `host` now."""
+    try:
+        _bound(port, host).close()
+    except OSError:
+        return False
+    return True
+
+
 def _bound_to_any() -> socket.socket:
     for port in random.sample(FREE_RANGE, ATTEMPTS):
         try:

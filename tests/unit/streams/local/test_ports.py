@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from streams.local.errors import PortTakenError
-from streams.local.ports import FREE_RANGE, claim_port, free_ports
+from streams.local.ports import FREE_RANGE, claim_port, free_ports, is_free
 
 
 def test_free_ports_differ_and_are_none_that_an_outgoing_connection_is_given() -> None:
@@ -37,3 +37,10 @@ def test_a_taken_port_is_refused_naming_port_and_option() -> None:
 def test_a_number_that_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(PortTakenError, match="--monitor-port"):
         claim_port(port, "--monitor-port")
+
+
+def test_a_port_with_a_listener_is_not_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not is_free(server.getsockname()[1])
+
+    assert is_free(free_ports(1)[0])
