@@ -7,6 +7,7 @@ and SCHEMA_REGISTRY_URL are never used: tests delete and break things.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("search", hypothesis.settings.get_profile("repeatable"), derandomize=False)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach every process that a test starts. A script starts `pytest &` with SIGINT ignored, and children
+    inherit that: a program with Python's own handling of Ctrl-C could then not be interrupted.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
