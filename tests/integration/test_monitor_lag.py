@@ -18,11 +18,12 @@ from schemas.runtime import exits
 from schemas.topics import CALLS
 from streams.errors import StreamsError
 from streams.monitor.lag import poller as polling
-from streams.monitor.lag.command import PIPE_WIDTH, LagOptions, print_lag
+from streams.monitor.lag.command import LagOptions, print_lag
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import MEANINGS
 from streams.monitor.settings import MonitorSettings
+from streams.output import PIPE_WIDTH
 from streams.settings import KafkaSettings
 from tests.support.clients import create_topic
 from tests.support.processes.monitor import admin_client, kafka_producer

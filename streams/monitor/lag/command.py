@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.runtime import exits, instants
+from streams import output
 from streams.errors import BrokerUnavailableError
 from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
 from streams.monitor.lag.table import is_all_ok, lag_table, summary
@@ -22,9 +23,6 @@ from streams.monitor.settings import MonitorSettings
 
 # One look cannot distinguish a reader that stands still from one that works.
 LOOKS_APART_S: Final = STOP_AFTER_S + 1
-
-# Wider than any row: without a terminal nothing is folded or cut off before a grep.
-PIPE_WIDTH: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ async def print_lag(environ: Mapping[str, str], options: LagOptions, console: Co
     """
     wanted = ",".join(options.groups)
     settings = MonitorSettings.from_env({**environ, **({"MONITOR_GROUPS": wanted} if wanted else {})})
-    out = console or _console()
+    out = console or output.console()
     poller = LagPoller(settings)
     try:
         if options.watch:
@@ -58,10 +56,6 @@ async def print_lag(environ: Mapping[str, str], options: LagOptions, console: Co
         return exits.NO
     _print(snapshot, out, options)
     return 0 if is_all_ok(snapshot) else exits.NO
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
 
 
 async def _seen(poller: LagPoller, out: Console) -> LagSnapshot:

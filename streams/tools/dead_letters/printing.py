@@ -13,8 +13,8 @@ from rich.text import Text
 from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.topics import DEAD_LETTERS
+from streams import output
 from streams.settings import WorkerSettings
-from streams.tools import output
 from streams.tools.dead_letters.decisions import ReplayDecision, ReplayPlan
 from streams.tools.dead_letters.letters import LetterFilter, LetterRow, row_of
 from streams.tools.dead_letters.replay import DeadLetters

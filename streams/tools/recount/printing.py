@@ -12,9 +12,9 @@ from rich.text import Text
 from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.runtime import exits, instants
+from streams import output
 from streams.rules.windows import WindowSettings
 from streams.settings import WorkerSettings
-from streams.tools import output
 from streams.tools.kafka import translated
 from streams.tools.recount.comparison import WindowComparison, WindowState
 from streams.tools.recount.ledger import Ledger, Scope

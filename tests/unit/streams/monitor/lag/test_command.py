@@ -13,11 +13,12 @@ from rich.console import Console
 from schemas.runtime import exits
 from streams.errors import BrokerUnavailableError
 from streams.monitor.lag import command
-from streams.monitor.lag.command import PIPE_WIDTH, LagOptions, print_lag
+from streams.monitor.lag.command import LagOptions, print_lag
 from streams.monitor.lag.readings import Unseen
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.views import lag_view
 from streams.monitor.settings import MonitorSettings
+from streams.output import PIPE_WIDTH
 from tests.support.waiting import wait_until
 
 ROW = PartitionLag("airudder.callbacks.v1", 0, 10, 0, 14, 4, 1.25, "ok")

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from schemas.records.kept import DeadLetter, KeptHeader
 from schemas.topics import CALLBACKS
-from streams.tools import output
+from streams import output
 from streams.tools.dead_letters.letters import LetterFilter, Origin, headers_again, origin_of, row_of
 from streams.tools.dead_letters.printing import letters_table
 
