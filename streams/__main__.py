@@ -1,7 +1,6 @@
 """`python -m streams`: everything on this machine (`up`), or one role, or a tool. Parse, call, print."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from schemas.errors import SettingsError
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
+from schemas.runtime.logs import silence
 from schemas.runtime.options import epoch_ms, one_of
 from schemas.topics import BY_NAME
 from streams.errors import StreamsError
@@ -281,7 +281,7 @@ def _run(start: Callable[[], Awaitable[T]]) -> T:
     async def run() -> T:
         return await start()
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors are raised as well, and printed once
+    silence("aiokafka")
     try:
         return asyncio.run(run())
     except SettingsError as error:

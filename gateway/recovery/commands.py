@@ -28,6 +28,7 @@ from schemas.headers import rfc3339
 from schemas.reader import TopicReader
 from schemas.registry import Registry
 from schemas.runtime import exits
+from schemas.runtime.logs import silence
 from schemas.runtime.options import epoch_ms, one_of
 
 CONNECT_S: Final = 30.0
@@ -251,7 +252,7 @@ def _with_search(
         finally:
             await registry.aclose()
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors are raised as well, and printed once
+    silence("aiokafka")
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -98,7 +98,12 @@ def configure_logging(*, level: str = "info", quiet: tuple[str, ...] = (), **alw
     )
     logging.basicConfig(handlers=[handler], level=max(lowest, logging.WARNING), force=True)
     logging.captureWarnings(True)
-    for name in quiet:
+    silence(*quiet)
+
+
+def silence(*libraries: str) -> None:
+    """Drop the log lines of libraries whose errors reach us as exceptions, and are reported once as such."""
+    for name in libraries:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
