@@ -106,7 +106,7 @@ class Reception:
         if self._mode == "report":
             self._metrics.signature_counts[NO_SCHEME,].inc()
             return
-        await self.quarantine.keep_unverified(request, f"signature: {verdict.reason}")
+        await self.quarantine.keep_unverified(request, verdict.detail)
         if verdict.reason == "stale":
             raise StaleSignatureError(verdict.reason)
         raise UnverifiedError(verdict.reason, self._looked_for if verdict.reason == "missing" else "")

@@ -60,7 +60,7 @@ class Judge:
         if isinstance(verdict, Unverified) and raw is not packed:
             verdict = self._verify(raw)
         if isinstance(verdict, Unverified):
-            return Judgement("bad_signature", f"signature: {verdict.reason}", raw)
+            return Judgement("bad_signature", verdict.detail, raw)
         try:
             record = kind.read(raw.body, envelope_of(raw, verdict))
         except MalformedBodyError as error:

@@ -46,6 +46,11 @@ class Unverified(Struct, frozen=True):
 
     reason: Reason
 
+    @property
+    def detail(self) -> str:
+        """The reason as the quarantine keeps it."""
+        return f"signature: {self.reason}"
+
 
 class Verifier:
     """Checks requests against one scheme, or all safe ones, and every active key."""
