@@ -59,7 +59,7 @@ class Subscriber:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         await consumer.start()
         try:
-            return [await self._decoded(topic, record) for record in await _all_records(consumer, topic.name)]
+            return [await self._decoded(topic, record) for record in await all_records(consumer, topic.name)]
         finally:
             await consumer.stop()
 
@@ -78,7 +78,8 @@ class Subscriber:
         )
 
 
-async def _all_records(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
+async def all_records(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
+    """Every record of a topic as it stands, by partition and offset."""
     numbers = await consumer._client._wait_on_metadata(topic)
     partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
     ends = await consumer.end_offsets(partitions)

@@ -21,7 +21,7 @@ from tests.support.comparison import OUTPUTS, Outputs, Poison, Report, compare
 from tests.support.oracle import PROBE, Arrival, event_id_of
 from tests.support.processes.service import KafkaProcess, RegistryProcess
 from tests.support.processes.worker import WorkerSystem
-from tests.support.topics import CallbackWriter, callback_of
+from tests.support.topics import CallbackWriter, all_records, callback_of
 from tests.support.traffic import Broken, Json
 from tests.support.waiting import wait_until
 
@@ -129,15 +129,7 @@ class FaultySystem:
 
     async def _raw(self, topic: str) -> list[Any]:
         async with _consumer(self.system.bootstrap) as consumer:
-            partitions = _partitions(topic, self.system.partitions)
-            ends = await consumer.end_offsets(partitions)
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            found: list[Any] = []
-            while not all([await consumer.position(tp) >= ends[tp] for tp in partitions]):
-                for fetched in (await consumer.getmany(timeout_ms=500)).values():
-                    found.extend(fetched)
-        return sorted(found, key=lambda record: (record.partition, record.offset))
+            return await all_records(consumer, topic)
 
     async def outputs(self) -> Outputs:
         """All output topics, whole."""
