@@ -54,7 +54,6 @@ class MissingTopicsError(UnreadableTopicError):
     """Topics that are missing or hidden; `faults` has a line for each."""
 
     code = "topics_missing"
-    retriable = False
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))

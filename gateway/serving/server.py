@@ -34,8 +34,11 @@ async def serve(settings: GatewaySettings) -> None:
         listen(ops_host[1], settings.ops_port, ops_host[0], "GATEWAY_OPS_PORT") as ops_socket,
     ):
         _log_listening(settings, hook_socket, ops_socket)
-        stop, serve_on = StopEvent(), _serve_by_workers if settings.workers > 1 else _serve_alone
-        await serve_on(settings, hook_socket, ops_socket, stop)
+        stop = StopEvent()
+        if settings.workers > 1:
+            await _serve_by_workers(settings, hook_socket, ops_socket, stop)
+        else:
+            await _serve_alone(settings, hook_socket, ops_socket, stop)
         log.info("gateway.stopped", reason=stop.reason)
 
 
