@@ -27,6 +27,7 @@ from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas.runtime import exits
 from schemas.runtime.environment import FILE
 from schemas.runtime.settings import IN_FILES, NAMES
+from streams.commands import roles
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, UpSettings, WorkerSettings
 from streams.tools.check_config import SETTINGS
@@ -263,13 +264,13 @@ def test_check_config_shows_every_setting_of_every_role() -> None:
     assert SECRET not in result.output
 
 
-@pytest.mark.parametrize("role", get_args(streams_main.RoleName))
+@pytest.mark.parametrize("role", get_args(roles.RoleName))
 def test_check_config_shows_what_one_role_would_use(role: str) -> None:
     result = check_config(streams_main.app, "--role", role)
 
     assert result.exit_code == 0
     assert set(told(result.stdout)) == {name for name, _ in SETTINGS[role].variables()}
-    assert set(get_args(streams_main.RoleName)) == set(SETTINGS)
+    assert set(get_args(roles.RoleName)) == set(SETTINGS)
 
 
 def test_the_streams_show_the_settings_that_the_gateway_shows() -> None:
