@@ -4,19 +4,11 @@ A process keeps every id and schema that it has read: an id never changes its me
 meets only known ids goes on without the registry. `check` finds out whether the registry was replaced.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-import httpx2
-from confluent_kafka.schema_registry import (
-    AsyncSchemaRegistryClient,
-    ConfigCompatibilityLevel,
-    Schema,
-    SchemaRegistryError,
-    ServerConfig,
-)
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, ServerConfig
 from fastavro.types import Schema as AvroSchema
 
 from schemas import codec
@@ -30,23 +22,13 @@ from schemas.errors import (
     UnknownSchemaError,
 )
 from schemas.records.record import Record
-from schemas.registry_faults import answer_in_words, silence_in_words
+from schemas.registry_client import RegistryClient, checked_id
 from schemas.topics import Topic
 from schemas.writers import UnboundedSchemaError
 
-REQUEST_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S: Final = 20.0  # with all retries; the client's own timeout bounds each read, not the whole answer
-MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 APPLY: Final = "run `python -m streams topics apply`"
-_RETRIES = 2
-_MAX_ID: Final = 2**32 - 1
-_NOT_FOUND = 404
-_NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own error codes; a 404 of another server has none
-_CAN_PASS: Final = (408, 429)
-_REFUSED: Final = range(400, 500)
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 
 
 class Registry:
@@ -58,10 +40,8 @@ class Registry:
     def __init__(self, connection: RegistryConnection | str) -> None:
         """connection: a URL stands for one without user and certificates."""
         where = RegistryConnection(url=connection) if isinstance(connection, str) else connection
-        self._where = where
-        bounds = {"timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
-        self._client = AsyncSchemaRegistryClient({**where.client_arguments(), **bounds})
-        self._client._rest_client.session.event_hooks = {"response": [_bound]}
+        self._client = RegistryClient(where)
+        self._api = self._client.api
         self._ids: dict[str, int] = {}
         self._writers: dict[int, AvroSchema] = {}
 
@@ -110,7 +90,7 @@ class Registry:
         """
         ours = (await self._own(topic)).version
         faults = []
-        for version in await self._request(self._client.get_versions(topic.subject)):
+        for version in await self._client.request(self._api.get_versions(topic.subject)):
             if version != ours and not await self._is_compatible(topic, version):
                 faults.append(
                     f"subject {topic.subject} has a foreign schema, version {version}, that ours (version {ours}) is "
@@ -156,7 +136,9 @@ class Registry:
         await self._client.aclose()
 
     @staticmethod
-    async def _each(topics: Iterable[Topic], one: Any, kind: type[RegistryError]) -> None:
+    async def _each(
+        topics: Iterable[Topic], one: Callable[[Topic], Awaitable[None]], kind: type[RegistryError]
+    ) -> None:
         faults = []
         for topic in topics:
             try:
@@ -172,8 +154,8 @@ class Registry:
         if topic.is_output:
             await self._hold_to_full_transitive(topic.subject)
         try:
-            registered = await self._request(
-                self._client.register_schema_full_response(topic.subject, _schema_of(topic))
+            registered = await self._client.request(
+                self._api.register_schema_full_response(topic.subject, _schema_of(topic))
             )
         except RegistryUnavailableError:
             raise
@@ -182,7 +164,7 @@ class Registry:
                 f"subject {topic.subject}: {error}; a version there is not ours: see it at "
                 f"/subjects/{topic.subject}/versions, delete it, and {APPLY}"
             ) from error
-        self._keep(topic, _checked_id(registered.schema_id))
+        self._keep(topic, checked_id(registered.schema_id))
 
     async def _learn_own(self, topic: Topic) -> None:
         self._keep(topic, await self._id_of(topic))
@@ -192,33 +174,33 @@ class Registry:
         self._writers[schema_id] = codec.parsed_schema(topic.record)
 
     async def _id_of(self, topic: Topic) -> int:
-        return _checked_id((await self._own(topic)).schema_id)
+        return checked_id((await self._own(topic)).schema_id)
 
     async def _own(self, topic: Topic) -> Any:
         try:
-            return await self._request(self._client.lookup_schema(topic.subject, _schema_of(topic)))
+            return await self._client.request(self._api.lookup_schema(topic.subject, _schema_of(topic)))
         except UnknownSchemaError as error:
             raise MissingSchemaError(f"subject {topic.subject} does not have this release's schema: {APPLY}") from error
 
     async def _is_compatible(self, topic: Topic, version: int) -> bool:
-        return bool(await self._request(self._client.test_compatibility(topic.subject, _schema_of(topic), version)))
+        return bool(await self._client.request(self._api.test_compatibility(topic.subject, _schema_of(topic), version)))
 
     async def _hold_to_full_transitive(self, subject: str) -> None:
         """Set the subject's compatibility. The registry may refuse when two apply at once."""
         wanted = ConfigCompatibilityLevel.FULL_TRANSITIVE
         try:
-            await self._request(self._client.set_config(subject, ServerConfig(compatibility=wanted)))
+            await self._client.request(self._api.set_config(subject, ServerConfig(compatibility=wanted)))
         except RegistryUnavailableError:
             raise
         except (RegistryError, UnknownSchemaError):
-            config = await self._request(self._client.get_config(subject))
+            config = await self._client.request(self._api.get_config(subject))
             if wanted not in (config.compatibility, config.compatibility_level):
                 raise
 
     async def _writer_of(self, schema_id: int) -> AvroSchema:
         """The schema of an id. Only the registry's own 404 is final; every other failure may pass."""
         try:
-            schema = await self._request(self._client.get_schema(schema_id))
+            schema = await self._client.request(self._api.get_schema(schema_id))
         except RegistryError as error:
             raise RegistryUnavailableError(str(error)) from error
         if schema.schema_type not in (None, "AVRO"):
@@ -234,58 +216,6 @@ class Registry:
         self._writers[schema_id] = writer
         return writer
 
-    async def _request(self, request: Awaitable[T]) -> T:
-        await self._client.clear_caches()  # type: ignore[no-untyped-call]  # it caches invalid answers too
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await request
-        except SchemaRegistryError as error:
-            raise _translate(error, self._where) from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise RegistryUnavailableError(silence_in_words(error, self._where)) from error
-        except Exception as error:  # the client raises any error for an answer of another server
-            raise RegistryUnavailableError(
-                f"what answers at SCHEMA_REGISTRY_URL is no schema registry: {type(error).__name__}"
-            ) from error
-
 
 def _schema_of(topic: Topic) -> Schema:
     return Schema(codec.schema_text(topic.record), "AVRO")
-
-
-def _checked_id(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_ID:
-        raise RegistryUnavailableError("what answers at SCHEMA_REGISTRY_URL is no schema registry: it gives no id")
-    return value
-
-
-def _translate(error: SchemaRegistryError, where: RegistryConnection) -> Exception:
-    """The client's error as one of ours. The registry's own 404 and its refusals are final; the rest may pass."""
-    status = error.http_status_code
-    if status == _NOT_FOUND and error.error_code in _NOT_FOUND_CODES:
-        return UnknownSchemaError("the schema registry does not know this id")
-    if status in _REFUSED and status not in (_NOT_FOUND, *_CAN_PASS):
-        return RegistryError(answer_in_words(status, f"refused: {error.error_message}", where))
-    return RegistryUnavailableError(answer_in_words(status, "has trouble", where))
-
-
-class _BoundedStream(httpx2.AsyncByteStream):
-    """A response's body up to MAX_ANSWER_BYTES."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MAX_ANSWER_BYTES
-        async for chunk in self._stream:
-            left -= len(chunk)
-            if left < 0:
-                raise httpx2.ReadError(f"over {MAX_ANSWER_BYTES} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _bound(response: Any) -> None:
-    response.stream = _BoundedStream(response.stream)

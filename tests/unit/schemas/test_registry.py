@@ -20,7 +20,8 @@ from schemas.errors import (
     UnknownSchemaError,
 )
 from schemas.records.webhooks import Callback
-from schemas.registry import MAX_ANSWER_BYTES, Registry
+from schemas.registry import Registry
+from schemas.registry_client import MAX_ANSWER_BYTES
 from schemas.registry_faults import answer_in_words
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, QUARANTINE, TOPICS
 from tests.support.records import callback, detail
@@ -113,7 +114,7 @@ def stub() -> Stub:
 @pytest.fixture
 async def registry(stub: Stub) -> AsyncIterator[Registry]:
     registry = Registry("http://127.0.0.1:1")
-    rest = registry._client._rest_client
+    rest = registry._client.api._rest_client
     await rest.session.aclose()
     rest.max_retries = 0
     rest.session = httpx2.AsyncClient(transport=httpx2.MockTransport(stub), event_hooks=rest.session.event_hooks)
