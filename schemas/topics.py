@@ -84,6 +84,13 @@ DEAD_LETTERS = Topic(
 # The provider's other webhooks, uninterpreted, for subscribers.
 WORKFLOW_STATUS_CHANGES = Topic("airudder.workflow-status-changes.v1", "workflow_id", "WorkflowStatusChange", "gateway")
 CHATBOT_SESSIONS = Topic("airudder.chatbot-sessions.v1", "call_id of the chat session", "ChatbotSessionEnd", "gateway")
+PREDICTIVE_DIALER_STATUSES = Topic(
+    "airudder.predictive-dialer-statuses.v1",
+    "call_id, else task_id, else event_id",
+    "PredictiveDialerStatus",
+    "gateway",
+)
+EVENTS = Topic("airudder.events.v1", "event_id", "Event", "gateway")
 
 # Internal: between the worker's agents. The key is the one of the next agent's state.
 REKEYED_DETAILS = Topic("airudder.rekeyed-details.v1", "call_id", "Callback", "worker", is_output=False)
@@ -107,6 +114,8 @@ TOPICS: tuple[Topic, ...] = (
     OUTCOMES_BY_SIP_LINE,
     WORKFLOW_STATUS_CHANGES,
     CHATBOT_SESSIONS,
+    PREDICTIVE_DIALER_STATUSES,
+    EVENTS,
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -1,5 +1,7 @@
 """Records of the provider's webhooks, verified and uninterpreted: `Callback` and the others."""
 
+from codecs import BOM_UTF8
+
 from msgspec import field
 
 from schemas.records.record import Record
@@ -170,3 +172,40 @@ class ChatbotSessionEnd(Record, frozen=True, kw_only=True):
     variables: dict[str, str] | None = None
     messages: list[ChatbotMessage] | None = None
     extra: dict[str, str] = field(default_factory=dict)
+
+
+class PredictiveDialerStatus(Record, frozen=True, kw_only=True):
+    """One change of a predictive dialer's task, contact or agent, verified and uninterpreted. Lossless.
+
+    `body` is JSON text, an object, as it was sent.
+    """
+
+    event_id: str
+    received_at: int = 0
+    kind: str = ""
+    signature_scheme: str = "none"
+    signature_key_id: str | None = None
+    type: str | None = None
+    task_id: str | None = None
+    call_id: str | None = None
+    body: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """One delivery of a webhook whose fields are not known yet: JSON of any type, as it was sent. Lossless."""
+
+    record_id: str
+    event_id: str
+    received_at: int = 0
+    kind: str = ""
+    name: str = ""
+    signature_scheme: str = "none"
+    signature_key_id: str | None = None
+    body: str = "null"
+    has_byte_order_mark: bool = False
+
+    @property
+    def sent(self) -> bytes:
+        """The request's body, byte for byte; its SHA-256 is the event id."""
+        return (BOM_UTF8 if self.has_byte_order_mark else b"") + self.body.encode()

@@ -21,6 +21,8 @@ from schemas.records.webhooks import (
     ChatbotMessage,
     ChatbotMessageContent,
     ChatbotSessionEnd,
+    Event,
+    PredictiveDialerStatus,
     QuestionAnswer,
     RedialCall,
     WorkflowAction,
@@ -308,6 +310,31 @@ CHATBOT_SESSION = ChatbotSessionEnd(
     extra={"new": "null"},
 )
 
+DIALER_STATUS = PredictiveDialerStatus(
+    event_id=EVENT_ID,
+    received_at=RECEIVED_AT,
+    kind="predictive-dialer-status",
+    signature_scheme="hmac-sha256",
+    signature_key_id="default",
+    type="ContactStatus",
+    task_id="task-1",
+    call_id="call-1",
+    body='{"taskId": "task-1", "callid": "call-1", "state": "HANGUP", "hangupReason": 1e400}',
+    extra={"new": "null"},
+)
+
+EVENT = Event(
+    record_id="4" * 32,
+    event_id=EVENT_ID,
+    received_at=RECEIVED_AT,
+    kind="events",
+    name="waba-message-status",
+    signature_scheme="hmac-sha256",
+    signature_key_id="default",
+    body='[{"a": 1, "a": "\\ud800"}, 1e400, null, "林"]',
+    has_byte_order_mark=True,
+)
+
 EVERY_RECORD: tuple[Record, ...] = (
     callback(
         detail(
@@ -332,4 +359,6 @@ EVERY_RECORD: tuple[Record, ...] = (
     DEAD_LETTER,
     STATUS_CHANGE,
     CHATBOT_SESSION,
+    DIALER_STATUS,
+    EVENT,
 )
