@@ -4,6 +4,7 @@ An unverified request is kept because a mistake with the keys would otherwise lo
 their bytes are capped per UTC day.
 """
 
+import hashlib
 import time
 from typing import Final, Literal
 
@@ -91,10 +92,15 @@ class Quarantine:
             body=request.body,
             remote_address=request.remote_address,
         )
-        trace = request.trace
-        headers = headers_for("QuarantinedRequest", request.event_id, SOURCE, request.received_at, trace)
+        kept_id, trace = id_of_kept(request.event_id), request.trace
+        headers = headers_for("QuarantinedRequest", kept_id, SOURCE, request.received_at, trace)
         await self._publisher.publish(QUARANTINE, request.event_id, record, headers)
         self._metrics.quarantined.labels(reason, "kept").inc()
+
+
+def id_of_kept(event_id: str) -> str:
+    """The `ce_id` of a kept request. The event id is that of the callback, which the request may become later."""
+    return hashlib.sha256(f"quarantine\x1f{event_id}".encode()).hexdigest()
 
 
 def headers_without_secrets(request: RawRequest, signature_header: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ class Call(Record, frozen=True, kw_only=True):
     nodetask_name: str = ""
     task_id: str = ""
     task_name: str = ""
-    sip_line: str
+    sip_line: str = ""
     detail_id: int = 0
     case_id: str = ""
     callee: str = ""
@@ -62,7 +62,7 @@ class Answer(Record, frozen=True, kw_only=True):
     revision: int
     position: int
     workflow_id: str
-    sip_line: str
+    sip_line: str = ""
     case_id: str = ""
     callee: str = ""
     question_name: str = ""
@@ -76,6 +76,7 @@ class Answer(Record, frozen=True, kw_only=True):
     verification_results: str | None = None
     whether_answer: str | None = None
     call_ended_at: int = 0
+    call_ended_at_source: str = "provider"
     answer_count: int = 0
     state: str = "not_reached"
 
@@ -86,11 +87,12 @@ class CallAttempt(Record, frozen=True, kw_only=True):
     record_id: str
     event_id: str
     final_call_id: str
-    call_id: str
+    call_id: str = ""
+    revision: int
     attempt_number: int
     is_final: bool = False
     workflow_id: str
-    sip_line: str
+    sip_line: str = ""
     callee: str = ""
     caller_number: str | None = None
     ring_type: str | None = None

@@ -9,14 +9,14 @@ class QuarantinedRequest(Record, frozen=True, kw_only=True):
     """A request that was not published, kept for replay."""
 
     event_id: str
-    received_at: int
-    reason: str
-    detail: str
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-    remote_address: str
+    received_at: int = 0
+    reason: str = "unknown"
+    detail: str = ""
+    method: str = ""
+    path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    remote_address: str = ""
 
 
 class KeptHeader(Record, frozen=True, kw_only=True):
@@ -37,10 +37,10 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     source_offset: int
     key: bytes | None = None
     value: bytes | None = None
-    headers: dict[str, bytes]
-    reason: str
-    detail: str
-    failed_at: int
+    headers: dict[str, bytes] = field(default_factory=dict)
+    reason: str = "unknown"
+    detail: str = ""
+    failed_at: int = 0
     is_cut: bool = False
     key_bytes: int = 0
     key_sha256: str = ""

@@ -31,7 +31,7 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
     window_start_at: int
     window_end_at: int
     revision: int
-    is_final: bool
+    is_final: bool = False
     calls: int
     answered: int
     attempts: int

@@ -73,9 +73,9 @@ class Callback(Record, frozen=True, kw_only=True):
     """
 
     event_id: str
-    received_at: int
-    kind: str
-    signature_scheme: str
+    received_at: int = 0
+    kind: str = "call-completion"
+    signature_scheme: str = "none"
     signature_key_id: str | None = None
     workflow_id: str | None = None
     workflow_name: str | None = None
@@ -112,9 +112,9 @@ class WorkflowStatusChange(Record, frozen=True, kw_only=True):
     """One change of a workflow's status, verified and uninterpreted. Lossless."""
 
     event_id: str
-    received_at: int
-    kind: str
-    signature_scheme: str
+    received_at: int = 0
+    kind: str = "workflow-status-change"
+    signature_scheme: str = "none"
     signature_key_id: str | None = None
     workflow_id: str | None = None
     workflow_name: str | None = None
@@ -145,9 +145,9 @@ class ChatbotSessionEnd(Record, frozen=True, kw_only=True):
     """The end of one chat session, verified and uninterpreted. Lossless."""
 
     event_id: str
-    received_at: int
-    kind: str
-    signature_scheme: str
+    received_at: int = 0
+    kind: str = "chatbot-session-end"
+    signature_scheme: str = "none"
     signature_key_id: str | None = None
     workflow_id: str | None = None
     workflow_name: str | None = None

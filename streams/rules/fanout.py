@@ -83,7 +83,7 @@ def fan_out(callback: Callback, detail: CallDetail, revision: int, zone: ZoneInf
         callback = as_documented(callback)
     started_at, ended = times_of(detail.call_start_time, detail.call_end_time, callback.received_at, zone)
     attempts = attempts_of(callback, detail, revision, started_at, ended.at_ms, zone)
-    answers = _answers(callback, detail, revision, ended.at_ms)
+    answers = _answers(callback, detail, revision, ended)
     call = _call(callback, detail, revision, ended, zone, attempts, len(answers))
     outcome = with_details(outcome_of_call(call), [dial_of(attempt) for attempt in attempts], answers)
     return FanOut(call, answers, attempts, outcome, ended)
@@ -145,7 +145,7 @@ def _call(
     )
 
 
-def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: int) -> list[Answer]:
+def _answers(callback: Callback, detail: CallDetail, revision: int, ended: EventTime) -> list[Answer]:
     questions = detail.question_answer or ()
     count = len(questions)
     return [
@@ -171,7 +171,8 @@ def _answers(callback: Callback, detail: CallDetail, revision: int, ended_at: in
             var=question.var,
             verification_results=question.verification_results,
             whether_answer=question.whether_answer,
-            call_ended_at=ended_at,
+            call_ended_at=ended.at_ms,
+            call_ended_at_source=ended.source,
             answer_count=count,
             state=question_state(question.status, question.whether_answer),
         )

@@ -59,8 +59,12 @@ def cut_letter(record: Any, reason: str, detail: str) -> DeadLetter:
 
 
 def dead_letter_headers(letter: DeadLetter, headers: Headers) -> Headers:
-    """Headers of a dead letter. Its id follows from where the record was read, so a repeat has the same."""
-    letter_id = id_of(letter.source_topic, str(letter.source_partition), str(letter.source_offset))
+    """Headers of a dead letter. Its id follows from where the record was read, so a repeat has the same.
+
+    The instant of the append tells two records of one offset apart: those of a topic that was made anew.
+    """
+    place = (letter.source_topic, str(letter.source_partition), str(letter.source_offset), str(letter.failed_at))
+    letter_id = id_of(*place)
     return headers_for("DeadLetter", letter_id, SOURCE, letter.failed_at, trace_of(headers, letter_id))
 
 

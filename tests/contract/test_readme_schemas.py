@@ -16,8 +16,9 @@ from tests.support.readmes import ROOT, tables, word, words
 PAGE = ROOT / "schemas" / "README.md"
 TABLES = tables(PAGE)
 MIB = 1024 * 1024
-PHONE = re.compile(r"(^|\.)(callee|caller)(_number)?$")
-SAID = re.compile(r"(^|\.)(answer|answer_text\w*|ner_slots|event_labels?|intention\w*|variables|case_id|body)$")
+PERSONAL = re.compile(
+    r"(^|\.)((callee|caller)(_number)?|answer|answer_text\w*|ner_slots|event_labels?|intention\w*|variables|case_id|body)$"
+)
 BY_TOOLS = "replayed_from"  # written by the replay tools of gateway and streams, beside the others
 
 
@@ -42,33 +43,40 @@ def test_every_record_has_a_line() -> None:
     assert sorted(word(row["record"]) for row in TABLES["Records"]) == sorted({topic.record for topic in TOPICS})
 
 
-def paths(node: Any, prefix: str = "") -> Iterator[str]:
-    """The dotted path of every field in a schema."""
+def paths(node: Any, prefix: str = "") -> Iterator[tuple[str, set[str]]]:
+    """The dotted path of every field in a schema, and its tags."""
     if isinstance(node, list):
         for branch in node:
             yield from paths(branch, prefix)
     elif isinstance(node, dict):
         for field in node.get("fields", ()):
-            yield prefix + field["name"]
+            yield prefix + field["name"], set(field.get("confluent:tags", ()))
             yield from paths(field["type"], f"{prefix}{field['name']}.")
         for inner in ("items", "values"):
             yield from paths(node.get(inner), prefix)
 
 
-def test_the_personal_fields_are_those_of_the_schemas_in_every_topic_of_their_record() -> None:
+def tagged(record: str, tag: str) -> set[str]:
+    return {path for path, tags in paths(json.loads(codec.schema_text(record))) if tag in tags}
+
+
+def test_the_personal_fields_are_those_that_the_schemas_tag_in_every_topic_of_their_record() -> None:
     rows = {word(row["record"]): row for row in TABLES["Personal data"]}
-    for record in {topic.record for topic in TOPICS}:
-        known = set(paths(json.loads(codec.schema_text(record))))
-        numbers = {path for path in known if PHONE.search(path)}
-        said = {path for path in known if SAID.search(path)}
-        if record not in rows:
-            assert not numbers | said, record
-            continue
-        row = rows[record]
-        named = set(words(row["said, or known about the callee"]))
+    personal = {record for topic in TOPICS if tagged(record := topic.record, "PII")}
+
+    assert rows.keys() == personal
+    for record, row in rows.items():
         assert set(words(row["topics"])) == {topic.name for topic in TOPICS if topic.record == record}
-        assert set(words(row["phone numbers"])) == (numbers or {path for path in ("body", "value") if path in known})
-        assert said <= named <= known, record
+        assert set(words(row["phone numbers (`PHONE`)"])) == tagged(record, "PHONE")
+        assert set(words(row["said, or known about the callee (`CONTENT`)"])) == tagged(record, "CONTENT")
+
+
+def test_every_field_with_a_personal_name_is_tagged_as_a_whole() -> None:
+    for record in {topic.record for topic in TOPICS}:
+        known = dict(paths(json.loads(codec.schema_text(record))))
+        assert {path for path in known if PERSONAL.search(path)} <= tagged(record, "PII"), record
+        assert tagged(record, "PII") == tagged(record, "PHONE") | tagged(record, "CONTENT"), record
+        assert {tag for tags in known.values() for tag in tags} <= {"PII", "PHONE", "CONTENT"}, record
 
 
 def test_every_header_has_a_row() -> None:

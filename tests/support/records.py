@@ -201,6 +201,7 @@ ATTEMPT = CallAttempt(
     event_id=EVENT_ID,
     final_call_id="call-1",
     call_id="earlier",
+    revision=2,
     attempt_number=1,
     is_final=False,
     workflow_id="wf-1",

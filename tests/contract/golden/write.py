@@ -19,6 +19,7 @@ from tests.support.records import EVERY_RECORD
 
 FOLDER = Path(__file__).parent
 SCHEMA_ID = 1
+EXPLAINING = ("doc", "confluent:tags")
 
 
 def kept(name: str) -> list[Path]:
@@ -27,9 +28,9 @@ def kept(name: str) -> list[Path]:
 
 
 def shape(node: Any) -> Any:
-    """A schema without its explanations, which may be improved at any time."""
+    """A schema without its explanations and tags, which may be improved at any time."""
     if isinstance(node, dict):
-        return {key: shape(value) for key, value in node.items() if key != "doc"}
+        return {key: shape(value) for key, value in node.items() if key not in EXPLAINING}
     return [shape(item) for item in node] if isinstance(node, list) else node
 
 

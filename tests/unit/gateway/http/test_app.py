@@ -102,6 +102,7 @@ async def test_no_name_of_the_requests_overwrites_one_of_ours() -> None:
         for record in (stored, kept):
             assert len(record.headers) == len(dict(record.headers)) == 7
             assert b"theirs" not in dict(record.headers).values()
+        assert dict(stored.headers)["ce_id"] != dict(kept.headers)["ce_id"]
         assert isinstance(kept.record, QuarantinedRequest)
         assert (kept.record.reason, kept.record.remote_address) == ("bad_signature", "192.0.2.7")
 

@@ -79,12 +79,12 @@ def test_any_record_can_be_kept(record: Any) -> None:
     assert letter == decode(encode(1, letter), parsed_schema("DeadLetter"), DeadLetter)
 
 
-def test_the_id_of_a_dead_letter_is_where_its_record_was_read() -> None:
+def test_the_id_of_a_dead_letter_is_where_and_when_its_record_was_appended() -> None:
     ids = [dict(headers_of(record))["ce_id"] for record in (poison(), poison(value=b"x"), poison(key=None))]
-    others = [poison(offset=43), poison(partition=4), poison(topic="other")]
+    others = [poison(offset=43), poison(partition=4), poison(topic="other"), poison(timestamp=NOW_MS + 1)]
 
     assert len(set(ids)) == 1
-    assert len({dict(headers_of(record))["ce_id"] for record in (poison(), *others)}) == 4
+    assert len({dict(headers_of(record))["ce_id"] for record in (poison(), *others)}) == 5
 
 
 def test_reading_the_record_again_later_gives_the_same_bytes_under_the_same_id() -> None:
