@@ -182,7 +182,7 @@ class PredictiveDialerStatus(Record, frozen=True, kw_only=True):
 
     event_id: str
     received_at: int = 0
-    kind: str = ""
+    kind: str = "predictive-dialer-status"
     signature_scheme: str = "none"
     signature_key_id: str | None = None
     type: str | None = None
@@ -198,7 +198,7 @@ class Event(Record, frozen=True, kw_only=True):
     record_id: str
     event_id: str
     received_at: int = 0
-    kind: str = ""
+    kind: str = "events"
     name: str = ""
     signature_scheme: str = "none"
     signature_key_id: str | None = None

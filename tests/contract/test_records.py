@@ -154,6 +154,8 @@ WITHOUT_DEFAULT = {
     "Callback": "event_id",
     "WorkflowStatusChange": "event_id",
     "ChatbotSessionEnd": "event_id",
+    "PredictiveDialerStatus": "event_id",
+    "Event": "record_id event_id",
     "QuarantinedRequest": "event_id",
     "DeadLetter": "source_topic source_partition source_offset",
     "KeptHeader": "name",

@@ -9,29 +9,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from schemas.codec import encode, schema_text
+from schemas.evolution.compatibility import shape
 from schemas.records.record import Record
 from tests.support.records import EVERY_RECORD
 
 FOLDER = Path(__file__).parent
 SCHEMA_ID = 1
-EXPLAINING = ("doc", "confluent:tags")
 
 
 def kept(name: str) -> list[Path]:
     """The schemas of a record that are kept, oldest first."""
     return sorted(FOLDER.glob(f"{name}.*.avsc"), key=lambda path: int(path.suffixes[-2].removeprefix(".")))
-
-
-def shape(node: Any) -> Any:
-    """A schema without its explanations and tags, which may be improved at any time."""
-    if isinstance(node, dict):
-        return {key: shape(value) for key, value in node.items() if key not in EXPLAINING}
-    return [shape(item) for item in node] if isinstance(node, list) else node
 
 
 def current(name: str) -> Path | None:
