@@ -21,6 +21,7 @@ ANSWER_TIMEOUT_S: Final = 15.0
 STALLED_S: Final = 30.0  # without progress before the end
 STOP_TIMEOUT_S: Final = 5.0
 POLL_MS: Final = 500
+QUIET_S: Final = 5.0
 FETCH_WAIT_MS: Final = 20  # a fetch at the end of a partition delays all later requests on the connection
 MAX_POLL_RECORDS: Final = 2000
 CLOCKS_DIFFER_MS: Final = 3600 * 1000  # how far a broker's clock may be behind a gateway's
@@ -46,12 +47,15 @@ class TopicReader:
     Raises, from every method: MissingTopicsError, UnreadableTopicError with the broker and the reason.
     """
 
-    def __init__(self, kafka: KafkaConnection, group: str | None = None) -> None:
-        """group: the consumer group whose commits `committed` returns."""
+    def __init__(self, kafka: KafkaConnection, group: str | None = None, *, fetch_wait_ms: int = FETCH_WAIT_MS) -> None:
+        """group: the consumer group whose commits `committed` returns.
+
+        fetch_wait_ms: for how long the broker may hold a fetch that finds nothing; longer for who follows a topic.
+        """
         self._kafka = kafka
         self._group = group
         tolerate_header_names()
-        self._consumer = _consumer(kafka)
+        self._consumer = _consumer(kafka, wait_ms=fetch_wait_ms)
 
     async def __aenter__(self) -> Self:
         try:
@@ -126,6 +130,28 @@ class TopicReader:
                     raise TimeoutError
             due = {tp for tp, position in positions.items() if position < ends[tp]}
 
+    async def follow(self, starts: Offsets) -> AsyncIterator[StoredRecord]:
+        """The records from `starts` on, without an end, in order in each partition.
+
+        In silence it asks Kafka every QUIET_S, so that a Kafka that is gone is not taken for a topic at rest.
+        """
+        self._consumer.assign(list(starts))
+        for tp, offset in starts.items():
+            self._consumer.seek(tp, offset)
+        heard_at = time.monotonic()
+        while True:
+            async with self._reading(starts):
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_POLL_RECORDS)
+            for fetched in batches.values():
+                for record in fetched:
+                    yield record
+            if batches:
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at > QUIET_S:
+                async with self._answering():
+                    await self._consumer.end_offsets(list(starts))
+                heard_at = time.monotonic()
+
     async def in_order(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[StoredRecord]:
         """Every record that is in the topic now, in the order of appending, partitions merged.
 
@@ -192,7 +218,7 @@ class TopicReader:
             raise UnreadableTopicError(f"{names} cannot be read. {why}") from error
 
 
-def _consumer(kafka: KafkaConnection, group: str | None = None) -> AIOKafkaConsumer:
+def _consumer(kafka: KafkaConnection, group: str | None = None, wait_ms: int = FETCH_WAIT_MS) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **kafka.client_arguments(),
         client_id="airudder-tools",
@@ -200,7 +226,7 @@ def _consumer(kafka: KafkaConnection, group: str | None = None) -> AIOKafkaConsu
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_wait_ms=wait_ms,
     )
 
 

@@ -131,6 +131,21 @@ class Registry:
         with suppress(UnknownSchemaError):
             await self._writer_of(codec.schema_id_of(data))
 
+    async def schema_text(self, schema_id: int) -> str:
+        """The Avro schema of an id, as it was registered. Only the registry's own 404 is final; the rest may pass.
+
+        Raises: UnknownSchemaError, RegistryUnavailableError.
+        """
+        try:
+            schema = await self._client.request(self._api.get_schema(schema_id))
+        except RegistryError as error:
+            raise RegistryUnavailableError(str(error)) from error
+        if schema.schema_type not in (None, "AVRO"):
+            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema")
+        if not isinstance(schema.schema_str, str) or not schema.schema_str:
+            raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
+        return schema.schema_str
+
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
         await self._client.aclose()
@@ -198,17 +213,9 @@ class Registry:
                 raise
 
     async def _writer_of(self, schema_id: int) -> AvroSchema:
-        """The schema of an id. Only the registry's own 404 is final; every other failure may pass."""
+        text = await self.schema_text(schema_id)
         try:
-            schema = await self._client.request(self._api.get_schema(schema_id))
-        except RegistryError as error:
-            raise RegistryUnavailableError(str(error)) from error
-        if schema.schema_type not in (None, "AVRO"):
-            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema")
-        if not isinstance(schema.schema_str, str) or not schema.schema_str:
-            raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
-        try:
-            writer = codec.parse(schema.schema_str)
+            writer = codec.parse(text)
         except UnboundedSchemaError as error:
             raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
         except Exception as error:  # JSON and fastavro errors alike

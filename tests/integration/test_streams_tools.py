@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,54 +15,23 @@ from msgspec import structs
 
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for
-from schemas.reader import TopicReader
 from schemas.topics import (
     CALLBACKS,
     CALLS,
-    CO_PARTITIONED,
     DEAD_LETTERS,
     LATE_CALLS,
     SIP_LINE_OUTCOMES,
     WORKFLOW_OUTCOMES,
 )
-from streams.settings import KafkaSettings
 from tests.conftest import StartKafka, StartRegistry
 from tests.support.deliveries import delivery, detail, redial
+from tests.support.processes.tools import run, wait_until_committed
 from tests.support.processes.worker import WorkerSystem
 from tests.support.times import now_ms
 from tests.support.topics import callback_of
 from tests.support.traffic import Broken, ContractTraffic
-from tests.support.waiting import wait_until
 
 GRACE_OF_A_WEEK = {"STREAMS_GRACE_S": str(7 * 24 * 3600)}
-
-
-class Ran(NamedTuple):
-    """One command that has ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-async def run(system: WorkerSystem, *arguments: str, **environ: str) -> Ran:
-    """`python -m streams ...` with the system's environment."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "streams", *arguments),
-        env={
-            **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": system.bootstrap,
-            "SCHEMA_REGISTRY_URL": system.registry_url,
-            "COLUMNS": "250",
-            **system.settings,
-            **environ,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Ran(process.returncode, stdout.decode(), stderr.decode())
 
 
 async def report(system: WorkerSystem, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -73,17 +39,6 @@ async def report(system: WorkerSystem, *arguments: str) -> tuple[int, dict[str, 
     ran = await run(system, "recount", "--json", *arguments)
     assert ran.stdout, ran.stderr
     return ran.code, json.loads(ran.stdout)
-
-
-async def wait_until_committed(system: WorkerSystem) -> None:
-    """Wait until the worker has committed all it was given: nothing is on its way any more."""
-    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), "airudder-streams") as reader:
-
-        async def is_done() -> bool:
-            ends = await reader.ends(*CO_PARTITIONED)
-            return await reader.committed(*CO_PARTITIONED) == ends
-
-        await wait_until(is_done, 60, "the worker has committed everything")
 
 
 async def letters(system: WorkerSystem, *arguments: str) -> list[dict[str, Any]]:

@@ -1,0 +1,73 @@
+"""`tail` and `trace-call`: for those who read the topics."""
+
+import os
+from typing import Annotated, Final, Literal, get_args
+
+import typer
+
+from schemas.runtime.options import one_of
+from schemas.topics import BY_NAME, TOPICS, Topic
+from streams.commands.options import SUBSCRIBERS, From
+from streams.commands.running import run
+
+Form = Literal["json", "table"]
+
+SHORT: Final = {topic.name.removeprefix("airudder.").removesuffix(".v1"): topic for topic in TOPICS}
+FORMS: Final = one_of(get_args(Form))
+
+app = typer.Typer()
+
+
+def _topic(text: str) -> Topic:
+    """A topic by its full or its short name. Raises: typer.BadParameter naming the short ones."""
+    topic = SHORT.get(text) or BY_NAME.get(text)
+    if topic is None:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(SHORT)}")
+    return topic
+
+
+TopicName = Annotated[
+    Topic,
+    typer.Argument(parser=_topic, metavar="TOPIC", help=f"The full name, or a short one: {', '.join(SHORT)}."),
+]
+
+
+@app.command(rich_help_panel=SUBSCRIBERS)
+def tail(
+    topic: TopicName,
+    workflow: Annotated[str | None, typer.Option(help="Only records of this workflow_id.")] = None,
+    sip_line: Annotated[str | None, typer.Option(help="Only records of this SIP line.")] = None,
+    call: Annotated[str | None, typer.Option(help="Only records of this call_id.")] = None,
+    from_: From = None,
+    form: Annotated[
+        str, typer.Option("--output", "-o", parser=FORMS, metavar="FORM", help="json: a line a record; or table.")
+    ] = "json",
+    headers: Annotated[bool, typer.Option("--headers", help="With the records' headers, in JSON.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Without personal data: *** in their place, in JSON.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for new records; or end where the topic ends now.")
+    ] = True,
+) -> None:
+    """Print the records of a topic, decoded, as they come, until Ctrl-C. Without `--from` those from now on.
+
+    **It prints phone numbers and what was said**, which is what subscribers read; `--mask` leaves them out, and a table
+    has none. `--from` is the time of the append, and with `--no-follow` it may be left out: all that is there.
+
+    Reads committed records only and joins no group. A record that cannot be decoded is printed with `error`.
+
+    ```sh
+    python -m streams tail calls --no-follow --limit 1 --mask
+    ```
+
+    Exit codes: 0 after Ctrl-C, the limit or the end; 6 stdout cannot be written; 69 Kafka or the registry is away.
+    """
+    from streams.tools.selecting import Wanted
+    from streams.tools.tail.command import TailOptions, print_tail
+
+    wanted = Wanted(workflow, sip_line, call)
+    if impossible := wanted.impossible(topic.record):
+        names = ", ".join(name.replace("_", "-") for name in impossible)
+        raise typer.BadParameter(f"the records of {topic.name} have no such field", param_hint=f"--{names}")
+    options = TailOptions(topic, wanted, from_, form, headers, mask, limit, follow)  # type: ignore[arg-type]
+    raise typer.Exit(run(lambda: print_tail(os.environ, options)))

@@ -1,0 +1,130 @@
+"""A record of any topic and of any version as plain values: as its writer wrote it, not as this release knows it."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import fastavro
+from fastavro.types import Schema
+
+from schemas import codec
+from schemas.errors import DecodeError, UnknownSchemaError
+from schemas.headers import rfc3339
+from schemas.reader import StoredRecord
+from schemas.registry import Registry
+from schemas.writers import UnboundedSchemaError, check_bounded
+
+Plain = dict[str, Any]
+
+
+class Decoded(NamedTuple):
+    """A record as it may be printed. value: None for a tombstone, and where `fault` says why it cannot be read.
+
+    Instants are RFC 3339 text, bytes are base64. code: the stable code of the fault, such as undecodable.
+    """
+
+    stored: StoredRecord
+    value: Plain | None
+    fault: str = ""
+    code: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key as text; bytes that are no UTF-8 are written as \\xNN."""
+        return (self.stored.key or b"").decode("utf-8", "backslashreplace")
+
+    @property
+    def place(self) -> str:
+        """Where it is: topic[partition]@offset."""
+        return f"{self.stored.topic}[{self.stored.partition}]@{self.stored.offset}"
+
+    def as_json(self, *, headers: bool = False) -> Plain:
+        """The record with its place, as one JSON object."""
+        stored = self.stored
+        found: Plain = {
+            "topic": stored.topic,
+            "partition": stored.partition,
+            "offset": stored.offset,
+            "appended_at": rfc3339(stored.timestamp),
+            "key": None if stored.key is None else self.key,
+        }
+        if headers:
+            found["headers"] = [{"name": name, "value": text_of(value)} for name, value in stored.headers]
+        found["value"] = self.value
+        if self.fault:
+            found["error"] = {"code": self.code, "detail": self.fault, "value_bytes": len(stored.value or b"")}
+        return found
+
+
+class Decoder:
+    """Decodes records by the schemas of their writers, which it requests once each."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._writers: dict[int, Schema] = {}
+
+    async def decode(self, stored: StoredRecord) -> Decoded:
+        """The record, or why it cannot be read. Raises: RegistryUnavailableError."""
+        if stored.value is None:
+            return Decoded(stored, None)
+        try:
+            return Decoded(stored, await self.values_of(stored.value))
+        except DecodeError as error:
+            return Decoded(stored, None, str(error), error.code)
+
+    async def values_of(self, data: bytes) -> Plain:
+        """The values in wire bytes. Raises: DecodeError, RegistryUnavailableError."""
+        writer = await self._writer_of(codec.schema_id_of(data))
+        buffer = BytesIO(data)
+        buffer.seek(codec.PREFIX_BYTES)
+        try:
+            datum = fastavro.schemaless_reader(buffer, writer, None)
+        except Exception as error:  # fastavro raises EOFError, IndexError, OverflowError, ... for bytes that do not fit
+            raise DecodeError(f"the bytes do not fit the writer's schema: {type(error).__name__}") from error
+        if left := len(data) - buffer.tell():
+            raise DecodeError(f"{left} bytes are left over after the record")
+        if not isinstance(datum, dict):
+            raise DecodeError("the writer's schema is no record")
+        return {name: plain(value) for name, value in datum.items()}
+
+    async def _writer_of(self, schema_id: int) -> Schema:
+        writer = self._writers.get(schema_id)
+        if writer is None:
+            text = await self._registry.schema_text(schema_id)
+            writer = self._writers[schema_id] = _parsed(schema_id, text)
+        return writer
+
+
+def _parsed(schema_id: int, text: str) -> Schema:
+    try:
+        writer = fastavro.parse_schema(json.loads(text))
+        check_bounded(writer)
+    except UnboundedSchemaError as error:
+        raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
+    except Exception as error:  # JSON and fastavro errors alike
+        raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
+    return writer
+
+
+def plain(value: Any) -> Any:
+    """A value of fastavro's as JSON has it: instants as RFC 3339 text, bytes as base64."""
+    match value:
+        case dict():
+            return {name: plain(item) for name, item in value.items()}
+        case list():
+            return [plain(item) for item in value]
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case None | bool() | int() | float() | str():
+            return value
+        case _:  # a date, a decimal, a UUID of a foreign schema
+            return str(value)
+
+
+def text_of(value: bytes | None) -> str | None:
+    """A header's value as text; bytes that are no UTF-8 are written as \\xNN."""
+    return None if value is None else value.decode("utf-8", "backslashreplace")
