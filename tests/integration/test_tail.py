@@ -176,7 +176,9 @@ async def test_a_newer_writers_record_is_shown_whole_and_what_is_no_record_is_na
     ours = system.registry.encode(CALLS, structs.replace(CALL, call_id="newer"))
     calm = b"\x08calm"  # Avro's text of four bytes
     await system.writer.write_raw(b"\x01no record", b"newer", LATE_CALLS)
-    await system.writer.write_raw(b"\x00" + answer.json()["id"].to_bytes(4, "big") + ours[5:] + calm, b"newer", LATE_CALLS)
+    await system.writer.write_raw(
+        b"\x00" + answer.json()["id"].to_bytes(4, "big") + ours[5:] + calm, b"newer", LATE_CALLS
+    )
 
     broken, newer = await printed(system, "late-calls", "--call", "newer")
 
