@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,7 @@ class System:
         for line in self._addresses():
             self._console.say(line)
         self._console.say("ready")
+        self._console.say(f"subscribe: {_in_a_shell(self._env_file)} && {program_as_typed()} tail calls")
 
     async def _start_children(self, children: Sequence[Child], timeout_s: float) -> None:
         """Start them side by side; return when all are ready at the same time."""
@@ -160,7 +162,7 @@ class System:
             f"  monitor             {_origin(to.monitor_host, to.monitor_port)}/",
             f"  bootstrap servers   {to.bootstrap_servers}",
             f"  schema registry     {_without_credentials(to.registry_url)}",
-            f"  tools in a shell    . {shlex.quote(_as_typed(self._env_file))}",
+            f"  tools in a shell    {_in_a_shell(self._env_file)}",
         ]
 
 
@@ -175,6 +177,18 @@ def _not_ready(children: Sequence[Child], timeout_s: float) -> str:
 
 def _origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def program_as_typed() -> str:
+    """How this program was started, without its arguments: `python -m streams`, or the path of the console script."""
+    typed = sys.orig_argv
+    words = typed[: typed.index("-m") + 2] if "-m" in typed else [_as_typed(Path(sys.argv[0]))]
+    return shlex.join(words)
+
+
+def _in_a_shell(env_file: Path) -> str:
+    """The line that gives a shell the addresses of this system."""
+    return f". {shlex.quote(_as_typed(env_file))}"
 
 
 def _as_typed(path: Path) -> str:

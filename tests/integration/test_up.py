@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
@@ -66,6 +68,21 @@ async def counted_everywhere(up: Up, calls: int) -> None:
     await wait_until(counted, 60, f"{calls} calls in the windows of workflows and SIP lines")
 
 
+async def subscribe(up: Up, *options: str) -> list[dict[str, Any]]:
+    """What the line prints that `up` ends with, typed into a shell without settings."""
+    said = await wait_until(
+        lambda: re.search("^subscribe: (.+)$", up.output, re.MULTILINE), 10, "the subscriber's line"
+    )
+    assert isinstance(said, re.Match)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SCHEMA_"))}
+    shell = await asyncio.create_subprocess_exec(
+        *("sh", "-c", " ".join([said[1], *options])), env=environ, stdout=asyncio.subprocess.PIPE
+    )
+    stdout, _ = await asyncio.wait_for(shell.communicate(), 60)
+    assert shell.returncode == 0
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
 async def test_the_example_passes_through_everything_and_is_there_once_after_a_restart(
     data_dir: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +108,8 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     [window] = workflow.json()["windows"]
     assert (window["window_start_at"], window["calls"], window["revision"]) == ("2024-03-11T13:25:00Z", 1, 1)
     assert window["kpis"]["asr"] is None, "no percentage from one call"
+    subscribed = await subscribe(up, "--no-follow")
+    assert [call["value"]["call_id"] for call in subscribed] == [EXAMPLE["details"][0]["call_id"]]
     environ = sourced(data_dir)
     assert up.stop() == 0
 
