@@ -231,10 +231,19 @@ def _consumer(kafka: KafkaConnection, group: str | None = None, wait_ms: int = F
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop within STOP_TIMEOUT_S: a client may wait for ever for a lost broker (aiokafka#1101)."""
+    """Stop within STOP_TIMEOUT_S: a client may wait for ever for a lost broker (aiokafka#1101).
+
+    Its `stop` may raise the CancelledError of a fetch that it ended itself. That is not the end of our task.
+    """
+    task = asyncio.current_task()
     with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            await consumer.stop()
+            try:
+                await consumer.stop()
+            except asyncio.CancelledError:
+                if task is None or task.cancelling():
+                    raise
+                await consumer._client.close()
 
 
 def distance(starts: Offsets, ends: Offsets) -> int:

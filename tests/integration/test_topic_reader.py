@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from schemas.errors import MissingTopicsError, UnreadableTopicError
 from schemas.reader import CLOCKS_DIFFER_MS, TopicReader, distance
 from schemas.topics import CALLBACKS, Topic
 from streams.local.ports import free_ports
+from tests.conftest import StartKafka
+from tests.support.topics import create_topics
 
 HOUR_MS = int(timedelta(hours=1).total_seconds() * 1000)
 T0 = 1_700_000_000_000
@@ -87,3 +90,29 @@ async def test_a_broker_that_is_away_is_named() -> None:
     with pytest.raises(UnreadableTopicError, match=f"Kafka at {server}: nobody listens there"):
         async with TopicReader(KafkaConnection(bootstrap_servers=server)):
             pass
+
+
+async def test_one_that_follows_gets_what_comes_and_is_told_when_kafka_has_gone(
+    start_kafka: StartKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemas.reader.QUIET_S", 0.2)
+    monkeypatch.setattr("schemas.reader.ANSWER_TIMEOUT_S", 3.0)
+    kafka = start_kafka()
+    await create_topics(kafka.bootstrap_servers, 1)
+    async with TopicReader(KafkaConnection(bootstrap_servers=kafka.bootstrap_servers)) as reader:
+        following = reader.follow(await reader.ends(CALLBACKS))
+        async with asyncio.timeout(60):
+            coming = asyncio.ensure_future(anext(following))
+            await write(kafka.bootstrap_servers, b"came")
+            assert (await coming).value == b"came"
+
+            await asyncio.to_thread(kafka.stop)
+            with pytest.raises(UnreadableTopicError, match=kafka.bootstrap_servers):
+                await anext(following)
+
+
+async def write(bootstrap: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    await producer.send_and_wait(CALLBACKS.name, value)
+    await producer.stop()
