@@ -130,6 +130,11 @@ class Metrics:
             ["kind", "field"],
             registry=self.registry,
         )
+        self.unknown_webhooks = Counter(
+            "webhook_unknown_paths_total",
+            "POSTs below the webhooks' path that no webhook takes: answered 404 and not kept.",
+            registry=self.registry,
+        )
         self.deviating_fields = Counter(
             "webhook_deviating_fields_total",
             "Documented fields kept though not as documented, by path and what was found: a JSON type, or missing.",

@@ -14,21 +14,20 @@ from gateway.gateway import Gateway
 from gateway.http import ops
 from gateway.http.problems import http_problem
 from gateway.http.routes import Webhook
+from gateway.http.strangers import Strangers
 from gateway.metrics import GatewayInfo, Metrics
-from gateway.webhooks.kinds import BY_PATH, KINDS
+from gateway.webhooks.kinds import BY_PATH, kind_at
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
     """The webhook's application. The caller opens and closes the gateway."""
-    webhooks = {kind.path: Webhook(gateway, kind) for kind in KINDS}
     app = Starlette(
-        routes=[Route(path, webhook, methods=["POST"]) for path, webhook in webhooks.items()],
-        exception_handlers={HTTPException: http_problem},
+        routes=[Route("/{path:path}", Strangers(gateway.metrics))], exception_handlers={HTTPException: http_problem}
     )
     app.router.redirect_slashes = False  # never a 3xx: senders count it as a failure
-    return RequestDurations(PostDispatch(webhooks, app), gateway.metrics)
+    return RequestDurations(PostDispatch(Webhooks(gateway, app), app), gateway.metrics)
 
 
 def create_ops_app(source: ops.OpsSource) -> Starlette:
@@ -45,10 +44,23 @@ def create_ops_app(source: ops.OpsSource) -> Starlette:
     )
 
 
-class PostDispatch:
-    """Dispatches a POST to one of our paths; Starlette's router answers everything else, with 404 or 405.
+class Webhooks(dict[str, ASGIApp]):
+    """The endpoints by path. That of an event is made when it is asked for and not kept: anyone can choose a name."""
 
-    The router would reach the same webhook through more layers; tests/benchmarks/test_gateway_work.py counts the calls.
+    def __init__(self, gateway: Gateway, otherwise: ASGIApp) -> None:
+        super().__init__((path, Webhook(gateway, kind)) for path, kind in BY_PATH.items())
+        self._gateway = gateway
+        self._otherwise = otherwise
+
+    def __missing__(self, path: str) -> ASGIApp:
+        kind = kind_at(path)
+        return Webhook(self._gateway, kind) if kind else self._otherwise
+
+
+class PostDispatch:
+    """Dispatches a POST to one of our paths; the Starlette application refuses everything else, with 404 or 405.
+
+    A router would reach the same webhook through more layers; tests/benchmarks/test_gateway_work.py counts the calls.
     """
 
     def __init__(self, webhooks: Mapping[str, ASGIApp], app: ASGIApp) -> None:
@@ -57,7 +69,7 @@ class PostDispatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_post = scope["type"] == "http" and scope["method"] == "POST"
-        app = self._webhooks.get(scope["path"], self._app) if is_post else self._app
+        app = self._webhooks[scope["path"]] if is_post else self._app
         await app(scope, receive, send)
 
 
@@ -83,6 +95,11 @@ class RequestDurations:
         try:
             await self._app(scope, receive, send_noting_status)
         finally:
-            route = scope["path"] if scope["path"] in BY_PATH else "other"
+            route = scope["path"] if scope["path"] in BY_PATH else _route_at(scope["path"])
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.http_durations[route, method, str(status)].observe(time.perf_counter() - started)
+
+
+def _route_at(path: str) -> str:
+    kind = kind_at(path)
+    return kind.route if kind else "other"

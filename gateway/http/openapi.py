@@ -8,7 +8,8 @@ import msgspec
 
 from gateway.errors import InternalError, RequestError, request_errors
 from gateway.settings import GatewaySettings
-from gateway.webhooks.kinds import KINDS, Kind
+from gateway.webhooks.events import NAME_PATTERN
+from gateway.webhooks.kinds import EVENTS, KINDS, Kind
 
 _PROBLEM: Final = {
     "type": "object",
@@ -30,11 +31,20 @@ _PROBLEM: Final = {
     },
 }
 _METHOD_REFUSED: Final = {"405": "Another method than POST"}  # the router's own
+_NAME_REFUSED: Final = {"404": "No event may have this name"}
+_NAME: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "The event's name; it is kept in the record.",
+    "schema": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
+}
+_ANY_JSON: Final = {"description": "JSON of any type, nested 64 levels deep at most."}
 
 
 def document(settings: GatewaySettings) -> dict[str, Any]:
     """The document, for these settings' signature header."""
-    models = [kind.mapping.model for kind in KINDS]
+    modelled = [kind for kind in KINDS if kind.mapping.model]
     essential = {
         name: fields
         for kind in KINDS
@@ -44,7 +54,9 @@ def document(settings: GatewaySettings) -> dict[str, Any]:
             f"{model.__module__}.{model.__name__}",
         )  # msgspec uses the long name where two models have the same short one
     }
+    models = [kind.mapping.model for kind in modelled]
     references, components = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
+    bodies = {EVENTS.name: _ANY_JSON, **{kind.name: body for kind, body in zip(modelled, references, strict=True)}}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,10 +66,7 @@ def document(settings: GatewaySettings) -> dict[str, Any]:
             "is not as the provider documents it is accepted, kept as it came and counted; so are fields that are not "
             "listed. Required is only what makes a delivery one of its webhook.",
         },
-        "paths": {
-            kind.path: {"post": _operation(kind, schema, settings)}
-            for kind, schema in zip(KINDS, references, strict=True)
-        },
+        "paths": {kind.route: {"post": _operation(kind, bodies[kind.name], settings)} for kind in KINDS},
         "components": {
             "schemas": {
                 **{name: _as_accepted(schema, essential.get(name, frozenset())) for name, schema in components.items()},
@@ -70,14 +79,16 @@ def document(settings: GatewaySettings) -> dict[str, Any]:
 
 def _operation(kind: Kind[Any], schema: dict[str, Any], settings: GatewaySettings) -> dict[str, Any]:
     accepted = {"type": "object", "maxProperties": 0}
+    own_refusals = _METHOD_REFUSED | (_NAME_REFUSED if kind is EVENTS else {})
     return {
         "operationId": kind.name,
         "summary": kind.title,
+        "parameters": [_NAME] if kind is EVENTS else [],
         "security": [] if settings.signature_mode == "off" else [{"signature": []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
             "200": {"description": "Stored", "content": {"application/json": {"schema": accepted}}},
-            **{status: _refusal(why) for status, why in _METHOD_REFUSED.items()},
+            **{status: _refusal(why) for status, why in own_refusals.items()},
             **_refusals(),
         },
     }

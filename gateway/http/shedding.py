@@ -14,7 +14,7 @@ from gateway.gateway import Gateway
 from gateway.http.problems import whole_response
 from gateway.http.refusals import Tally
 from gateway.metrics import PROVIDER
-from gateway.webhooks.kinds import BY_PATH
+from gateway.webhooks.kinds import kind_at
 
 log = structlog.get_logger()
 
@@ -29,7 +29,8 @@ class Shedding:
 
     def refusal(self, method: str, path: str, source: str) -> bytes | None:
         """The whole HTTP/1.1 response to a request that is refused, else None."""
-        if method != "POST" or path not in BY_PATH:
+        kind = kind_at(path) if method == "POST" else None
+        if kind is None:
             return None
         started = time.perf_counter()
         try:
@@ -37,18 +38,18 @@ class Shedding:
             self._gateway.publisher.admit()
         except RequestError as error:
             response = whole_response(type(error), str(error))  # type: ignore[arg-type]  # mypy has no hash for classes
-            self._count(error, path, started)
+            self._count(error, kind.route, started)
             return response
         except Exception as error:  # the parser would answer 400, and the sender would not try again
             log.error("shedding.failed", reason=type(error).__name__)
         return None
 
-    def _count(self, error: RequestError, path: str, started: float) -> None:
-        series = self._series.get((path, error.code))
+    def _count(self, error: RequestError, route: str, started: float) -> None:
+        series = self._series.get((route, error.code))
         if series is None:
             metrics = self._gateway.metrics
-            duration = metrics.http_duration.labels(path, "POST", str(error.status))
-            series = self._series[path, error.code] = (metrics.requests.labels(PROVIDER, error.outcome), duration)
+            duration = metrics.http_duration.labels(route, "POST", str(error.status))
+            series = self._series[route, error.code] = (metrics.requests.labels(PROVIDER, error.outcome), duration)
         requests, durations = series
         requests.inc()
         durations.observe(time.perf_counter() - started)

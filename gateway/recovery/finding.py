@@ -3,16 +3,18 @@
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.webhooks.kinds import BY_PATH
+from gateway.webhooks.kinds import kind_at
 from schemas.errors import DecodeError
 from schemas.reader import StoredRecord
 from schemas.records.kept import QuarantinedRequest
 from schemas.registry import Registry
 from schemas.topics import QUARANTINE, Topic
+
+_DIALERS_NAMES: Final = {"call_id": "callid"}  # as the predictive dialer spells them
 
 
 class Reader(Protocol):
@@ -82,19 +84,21 @@ class QuarantineSearch:
 
 def kind_of(request: QuarantinedRequest) -> str:
     """The webhook it was posted to; the path when no webhook has it."""
-    return BY_PATH[request.path].name if request.path in BY_PATH else request.path
+    kind = kind_at(request.path)
+    return kind.name if kind else request.path
 
 
 def _has_value(body: bytes, name: str, wanted: str) -> bool:
-    """Whether the body or one of its details has this value; for a body that is not JSON: whether it contains it."""
+    """Whether the body, its `body` or one of its details has this value; no JSON: whether it contains it."""
     try:
         document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return os.fsencode(wanted) in body
     top: dict[str, Any] = document if isinstance(document, dict) else {}
     details = top.get("details")
-    items = [top, *(details if isinstance(details, list) else [])]
-    return any(isinstance(item, dict) and _equals(item.get(name), wanted) for item in items)
+    items = [top, top.get("body"), *(details if isinstance(details, list) else [])]
+    names = {name, _DIALERS_NAMES.get(name)}
+    return any(isinstance(item, dict) and _equals(item.get(one), wanted) for item in items for one in names)
 
 
 def _equals(value: Any, wanted: str) -> bool:

@@ -10,12 +10,12 @@ from gateway.recovery.unpacking import unpacked
 from gateway.requests import RawRequest, envelope_of
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import Unverified, Verified, Verifier
-from gateway.webhooks.kinds import BY_PATH, Kind
+from gateway.webhooks.kinds import Kind, kind_at
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.record import Record
 
 Verdict = Literal["passes", "bad_signature", "malformed", "unknown_path"]
-Event = tuple[str, str]  # (topic, event_id): one delivery, however often it was refused
+Event = tuple[str, str]  # (topic, ce_id): one delivery, however often it was refused
 
 
 class Judgement(NamedTuple):
@@ -30,7 +30,9 @@ class Judgement(NamedTuple):
 
     @property
     def event(self) -> Event:
-        return (self.kind.topic.name if self.kind else self.raw.path, self.raw.event_id)
+        if self.kind is None:
+            return (self.raw.path, self.raw.event_id)
+        return (self.kind.topic.name, self.kind.record_id(self.raw.event_id))
 
 
 class Judge:
@@ -52,7 +54,7 @@ class Judge:
         a proxy may have changed both on the way.
         """
         packed = _raw_request(request)
-        kind = BY_PATH.get(request.path)
+        kind = kind_at(request.path)
         if kind is None:
             return Judgement("unknown_path", request.path, packed)
         raw = unpacked(packed, self._max_body_bytes)

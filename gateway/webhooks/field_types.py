@@ -8,3 +8,4 @@ ABSENT: Final[Any] = None  # the default of an optional field; JSON null does no
 INT64: Final = range(-(2**63), 2**63)
 Integer = Annotated[int, Meta(ge=INT64[0], le=INT64[-1])]
 Identifier = Annotated[str, Meta(min_length=1)]
+AnyObject = dict[str, Any]  # an object of no published shape: the record has its JSON text

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import FieldInfo, fields
 
 from gateway.errors import Fault, MalformedBodyError
-from gateway.webhooks.field_types import INT64, Identifier, Integer
+from gateway.webhooks.field_types import INT64, AnyObject, Identifier, Integer
 from gateway.webhooks.json_text import json_type
 from schemas.records.record import Record
 
@@ -128,9 +128,11 @@ class LenientReader:
             shape, record = self._shape(kind, f"{path}."), self._parts[kind]
             return lambda text, run: _read_part(text, run, shape, record)
         if is_essential:
-            return _read_identifier if kind == Identifier else _read_name
+            return read_identifier if kind == Identifier else _read_name
         if kind == Integer:
             return _read_integer
+        if kind == AnyObject:
+            return _read_any_object
         return _read_map if get_origin(kind) is dict else _read_text
 
 
@@ -169,7 +171,7 @@ def _note(field: _Field, value: Any, text: str, run: _Reading, path: str) -> Non
         run.deviations[field.path, json_type(text)] += 1
 
 
-def _read_text(text: str, run: _Reading) -> Value:
+def _read_text(text: str, run: _Reading | None) -> Value:
     return (_string(text), True) if text[0] == '"' else _UNFIT
 
 
@@ -188,12 +190,17 @@ def _read_map(text: str, run: _Reading) -> Value:
     return {name: _string(value) if value[0] == '"' else value for name, value in texts.items()}, not others
 
 
-def _read_name(text: str, run: _Reading) -> Value:
+def _read_name(text: str, run: _Reading | None) -> Value:
     """Text, or the digits of an integer."""
     return (text, False) if _WHOLE.fullmatch(text) else _read_text(text, run)
 
 
-def _read_identifier(text: str, run: _Reading) -> Value:
+def _read_any_object(text: str, run: _Reading) -> Value:
+    return (text, True) if text[0] == "{" else _UNFIT
+
+
+def read_identifier(text: str, run: _Reading | None = None) -> Value:
+    """Text that is not empty, or the digits of an integer."""
     return _UNFIT if text == '""' else _read_name(text, run)
 
 

@@ -6,8 +6,9 @@ field. A body exactly as documented is decoded into the models; any other body i
 
 from collections import defaultdict
 from collections.abc import Callable
+from hashlib import sha256
 from types import NoneType
-from typing import Any, Final, Generic, TypeVar, get_args
+from typing import Any, Final, Generic, Protocol, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,7 @@ from schemas.records.record import Record
 
 Convert = Callable[[Any], Any]  # objects of a model -> records
 R = TypeVar("R", bound=Record)
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -30,6 +32,26 @@ class Envelope(Struct, frozen=True):
     received_at: int
     signature_scheme: str
     signature_key_id: str | None
+
+
+def id_at(place: str, event_id: str) -> str:
+    """The id of the record of one body at one place, 64 hex digits. Without it, a body at two places is two events."""
+    return sha256(f"{place}\x1f{event_id}".encode()).hexdigest()
+
+
+class WebhookMapping(Protocol[R_co]):
+    """How the JSON of one webhook becomes its record.
+
+    model: what the provider documents of it, None for nothing; essential: see LenientReader.
+    """
+
+    @property
+    def model(self) -> type[Struct] | None: ...
+
+    @property
+    def essential(self) -> Essential: ...
+
+    def read(self, body: bytes, kind: str, envelope: Envelope, deviations: Deviations | None = None) -> R_co: ...
 
 
 class RecordMapping(Generic[R]):

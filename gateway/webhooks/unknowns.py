@@ -28,6 +28,22 @@ class Found(NamedTuple):
     words: Counter[str]
 
 
+class Names:
+    """The first MAX_NAMES names that were seen."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def label(self, name: str) -> str:
+        """The name, or OTHER when it is one too many or does not look like a name."""
+        if name in self.seen:
+            return name
+        if len(self.seen) >= MAX_NAMES or not _NAME.fullmatch(name):
+            return OTHER
+        self.seen.add(name)
+        return name
+
+
 class _Shape(NamedTuple):
     """What is known of the objects at one path. Attributes of the model and of the record have the same names."""
 
@@ -40,22 +56,24 @@ class _Shape(NamedTuple):
 class Unknowns:
     """Finds unknown fields and words in the records of one kind.
 
-    model: what the provider documents; shown: paths it shows without a type, which are kept like unknown ones.
+    model: what the provider documents; without one nothing is unknown. shown: paths it shows without a type, which are
+    kept like unknown ones.
     """
 
-    def __init__(self, model: type[Struct], words: Words, shown: frozenset[str] = frozenset()) -> None:
-        self._shape = _shape(model, words, shown, "")
-        self._names: set[str] = set()
+    def __init__(self, model: type[Struct] | None, words: Words, shown: frozenset[str] = frozenset()) -> None:
+        self._shape = _shape(model, words, shown, "") if model else None
+        self._names = Names()
 
     @property
     def word_paths(self) -> list[str]:
         """The path of every field whose words are known."""
-        return [path for shape in _all(self._shape) for _, path, _ in shape.words]
+        return [path for shape in _all(self._shape) for _, path, _ in shape.words] if self._shape else []
 
     def find(self, record: Struct) -> Found:
         """What is unknown in a record; nearly always nothing."""
         found = Found(Counter(), Counter())
-        self._find((record,), self._shape, found)
+        if self._shape:
+            self._find((record,), self._shape, found)
         return found
 
     def _find(self, items: Sequence[Any], shape: _Shape, found: Found) -> None:
@@ -63,7 +81,7 @@ class Unknowns:
         names = shape.names
         for item in items:
             if item.extra:  # holds known names too: optional ones that are null, maps whose values are not all text
-                found.fields.update(self._label(shape.path + name) for name in item.extra if name not in names)
+                found.fields.update(self._names.label(shape.path + name) for name in item.extra if name not in names)
         for get, path, listed in shape.words:
             for word in map(get, items):
                 if word not in listed:
@@ -72,14 +90,6 @@ class Unknowns:
             for part in map(get, items):
                 if part:
                     self._find(part if is_list else (part,), inner, found)
-
-    def _label(self, path: str) -> str:
-        if path in self._names:
-            return path
-        if len(self._names) >= MAX_NAMES or not _NAME.fullmatch(path):
-            return OTHER
-        self._names.add(path)
-        return path
 
 
 def _shape(model: type[Struct], words: Words, shown: frozenset[str], path: str) -> _Shape:

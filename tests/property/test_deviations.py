@@ -15,23 +15,25 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedBodyError
-from gateway.webhooks.kinds import CALL_COMPLETION, KINDS, Kind
+from gateway.webhooks import call_completion
+from gateway.webhooks.kinds import CALL_COMPLETION, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.records.webhooks import Callback
 from streams.errors import ImpossibleCallbackError
 from streams.rules.fanout import check, content_digest, fan_out
-from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
+from tests.support.deliveries import EXAMPLE
+from tests.support.kinds import SAMPLES, SERVED
 from tests.support.provider import provider_json
 
 PROFILE = profile(max_examples=300)
 ENVELOPE = Envelope("e" * 64, 1_710_163_513_250, "hmac-sha256", "k1")
-SAMPLES = dict(zip((kind.name for kind in KINDS), (EXAMPLE, STATUS_CHANGE, CHATBOT_SESSION), strict=True))
 REASONS = re.compile(
     r"\$: (expected JSON: .+|expected UTF-8|expected object, got \w+|nested deeper than 64 levels)"
     r"|workflow_id: (missing|expected string or integer, got (an empty string|\w+))"
     r"|(details\[\d+\]\.)?call_id: (missing|expected string or integer, got (an empty string|\w+))"
+    r"|type: (missing|expected string or integer, got (an empty string|\w+))"
     r"|details: (missing|expected array, got \w+)"
     r"|details\[\d+\]: expected object, got \w+"
 )
@@ -78,7 +80,7 @@ def as_sent(document: Any, data: st.DataObject) -> bytes:
     return b"\xef\xbb\xbf" * data.draw(st.booleans()) + body.replace("Infinity", "1e999").encode()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", SERVED, ids=lambda kind: kind.name)
 def test_whatever_is_changed_is_rebuilt_or_refused_by_a_reason_of_the_list(kind: Kind[Any]) -> None:
     @PROFILE
     @given(st.data())
@@ -137,7 +139,7 @@ def test_a_deviating_field_is_empty_kept_and_counted_and_no_other_is(changes: di
 
     detail = CALL_COMPLETION.read(body, ENVELOPE, deviations).details[0]
 
-    spelt = {field.encode_name: field.name for field in CALL_COMPLETION.mapping._fields[_DETAIL]}
+    spelt = {field.encode_name: field.name for field in call_completion.MAPPING._fields[_DETAIL]}
     empty = {name for name in changes if getattr(detail, spelt[name]) is None}
     assert empty <= set(detail.extra)
     assert {path for path, _ in deviations if path.count(".") == 1} == {
@@ -147,4 +149,4 @@ def test_a_deviating_field_is_empty_kept_and_counted_and_no_other_is(changes: di
     assert {name for name in unchanged if getattr(detail, spelt[name]) is None} == set()
 
 
-_DETAIL = next(model for model in CALL_COMPLETION.mapping._fields if model.__name__ == "_Detail")
+_DETAIL = next(model for model in call_completion.MAPPING._fields if model.__name__ == "_Detail")

@@ -19,10 +19,11 @@ from gateway.http.body import read_body
 from gateway.limits import InFlight
 from gateway.signatures.schemes import SAFE_SCHEMES, SCHEME_NAMES, SCHEMES
 from gateway.signatures.verification import Key, Unverified, Verified, Verifier, matching_schemes, sign
-from gateway.webhooks.kinds import KINDS, Kind
+from gateway.webhooks.kinds import Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
-from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE
+from schemas.records.types import TYPES
+from tests.support.kinds import SAMPLES, SERVED
 from tests.support.provider import provider_json
 from tests.support.requests import receive_of
 
@@ -104,7 +105,7 @@ values = st.recursive(
 
 @PROFILE
 @given(
-    st.sampled_from(list(zip(KINDS, (EXAMPLE, STATUS_CHANGE, CHATBOT_SESSION), strict=True))),
+    st.sampled_from([(kind, SAMPLES[kind.name]) for kind in SERVED]),
     st.dictionaries(texts.map(lambda name: f"new {name}"), values, max_size=3),
     st.data(),
 )
@@ -119,7 +120,7 @@ def test_json_comes_back_from_avro_as_it_went_in(
     body = json.dumps(delivery, ensure_ascii=data.draw(st.booleans())).encode()
 
     wire = codec.encode(1, kind.read(body, Envelope("e", 0, "none", None)))
-    record = codec.decode(wire, codec.parsed_schema(kind.topic.record), kind.mapping._record)
+    record = codec.decode(wire, codec.parsed_schema(kind.topic.record), TYPES[kind.topic.record])
 
     assert provider_json(record, kind) == json.loads(body)
 

@@ -234,6 +234,27 @@ CHATBOT_SESSION: dict[str, Any] = {
     ],
 }
 
+DIALER_STATUS: dict[str, Any] = {
+    "type": "ContactStatus",
+    "body": {
+        "taskId": "t1",
+        "taskName": "a dialer's task",
+        "callid": "dial-1",
+        "state": "HANGUP",
+        "hangupReason": 3,
+        "phoneNumber": "+447700900123",
+        "customerInfo": {"name": "lyn", "amount": 1.50},
+    },
+}
+
+EVENT: dict[str, Any] = {
+    "id": "message-1",
+    "status": "read",
+    "to": "+447700900123",
+    "errors": None,
+    "costs": [0.25, {"currency": "USD"}],
+}
+
 
 def example(**changes: Any) -> dict[str, Any]:
     """The example with top-level fields changed."""

@@ -8,6 +8,7 @@ from tests.support.requests import KEY, WEBHOOK
 
 KIND = "call-completion"
 DRIVEN = {
+    "webhook_unknown_paths_total": 1,
     'webhook_requests_total{source="airudder",outcome="accepted"}': 1,
     'webhook_requests_total{source="airudder",outcome="duplicate"}': 1,
     'webhook_requests_total{source="airudder",outcome="bad_signature"}': 2,

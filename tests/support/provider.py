@@ -9,6 +9,7 @@ from typing import Any, get_args
 from msgspec import Struct
 from msgspec.structs import fields
 
+from gateway.webhooks.field_types import AnyObject
 from gateway.webhooks.kinds import CALL_COMPLETION, Kind
 from gateway.webhooks.mapping import Envelope
 from schemas.records.record import Record
@@ -24,8 +25,10 @@ def read_callback(
     return CALL_COMPLETION.read(body, Envelope(event_id, received_at, signature_scheme, signature_key_id))
 
 
-def provider_json(record: Record, kind: Kind[Any] = CALL_COMPLETION) -> dict[str, Any]:
+def provider_json(record: Record, kind: Kind[Any] = CALL_COMPLETION) -> Any:
     """The provider's JSON, rebuilt from the record: equal, as JSON, to what was delivered."""
+    if kind.mapping.model is None:
+        return json_value(getattr(record, "body"))  # noqa: B009  # what has no model is kept as text
     return _rebuilt(record, kind.mapping.model)
 
 
@@ -46,6 +49,8 @@ def _rebuilt(record: Record, model: type[Struct]) -> dict[str, Any]:
 
 def _rebuilt_value(value: Any, kind: Any) -> Any:
     """The value of a field of this type: of a list or one object of a model, rebuilt; any other as it is."""
+    if kind == AnyObject:
+        return json_value(value)
     part: Any = next(iter(get_args(kind)), None)
     if _is_model(part) and isinstance(value, list):
         return [_rebuilt(item, part) for item in value]

@@ -325,7 +325,7 @@ DIALER_STATUS = PredictiveDialerStatus(
 )
 
 EVENT = Event(
-    record_id="4" * 32,
+    record_id="4" * 64,
     event_id=EVENT_ID,
     received_at=RECEIVED_AT,
     kind="events",

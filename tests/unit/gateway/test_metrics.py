@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.http.refusals import HttpRefusals
 from gateway.publishing.publisher import SpoolState
+from schemas.topics import WEBHOOKS_PATH
 from tests.support.deliveries import to_body, with_detail
 from tests.support.door import Door, open_door
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS
@@ -51,6 +52,7 @@ async def drive(door: Door) -> dict[str, float]:
     arriving = asyncio.create_task(door.post(slowly(door.publisher.hold), signed(b"[]")))
     await wait_until(lambda: door.gateway.in_flight.bytes == 8, PATIENCE_S, "a body on its way")
     await door.post(body)
+    await door.hook.post(f"{WEBHOOKS_PATH}surprise", content=body)
     HttpRefusals(door.gateway.metrics.refused, "webhook").note("bad_request")
     now = await samples(door)
     door.publisher.hold.set()
