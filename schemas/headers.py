@@ -16,6 +16,7 @@ from schemas.topics import SYNTHETIC_HEADER
 Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = b"application/avro"
+REPLAYED_FROM = "replayed_from"  # written by a replay: topic[partition]@offset of the kept record
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _SPECVERSION = ("ce_specversion", b"1.0")
 _NO_SPAN = "0" * 16

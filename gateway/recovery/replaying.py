@@ -15,8 +15,8 @@ from gateway.recovery.finding import QuarantineSearch, Reader, RequestFilter
 from gateway.recovery.judging import Event, Judge, Judgement
 from gateway.requests import envelope_of
 from gateway.webhooks.kinds import KINDS
+from schemas.headers import REPLAYED_FROM
 
-REPLAYED_FROM: Final = "replayed_from"  # a record's header: topic[partition]@offset of the quarantined request
 MAX_BATCH: Final = 200
 
 Passed = tuple[Judgement, str]  # a judgement that passes, and the request's origin

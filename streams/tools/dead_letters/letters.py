@@ -6,10 +6,9 @@ Nothing that is printed holds a value, a key or a header: they have personal dat
 import re
 from typing import Final, NamedTuple
 
-from schemas.headers import Headers, rfc3339
+from schemas.headers import REPLAYED_FROM, Headers, rfc3339
 from schemas.records.kept import DeadLetter
 
-REPLAYED_FROM: Final = "replayed_from"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

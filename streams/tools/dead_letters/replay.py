@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
 
 from schemas.errors import DecodeError
+from schemas.headers import REPLAYED_FROM
 from schemas.reader import Offsets, TopicReader
 from schemas.records.kept import DeadLetter
 from schemas.registry import Registry
 from schemas.topics import BY_NAME, DEAD_LETTERS, Topic
 from streams.tools.dead_letters.decisions import CLOCKS_DIFFER_MS, Failure, ReplayMarks, ReplayPlan, decision_on
-from streams.tools.dead_letters.letters import REPLAYED_FROM, LetterFilter, Origin, headers_again, origin_of
+from streams.tools.dead_letters.letters import LetterFilter, Origin, headers_again, origin_of
 
 AT_ONCE: Final = 100
 BATCHES_A_SECOND: Final = 10
