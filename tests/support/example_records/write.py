@@ -1,4 +1,4 @@
-"""Write `schemas/examples/records/`: `python -m tests.support.examples.write`. Starts a Kafka and a registry.
+"""Write `schemas/examples/records/`: `python -m tests.support.example_records.write`. Starts a Kafka and a registry.
 
 Run it when a record has a new field, or a topic is new, then `python -m schemas asyncapi`.
 """
@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from streams.topics.schemas import apply_schemas
-from tests.support.examples.files import write
-from tests.support.examples.making import make_examples
+from tests.support.example_records.files import write
+from tests.support.example_records.making import make_examples
 from tests.support.processes.service import KafkaProcess, RegistryProcess, ServiceProcess
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.examples.making import Made
+from tests.support.example_records.making import Made
 
 FOLDER: Final = Path(__file__).parents[3] / "schemas" / "examples" / "records"
 

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import structs
 
 from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, WORKFLOW_STATUS_CHANGE, Kind
+from schemas.documents.asyncapi import OUTPUTS
 from schemas.headers import rfc3339
-from schemas.topics import DEAD_LETTERS, LATE_CALLS, QUARANTINE, TOPICS, Topic
+from schemas.topics import DEAD_LETTERS, LATE_CALLS, QUARANTINE, Topic
 from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, to_body
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.worker import WorkerSystem
@@ -28,7 +29,6 @@ from tests.support.topics import Read
 RECEIVED_AT: Final = 1_710_163_513_250  # 2024-03-11T13:25:13.250Z, a second after the provider's example ended
 CLOCK: Final = Path(__file__).parent / "clock"
 ROOT: Final = Path(__file__).parents[3]
-OUTPUTS: Final = tuple(topic for topic in TOPICS if topic.is_output)
 GONE_WRONG: Final = (LATE_CALLS, QUARANTINE, DEAD_LETTERS)
 HEADERS: Final = {"host": "webhooks.example.com", "user-agent": "example", "accept": "*/*", "accept-encoding": "gzip"}
 SENT: Final[tuple[tuple[Kind[Any], dict[str, Any]], ...]] = (

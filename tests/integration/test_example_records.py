@@ -8,12 +8,10 @@ from collections.abc import Iterator
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
-from schemas.topics import TOPICS
-from tests.support.examples.files import FOLDER, files_of
-from tests.support.examples.making import RECEIVED_AT, Made, make_examples
+from schemas.documents.asyncapi import OUTPUTS
+from tests.support.example_records.files import FOLDER, files_of
+from tests.support.example_records.making import RECEIVED_AT, Made, make_examples
 from tests.support.processes.service import KafkaProcess
-
-OUTPUTS = [topic.name for topic in TOPICS if topic.is_output]
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +27,11 @@ def test_the_examples_are_those_that_the_system_makes_today(made: dict[str, Made
     kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*")}
 
     assert files_of(made.values()) == kept, (
-        "run python -m tests.support.examples.write, then python -m schemas asyncapi"
+        "run python -m tests.support.example_records.write, then python -m schemas asyncapi"
     )
 
 
-@pytest.mark.parametrize("topic", OUTPUTS)
+@pytest.mark.parametrize("topic", [topic.name for topic in OUTPUTS])
 def test_the_cloudevents_sdk_parses_the_record_of_every_topic(made: dict[str, Made], topic: str) -> None:
     read = made[topic].read
     event = from_kafka_event(KafkaMessage(headers=read.headers, key=read.key.encode(), value=read.raw or b""))
