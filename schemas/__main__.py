@@ -1,9 +1,12 @@
 """`python -m schemas`: the contract's own tools. They need neither Kafka nor a registry."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from schemas.documents.files import stale, write
 from schemas.evolution.releases import Releases
 from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
@@ -13,8 +16,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="The public contract of the topics: its schemas and their versions.",
+    help="The public contract of the topics: its schemas, their versions, and the documents written from them.",
 )
+FOLDER = Path(__file__).parent
 
 
 @app.callback()
@@ -36,6 +40,19 @@ def release() -> None:
     _end_with(releases.refusals())
     for path in releases.release():
         typer.echo(path)
+
+
+@app.command()
+def asyncapi(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a document is stale.")] = False,
+) -> None:
+    """Write `asyncapi.yaml` and `TOPICS.md` from the topics, schemas, headers and example records."""
+    names = stale(FOLDER) if check else write(FOLDER)
+    for name in names:
+        told = "is stale: run python -m schemas asyncapi" if check else "written"
+        typer.echo(f"schemas/{name}: {told}", err=check)
+    if check and names:
+        raise typer.Exit(exits.NO)
 
 
 def _end_with(faults: Sequence[str]) -> None:
