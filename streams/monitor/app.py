@@ -56,6 +56,8 @@ def _of_dimension(dimension: Dimension) -> tuple[Endpoint, Endpoint]:
 # Every path but that of this list itself, /api, and /assets.
 ENDPOINTS: Final = (
     Endpoint("/", routes.page, "the page"),
+    Endpoint("/docs", routes.docs, "the topics, field by field"),
+    Endpoint("/docs/asyncapi.yaml", routes.asyncapi, "the topics as an AsyncAPI document"),
     Endpoint("/api/health", routes.health, "whether anything is wrong, and whether the monitor knows"),
     Endpoint("/api/lag", routes.lag, "records, seconds and verdict of every watched partition"),
     *(endpoint for dimension in DIMENSIONS for endpoint in _of_dimension(dimension)),

@@ -6,23 +6,19 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from schemas.records.outcomes import WindowedOutcomes
-from schemas.runtime import instants
 from streams.monitor.errors import NotReadyError
 from streams.monitor.health import HealthState
-from streams.monitor.labels import short
-from streams.monitor.lag.facts import FACTS, Fact, topics_of
+from streams.monitor.lag.facts import FACTS, Fact
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.views import phase
+from streams.monitor.templating import environment
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import Kpi, kpis
 
 MAX_ROWS: Final = 100
-MAX_SHOWN_CHARS: Final = 80
 MAX_LINKED_CHARS: Final = 500
 OLD_AFTER_S: Final = 10.0
 
@@ -35,26 +31,12 @@ ICON_SHAPES: Final[dict[HealthState, str]] = {
     "blind": "%3Cpath d='M1 1h6v6H1zM3 3v2h2V3z' fill='%23d0423a' fill-rule='evenodd'/%3E",
 }
 
-_environment = Environment(
-    loader=PackageLoader("streams.monitor"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_environment.filters |= {
-    "instant": instants.text,
-    "cut": lambda value: short(value, MAX_SHOWN_CHARS),
-    "words": lambda name: name.replace("_", " "),
-    "topics": topics_of,
-}
-
 
 def render_page(monitor: Monitor, now_ms: int | None = None) -> str:
     """A complete HTML document of what the monitor knows now; what it does not know is said in words."""
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     health = monitor.health(now_ms)
-    return _environment.get_template("page.html").render(
+    return environment.get_template("page.html").render(
         health=health,
         icon=ICON.format(shape=ICON_SHAPES[health.state]),
         max_rows=MAX_ROWS,

@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from schemas.documents.files import asyncapi_text
 from schemas.runtime.health import HEADERS, HealthAnswer, liveness, readiness
+from streams.monitor.docs import render_docs
 from streams.monitor.events import EventHub
 from streams.monitor.health import health_view
 from streams.monitor.lag.views import lag_view
@@ -33,6 +35,9 @@ PAGE_HEADERS: Final = {
     # the bars' widths are style attributes
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
+}
+DOCS_HEADERS: Final = PAGE_HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:",
 }
 
 _to_json = msgspec.json.Encoder().encode
@@ -132,6 +137,18 @@ async def page(request: Request) -> Response:
     """The first page."""
     document = await asyncio.to_thread(render_page, _monitor(request))
     return HTMLResponse(document, headers=PAGE_HEADERS)
+
+
+async def docs(request: Request) -> Response:
+    """The topics for subscribers. It needs no Kafka."""
+    refuse_unknown(request.query_params.multi_items(), frozenset())
+    return HTMLResponse(await asyncio.to_thread(render_docs), headers=DOCS_HEADERS)
+
+
+async def asyncapi(request: Request) -> Response:
+    """The same as the AsyncAPI document that this build ships."""
+    refuse_unknown(request.query_params.multi_items(), frozenset())
+    return Response(asyncapi_text(), media_type="application/yaml", headers={"Cache-Control": "no-store"})
 
 
 async def _outcomes(request: Request, dimension: Dimension, value: str | None) -> Response:

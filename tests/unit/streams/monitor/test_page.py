@@ -128,3 +128,7 @@ async def test_before_anything_is_known_the_page_says_so() -> None:
 
     assert "Blind: lag not read yet (and 1 more)" in page.text
     assert "table" not in page.tags
+
+
+async def test_it_leads_to_the_topics() -> None:
+    assert "/docs" in Tags(render_page(Monitor(MonitorSettings()))).links
