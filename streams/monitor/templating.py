@@ -1,6 +1,7 @@
 """How the pages are rendered: Jinja2 with every value escaped. The templates are in `templates/`."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,10 +28,11 @@ environment: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-environment.filters |= {
+_filters: dict[str, Callable[..., object]] = {
     "instant": instants.text,
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),
     "words": lambda name: name.replace("_", " "),
     "topics": topics_of,
     "with_code": with_code,
 }
+environment.filters |= _filters
