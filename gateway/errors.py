@@ -217,7 +217,7 @@ class SpoolFullError(SpoolError):
 
 
 class SpoolInUseError(SpoolError):
-    """Another process has the spool's directory open."""
+    """Another process has the spool's directory open, or callbacks for topics under another prefix wait in it."""
 
     code = "spool_in_use"
 

@@ -19,9 +19,11 @@ from schemas.runtime.rules import (
     SecurityProtocol,
     Servers,
     Text,
+    TopicPrefix,
     Urls,
     setting,
 )
+from schemas.topic_names import TopicNames
 
 DEFAULT_BOOTSTRAP_SERVERS: Final = "127.0.0.1:9092"
 DEFAULT_REGISTRY_URL: Final = "http://127.0.0.1:8081/apis/ccompat/v7"
@@ -71,11 +73,11 @@ def may_be_in_file(field: FieldInfo) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return "unset" if value is None else "set" if isinstance(value, SecretStr) else str(value)
+    return "unset" if value in (None, "") else "set" if isinstance(value, SecretStr) else str(value)
 
 
 class KafkaConnection(Variables):
-    """The address of Kafka, the user, and the protocol."""
+    """The address of Kafka, the user, the protocol, and what our topics begin with."""
 
     bootstrap_servers: Servers = setting("KAFKA_BOOTSTRAP_SERVERS", DEFAULT_BOOTSTRAP_SERVERS)
     security_protocol: SecurityProtocol = setting("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
@@ -87,6 +89,12 @@ class KafkaConnection(Variables):
     ssl_keyfile: ReadableFile | None = setting("KAFKA_SSL_KEYFILE")
     ssl_password: Secret | None = setting("KAFKA_SSL_PASSWORD", may_be_in_file=True)
     compression_type: CompressionType = setting("KAFKA_COMPRESSION_TYPE", "zstd")
+    topic_prefix: TopicPrefix = setting("AIRUDDER_TOPIC_PREFIX", "")
+
+    @property
+    def names(self) -> TopicNames:
+        """The names of our topics and groups there."""
+        return TopicNames(self.topic_prefix)
 
     @property
     def uses_sasl(self) -> bool:
@@ -176,13 +184,19 @@ class KafkaConnection(Variables):
 
 
 class RegistryConnection(Variables):
-    """The address of the schema registry, and the user."""
+    """The address of the schema registry, the user, and what our subjects begin with."""
 
     # may hold user:password
     url: Urls = setting("SCHEMA_REGISTRY_URL", DEFAULT_REGISTRY_URL, repr=False, may_be_in_file=True)
     username: Text | None = setting("SCHEMA_REGISTRY_USERNAME", may_be_in_file=True)
     password: Secret | None = setting("SCHEMA_REGISTRY_PASSWORD", may_be_in_file=True)
     cafile: ReadableFile | None = setting("SCHEMA_REGISTRY_CAFILE")
+    topic_prefix: TopicPrefix = setting("AIRUDDER_TOPIC_PREFIX", "")
+
+    @property
+    def names(self) -> TopicNames:
+        """The names of our subjects there."""
+        return TopicNames(self.topic_prefix)
 
     def client_arguments(self) -> dict[str, Any]:
         """The arguments of confluent-kafka's registry client."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiokafka.partitioner import murmur2
 
+from schemas.topic_names import DECLARED, TopicNames
 from schemas.topics import CO_PARTITIONED
 
 WAY_OUT: Final = (
@@ -35,9 +36,9 @@ def changed_counts(began_with: Mapping[str, int], now: Mapping[str, int]) -> str
     return f"the number of partitions changed ({', '.join(changed)}): {WAY_OUT}" if changed else ""
 
 
-def unequal_counts(now: Mapping[str, int]) -> str:
+def unequal_counts(now: Mapping[str, int], names: TopicNames = DECLARED) -> str:
     """Topics that are read together and differ in their number of partitions, as one fault; empty when none."""
-    counts = {topic.name: now[topic.name] for topic in CO_PARTITIONED if now.get(topic.name)}
+    counts = {name: now[name] for name in map(names.of, CO_PARTITIONED) if now.get(name)}
     if len(set(counts.values())) < 2:
         return ""
     listing = ", ".join(f"{name}: {count}" for name, count in counts.items())

@@ -44,15 +44,18 @@ class StoredRecord(Protocol):
 class TopicReader:
     """Reads topics by offset; commits nothing, creates nothing. Use as a context manager, one read at a time.
 
+    Topics are asked for as they are declared; offsets and records have real names.
+
     Raises, from every method: MissingTopicsError, UnreadableTopicError with the broker and the reason.
     """
 
     def __init__(self, kafka: KafkaConnection, group: str | None = None, *, fetch_wait_ms: int = FETCH_WAIT_MS) -> None:
-        """group: the consumer group whose commits `committed` returns.
+        """group: the consumer group whose commits `committed` returns, by its real name.
 
         fetch_wait_ms: for how long the broker may hold a fetch that finds nothing; longer for who follows a topic.
         """
         self._kafka = kafka
+        self.names = kafka.names
         self._group = group
         tolerate_header_names()
         self._consumer = _consumer(kafka, wait_ms=fetch_wait_ms)
@@ -73,7 +76,7 @@ class TopicReader:
         """Every partition of the topics. The error names every topic that is missing."""
         async with self._answering():
             cluster = await self._consumer._client.fetch_all_metadata()  # a request by name could create a topic
-        found = {topic.name: cluster.partitions_for_topic(topic.name) for topic in topics}
+        found = {name: cluster.partitions_for_topic(name) for name in map(self.names.of, topics)}
         if missing := [name for name, numbers in found.items() if not numbers]:
             raise MissingTopicsError([f"{hidden_topic(name)} to {principal(self._kafka)}" for name in missing])
         return [TopicPartition(name, number) for name, numbers in found.items() for number in sorted(numbers)]
@@ -164,7 +167,7 @@ class TopicReader:
         while heads:
             *_, record = heads[0]
             yield record
-            following = await self._next(TopicPartition(topic.name, record.partition), ends)
+            following = await self._next(TopicPartition(record.topic, record.partition), ends)
             if following is None:
                 heapq.heappop(heads)
             else:
@@ -251,7 +254,7 @@ def distance(starts: Offsets, ends: Offsets) -> int:
     return sum(max(end - starts[tp], 0) for tp, end in ends.items())
 
 
-def only(topics: Iterable[Topic], offsets: Offsets) -> dict[TopicPartition, int]:
-    """The offsets of these topics only."""
-    names = {topic.name for topic in topics}
+def only(topics: Iterable[str], offsets: Offsets) -> dict[TopicPartition, int]:
+    """The offsets of the topics with these real names only."""
+    names = set(topics)
     return {tp: offset for tp, offset in offsets.items() if tp.topic in names}

@@ -40,6 +40,7 @@ class Registry:
     def __init__(self, connection: RegistryConnection | str) -> None:
         """connection: a URL stands for one without user and certificates."""
         where = RegistryConnection(url=connection) if isinstance(connection, str) else connection
+        self._subject = where.names.subject_of
         self._client = RegistryClient(where)
         self._api = self._client.api
         self._ids: dict[str, int] = {}
@@ -69,7 +70,7 @@ class Registry:
 
         Raises: RegistryReplacedError, RegistryUnavailableError.
         """
-        known = self._ids[topic.name]
+        known, subject = self._ids[topic.name], self._subject(topic)
         try:
             found = str(await self._id_of(topic))
         except MissingSchemaError:
@@ -78,8 +79,8 @@ class Registry:
             self._ids.clear()
             self._writers.clear()
             raise RegistryReplacedError(
-                f"schema registry: the schema of {topic.subject} had id {known} and now has {found}. The registry was "
-                f"replaced, or came back without its data: restore it together with Kafka, or {APPLY}; records "
+                f"schema registry: the schema of {subject} had id {known} and now has {found}. The registry "
+                f"was replaced, or came back without its data: restore it together with Kafka, or {APPLY}; records "
                 "written before may not be readable any more"
             )
 
@@ -88,12 +89,12 @@ class Registry:
 
         Raises: RegistryError, MissingSchemaError when ours is not there.
         """
-        ours = (await self._own(topic)).version
+        ours, subject = (await self._own(topic)).version, self._subject(topic)
         faults = []
-        for version in await self._client.request(self._api.get_versions(topic.subject)):
+        for version in await self._client.request(self._api.get_versions(subject)):
             if version != ours and not await self._is_compatible(topic, version):
                 faults.append(
-                    f"subject {topic.subject} has a foreign schema, version {version}, that ours (version {ours}) is "
+                    f"subject {subject} has a foreign schema, version {version}, that ours (version {ours}) is "
                     "not compatible with: nothing can be registered after it; delete that version"
                 )
         return faults
@@ -101,7 +102,7 @@ class Registry:
     def encode(self, topic: Topic, record: Record) -> bytes:
         """The record's wire bytes for this topic. Raises: MissingSchemaError when its id is not known."""
         if topic.name not in self._ids:
-            raise MissingSchemaError(f"the schema of {topic.subject} has no id")
+            raise MissingSchemaError(f"the schema of {self._subject(topic)} has no id")
         return codec.encode(self._ids[topic.name], record)
 
     async def decode(self, data: bytes, record: type[R]) -> R:
@@ -167,17 +168,17 @@ class Registry:
 
     async def _register(self, topic: Topic) -> None:
         if topic.is_output:
-            await self._hold_to_full_transitive(topic.subject)
+            await self._hold_to_full_transitive(self._subject(topic))
         try:
             registered = await self._client.request(
-                self._api.register_schema_full_response(topic.subject, _schema_of(topic))
+                self._api.register_schema_full_response(self._subject(topic), _schema_of(topic))
             )
         except RegistryUnavailableError:
             raise
         except RegistryError as error:
             raise RegistryError(
-                f"subject {topic.subject}: {error}; a version there is not ours: see it at "
-                f"/subjects/{topic.subject}/versions, delete it, and {APPLY}"
+                f"subject {self._subject(topic)}: {error}; a version there is not ours: see it at "
+                f"/subjects/{self._subject(topic)}/versions, delete it, and {APPLY}"
             ) from error
         self._keep(topic, checked_id(registered.schema_id))
 
@@ -193,12 +194,16 @@ class Registry:
 
     async def _own(self, topic: Topic) -> Any:
         try:
-            return await self._client.request(self._api.lookup_schema(topic.subject, _schema_of(topic)))
+            return await self._client.request(self._api.lookup_schema(self._subject(topic), _schema_of(topic)))
         except UnknownSchemaError as error:
-            raise MissingSchemaError(f"subject {topic.subject} does not have this release's schema: {APPLY}") from error
+            raise MissingSchemaError(
+                f"subject {self._subject(topic)} does not have this release's schema: {APPLY}"
+            ) from error
 
     async def _is_compatible(self, topic: Topic, version: int) -> bool:
-        return bool(await self._client.request(self._api.test_compatibility(topic.subject, _schema_of(topic), version)))
+        return bool(
+            await self._client.request(self._api.test_compatibility(self._subject(topic), _schema_of(topic), version))
+        )
 
     async def _hold_to_full_transitive(self, subject: str) -> None:
         """Set the subject's compatibility. The registry may refuse when two apply at once."""

@@ -15,6 +15,7 @@ from schemas.runtime.settings import (
     TopicVariables,
     WorkerVariables,
 )
+from schemas.topic_names import MAX_NAME_CHARS
 
 KafkaSettings = KafkaConnection
 
@@ -23,11 +24,30 @@ class StreamsSettings(Settings):
     """Kafka and the registry, for a tool that needs no more."""
 
 
-class WorkerSettings(DeploymentVariables, WorkerVariables, AccountVariables, LogVariables, StreamsSettings):
+class DeploymentSettings(DeploymentVariables, StreamsSettings):
+    """What worker, monitor and tools of one deployment have in common."""
+
+    @property
+    def group(self) -> str:
+        """The worker's consumer group by its real name, which also begins the names of its changelogs."""
+        return self.kafka.names.group(self.app_id)
+
+    def contradictions(self) -> list[str]:
+        """Faults between settings that are each valid."""
+        longest = self.kafka.names.longest(self.app_id)
+        if longest <= MAX_NAME_CHARS:
+            return []
+        return [
+            f"AIRUDDER_TOPIC_PREFIX, STREAMS_APP_ID: the longest name of a topic would have {longest} characters, and "
+            f"Kafka takes {MAX_NAME_CHARS}"
+        ]
+
+
+class WorkerSettings(DeploymentSettings, WorkerVariables, AccountVariables, LogVariables):
     """What the worker runs with. Units are in the names; `data_dir` belongs to one worker alone."""
 
 
-class TopicSettings(DeploymentVariables, TopicVariables, StreamsSettings):
+class TopicSettings(DeploymentSettings, TopicVariables):
     """How topics are created."""
 
 

@@ -56,7 +56,8 @@ class KafkaPublisher:
         self._deadlines = Deadlines(settings.publish_timeout_s)
         self._producer: AIOKafkaProducer | None = None
         self._schemas: SchemaIds | None = None
-        self._placement = Placement(topics, principal(settings.kafka))
+        self._names = settings.kafka.names.all_of(topics)
+        self._placement = Placement(topics, principal(settings.kafka), settings.kafka.names)
         self._kafka_fault = "Kafka: not connected yet"
         self._overdue: set[asyncio.Future[Any]] = set()  # sent records that are over their deadline
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # since when, the oldest first
@@ -112,12 +113,13 @@ class KafkaPublisher:
         producer, schemas = self._producer, self._schemas
         if producer is None or schemas is None:
             raise PublishError("Kafka is away")
+        name = self._names[topic.name]
         value, batch_bytes, started = schemas.encode(topic, record), self._batch_bytes, time.monotonic()
         sent: asyncio.Future[Any] | None = None
         try:
             with self._deadlines.one():
                 place = self._placement.partition_of(topic, key.encode())
-                sent = await producer.send(topic.name, value, key=key.encode(), partition=place, headers=headers)
+                sent = await producer.send(name, value, key=key.encode(), partition=place, headers=headers)
                 self._unacknowledged[sent] = started
                 sent.add_done_callback(partial(self._note_result, producer))
                 stored = await asyncio.shield(sent)  # a late acknowledgement is still noted
@@ -130,17 +132,17 @@ class KafkaPublisher:
             if len(value) <= min(batch_bytes, MAX_RECORD_BYTES):
                 self._send_smaller_batches(batch_bytes)
                 raise PublishError("Kafka refused a batch as too large") from error
-            raise RecordTooLargeError(f"{len(value)} bytes are too many for {topic.name}") from error
+            raise RecordTooLargeError(f"{len(value)} bytes are too many for {name}") from error
         except KafkaError as error:
             self._note_error(producer, error)
-            reason = self._refusal(topic, error)
+            reason = self._refusal(name, error)
             self._doubt(started, f"Kafka: it refuses records: {reason}")
             raise PublishError(f"Kafka refused: {reason}") from error
-        return Published(topic.name, stored.partition, stored.offset)
+        return Published(name, stored.partition, stored.offset)
 
-    def _refusal(self, topic: Topic, error: KafkaError) -> str:
+    def _refusal(self, name: str, error: KafkaError) -> str:
         kafka = self._settings.kafka
-        return missing_right("Write", f"topic {topic.name}", kafka) if is_refusal(error) else in_words(error, kafka)
+        return missing_right("Write", f"topic {name}", kafka) if is_refusal(error) else in_words(error, kafka)
 
     def _note_result(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
         """Note the result of a record that was sent, also when its publish has ended already."""

@@ -28,6 +28,7 @@ class SchemaIds:
 
     def __init__(self, connection: RegistryConnection, topics: Sequence[Topic]) -> None:
         self._registry = Registry(connection)
+        self._names = connection.names
         self._topics = topics
         self._trouble = "schema registry: not asked yet"
         self._is_asked = False  # for each topic, whatever the answer
@@ -72,7 +73,7 @@ class SchemaIds:
             return
         await self._registry.look_up(self._topics)
         self._is_asked = True
-        log.info("schemas.known", topics=[topic.name for topic in self._topics])
+        log.info("schemas.known", topics=[self._names.of(topic) for topic in self._topics])
 
     def _can_begin(self) -> bool:
         return self._is_asked and self._registry.has(self._topics[0])

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import SpoolFullError
+from gateway.errors import SpoolFullError, SpoolInUseError
 from gateway.publishing.publisher import SpoolState
 from gateway.publishing.spool_file import Content, Entry, FoundEntry, SpoolFile
+from schemas.topic_names import DECLARED, TopicNames
 
 OVERHEAD_BYTES: Final = 512  # what SQLite adds to an entry: its row, its two indexes, half a page
 LOG_BYTES: Final = 8 * 1024 * 1024  # SQLite's log beside the entries
@@ -23,13 +24,16 @@ HeldKey = tuple[str, str]  # topic and key of records that wait
 
 
 class Spool:
-    """The records of one gateway process that wait for Kafka. Use from one event loop.
+    """The records of one gateway process that wait for Kafka, under the real names of their topics.
+
+    Use from one event loop.
 
     Open it before use. Only one process may have a directory open.
     """
 
-    def __init__(self, directory: Path, max_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int, names: TopicNames = DECLARED) -> None:
         self.directory = directory
+        self.names = names
         self.max_bytes = max_bytes
         self.is_filled = asyncio.Event()
         self._file = SpoolFile(directory)
@@ -50,6 +54,13 @@ class Spool:
         Raises: SpoolError when it cannot be used: the start must fail, acknowledged callbacks may be in it.
         """
         await self._file.open(self._add_found)
+        if foreign := self.names.foreign({topic for topic, _ in self._held}):
+            await self._file.close()
+            raise SpoolInUseError(
+                f"{self.directory}: callbacks for {', '.join(foreign)} wait here, and AIRUDDER_TOPIC_PREFIX is "
+                f"{self.names.prefix or 'unset'}: start a gateway with the former prefix until they are sent, or set "
+                "another GATEWAY_SPOOL_DIR"
+            )
         if self._sizes:
             self.is_filled.set()
 

@@ -26,7 +26,7 @@ from schemas.headers import Headers
 from schemas.records.record import Record
 from schemas.records.types import TYPES
 from schemas.runtime.logs import StateReports
-from schemas.topics import BY_NAME, MAX_RECORD_BYTES, QUARANTINE, Topic
+from schemas.topics import MAX_RECORD_BYTES, QUARANTINE, Topic
 
 DRAIN_ENTRIES: Final = 50  # encoded on the event loop without a pause
 DRAIN_RETRY_S: Final = 0.25
@@ -45,6 +45,7 @@ class SpoolingPublisher:
     def __init__(self, inner: Publisher, spool: Spool, publish_timeout_s: float) -> None:
         self._inner = inner
         self._spool = spool
+        self._names = spool.names.all_of()
         self._publish_timeout_s = publish_timeout_s
         self._draining: asyncio.Task[None] | None = None
 
@@ -67,13 +68,13 @@ class SpoolingPublisher:
     async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Stored:
         if topic == QUARANTINE:
             return await self._inner.publish(topic, key, record, headers)
-        started = time.monotonic()
-        if not self._spool.holds(topic.name, key) and not self._inner.faults():
+        name, started = self._names[topic.name], time.monotonic()
+        if not self._spool.holds(name, key) and not self._inner.faults():
             with contextlib.suppress(PublishError):
                 return await self._inner.publish(topic, key, record, headers)
         left_s = self._publish_timeout_s - (time.monotonic() - started)
-        await self._keep(_content(topic, key, record, headers), max(left_s, SPOOL_MARGIN_S))
-        return Spooled(topic.name)
+        await self._keep(_content(name, key, record, headers), max(left_s, SPOOL_MARGIN_S))
+        return Spooled(name)
 
     def admit(self) -> None:
         if self.faults():
@@ -143,7 +144,7 @@ class SpoolingPublisher:
             try:
                 if content is None:
                     raise ValueError("its checksum does not hold")
-                topic, record = _record(content)
+                topic, record = self._record(content)
                 await self._inner.publish(topic, content.key, record, content.headers)
                 sent.append(seq)
             except PublishError:
@@ -152,24 +153,24 @@ class SpoolingPublisher:
                 await self._set_aside(seq, content, error)
         return sent
 
+    def _record(self, content: Content) -> tuple[Topic, Record]:
+        """The record, read with the schema it was written with, which may be an older one."""
+        topic = self._spool.names.topic(content.topic)
+        if topic is None:
+            raise ValueError(f"{content.topic} is no topic of this release")
+        return topic, codec.decode(content.value, _parsed(content.schema), TYPES[topic.record])
+
     async def _set_aside(self, seq: int, content: Content | None, error: Exception) -> None:
         reason = str(error) if isinstance(error, (RecordTooLargeError, ValueError)) else type(error).__name__
         log.error("spool.set_aside", event_id=content.record_id if content else None, seq=seq, reason=reason)
         await self._spool.set_aside(seq, reason)
 
 
-def _content(topic: Topic, key: str, record: Record, headers: Headers) -> Content:
-    name = type(record).__name__
+def _content(topic: str, key: str, record: Record, headers: Headers) -> Content:
+    kind = type(record).__name__
     value = codec.encode(_NO_ID, record)
     record_id = next(value.decode() for header, value in headers if header == _ID)
-    return Content(topic.name, key, record_id, codec.schema_text(name), headers, value)
-
-
-def _record(content: Content) -> tuple[Topic, Record]:
-    """The record, read with the schema it was written with, which may be an older one."""
-    topic = BY_NAME[content.topic]
-    kind = TYPES[topic.record]
-    return topic, codec.decode(content.value, _parsed(content.schema), kind)
+    return Content(topic, key, record_id, codec.schema_text(kind), headers, value)
 
 
 @cache

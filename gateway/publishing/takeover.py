@@ -36,7 +36,7 @@ async def take_over(spool: Spool, leftovers: Iterable[Path]) -> int:
     """
     max_bytes, spool.max_bytes = spool.max_bytes, sys.maxsize
     try:
-        return sum([await _take_over(spool, Spool(directory, 0)) for directory in leftovers])
+        return sum([await _take_over(spool, Spool(directory, 0, spool.names)) for directory in leftovers])
     finally:
         spool.max_bytes = max_bytes
 

@@ -79,7 +79,7 @@ class QuarantineSearch:
                 self.unreadable_records += 1
                 continue
             if wanted.matches(request):
-                yield Kept(request, f"{QUARANTINE.name}[{stored.partition}]@{stored.offset}")
+                yield Kept(request, f"{stored.topic}[{stored.partition}]@{stored.offset}")
 
 
 def kind_of(request: QuarantinedRequest) -> str:

@@ -35,7 +35,7 @@ class ServingGateway:
 
     def __init__(self, settings: GatewaySettings, leftovers: Sequence[Path] = (), *, is_worker: bool = False) -> None:
         settings = _within_descriptors(settings)
-        self._spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes) if settings.spool_dir else None
+        self._spool = _spool(settings)
         self._leftovers = leftovers
         self.gateway = Gateway(settings, _publisher(settings, self._spool), is_worker=is_worker)
 
@@ -77,6 +77,11 @@ def _within_descriptors(settings: GatewaySettings) -> GatewaySettings:
     most = connections_within(descriptors, settings.max_connections)
     log.info("gateway.descriptors_raised", limit=descriptors, max_connections=most)
     return settings.model_copy(update={"max_connections": most})
+
+
+def _spool(settings: GatewaySettings) -> Spool | None:
+    where, names = settings.spool_dir, settings.kafka.names
+    return Spool(Path(where), settings.spool_max_bytes, names) if where else None
 
 
 def _publisher(settings: GatewaySettings, spool: Spool | None) -> Publisher:

@@ -14,6 +14,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(rf"({KEY_ID.pattern}):(.+)", re.DOTALL)
+_TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _GROUP_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _NAME_WITH_STARS = re.compile(r"[A-Za-z0-9._*-]*")
 _LAST_PORT = 65535
@@ -165,9 +166,9 @@ def _no_controls(text: Any) -> Any:
     return text
 
 
-def _not_yet(text: str | None) -> str | None:
-    if text:
-        raise ValueError("not supported yet")
+def _topic_prefix(text: str) -> str:
+    if not _TOPIC_PREFIX.fullmatch(text):
+        raise ValueError("must be up to 100 letters, digits, dots, dashes or underscores, as it begins topics' names")
     return text
 
 
@@ -191,6 +192,7 @@ Rate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]  # 0: no
 TimezoneName = Annotated[str, AfterValidator(_timezone)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 GroupId = Annotated[str, AfterValidator(_group_id)]
+TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
 GroupPatterns = Annotated[str, BeforeValidator(_no_controls), AfterValidator(_group_patterns)]
 SigningKeys = Annotated[Any, BeforeValidator(key_pairs)]
 SignatureScheme = Annotated[str, AfterValidator(_scheme)]
@@ -199,4 +201,3 @@ SecurityProtocol = Annotated[Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL
 SaslMechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)]
 CompressionType = Annotated[Literal["zstd", "lz4", "snappy", "gzip", "none"], BeforeValidator(_lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-NotYet = Annotated[str | None, AfterValidator(_not_yet)]

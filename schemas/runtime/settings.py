@@ -23,7 +23,6 @@ from schemas.runtime.rules import (
     HeaderName,
     Host,
     LogLevel,
-    NotYet,
     Port,
     Rate,
     Seconds,
@@ -135,19 +134,12 @@ class LogVariables(Variables):
     log_level: LogLevel = setting("AIRUDDER_LOG_LEVEL", "info")
 
 
-class FutureVariables(Variables):
-    """Names of the contract that are not supported yet. A value is a fault."""
-
-    topic_prefix: NotYet = setting("AIRUDDER_TOPIC_PREFIX")
-
-
 GROUPS: Final[tuple[type[Variables], ...]] = (
     KafkaConnection,
     RegistryConnection,
     SignatureVariables,
     AccountVariables,
     LogVariables,
-    FutureVariables,
     GatewayVariables,
     DeploymentVariables,
     WorkerVariables,

@@ -39,7 +39,7 @@ def check() -> None:
 
     async def work() -> tuple[dict[str, int], int]:
         settings = TopicSettings.from_env(os.environ)
-        return await check_topics(settings.kafka, settings.app_id), await check_schemas(settings.registry)
+        return await check_topics(settings.kafka, settings.group), await check_schemas(settings.registry)
 
     found, schemas = run(work)
     for name, partitions in sorted(found.items()):

@@ -62,7 +62,7 @@ class Monitor:
     def health(self, now_ms: int | None = None) -> Health:
         """The health now."""
         now_ms = _now_ms() if now_ms is None else now_ms
-        return self._health.update(self._sources(), self._snapshot(), self.settings.app_id, now_ms)
+        return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms)
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
         """Empty when everything watched was read lately and whole; else what is missing, and why."""

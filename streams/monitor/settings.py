@@ -1,13 +1,13 @@
 """The monitor's settings: which of `schemas.runtime.settings` it is made of."""
 
-from schemas.runtime.settings import DeploymentVariables, LogVariables, MonitorVariables
-from streams.settings import StreamsSettings
+from schemas.runtime.settings import LogVariables, MonitorVariables
+from streams.settings import DeploymentSettings
 
 
-class MonitorSettings(MonitorVariables, DeploymentVariables, LogVariables, StreamsSettings):
+class MonitorSettings(MonitorVariables, DeploymentSettings, LogVariables):
     """What the monitor runs with.
 
     window_s: the pane's length, as the worker has it; requests may ask for its multiples.
-    app_id: the worker's consumer group, shown even before it was ever seen.
+    group: the worker's consumer group, shown even before it was ever seen.
     groups: which others are watched; see streams/monitor/lag/watched.py.
     """

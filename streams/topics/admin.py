@@ -66,7 +66,7 @@ async def apply_topics(settings: TopicSettings) -> list[str]:
     Returns the names of the topics created. Changes nothing else of a topic that exists.
     Raises: TopicsError when a topic is not as declared, BrokerUnavailableError, RefusedError.
     """
-    expected = expected_topics(settings.app_id)
+    expected = expected_topics(settings.group, settings.kafka.names)
     async with admin_client(settings.kafka) as client:
         found = await describe(client, expected)
         missing = [topic for topic in expected if topic.name not in found]
@@ -80,15 +80,15 @@ async def apply_topics(settings: TopicSettings) -> list[str]:
             await _create(client, missing, settings)
         if missing or low:
             found = await _until_visible(client, expected)
-    _raise_faults(faults_in(found, settings.app_id), settings.kafka)
+    _raise_faults(faults_in(found, settings.group, settings.kafka.names), settings.kafka)
     return [topic.name for topic in missing]
 
 
-async def check_topics(kafka: KafkaSettings, app_id: str) -> dict[str, int]:
-    """Partitions by topic name when all topics are as declared. Raises: TopicsError naming every fault."""
+async def check_topics(kafka: KafkaSettings, group: str) -> dict[str, int]:
+    """Partitions by real name when all topics are as declared. Raises: TopicsError naming every fault."""
     async with admin_client(kafka) as client:
-        found = await describe(client, expected_topics(app_id))
-    _raise_faults(faults_in(found, app_id), kafka)
+        found = await describe(client, expected_topics(group, kafka.names))
+    _raise_faults(faults_in(found, group, kafka.names), kafka)
     return {name: topic.partitions for name, topic in found.items()}
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from schemas.connection_faults import hidden_topic
 from schemas.placement import WAY_OUT
+from schemas.topic_names import DECLARED, TopicNames
 from schemas.topics import CO_PARTITIONED, MAX_RECORD_BYTES, TABLES, TOPICS, changelog_name
 
 LIMIT: Final = "max.message.bytes"
@@ -30,8 +31,8 @@ class FoundTopic(NamedTuple):
     is_config_hidden: bool = False
 
 
-def expected_topics(app_id: str) -> list[ExpectedTopic]:
-    """Every topic of one deployment, changelogs included."""
+def expected_topics(group: str, names: TopicNames = DECLARED) -> list[ExpectedTopic]:
+    """Every topic of one deployment, changelogs included, by its real name. group: the worker's, by its real name."""
     changelog = {
         "cleanup.policy": "compact",
         "message.timestamp.type": "CreateTime",
@@ -39,24 +40,24 @@ def expected_topics(app_id: str) -> list[ExpectedTopic]:
         LIMIT: str(MAX_RECORD_BYTES),
     }
     return [
-        *(ExpectedTopic(topic.name, topic.config()) for topic in TOPICS),
-        *(ExpectedTopic(changelog_name(app_id, table), changelog) for table in TABLES),
+        *(ExpectedTopic(names.of(topic), topic.config()) for topic in TOPICS),
+        *(ExpectedTopic(changelog_name(group, table), changelog) for table in TABLES),
     ]
 
 
-def faults_in(found: dict[str, FoundTopic], app_id: str) -> list[str]:
+def faults_in(found: dict[str, FoundTopic], group: str, names: TopicNames = DECLARED) -> list[str]:
     """What is wrong with the topics, a line each; empty when the worker can rely on them."""
-    faults = [fault for topic in expected_topics(app_id) for fault in _faults_of(topic, found.get(topic.name))]
-    counts = {name: found[name].partitions for name in placed_by_count(app_id) if name in found}
+    faults = [fault for topic in expected_topics(group, names) for fault in _faults_of(topic, found.get(topic.name))]
+    counts = {name: found[name].partitions for name in placed_by_count(group, names) if name in found}
     if len(set(counts.values())) > 1:
         listing = ", ".join(f"{name}: {count}" for name, count in counts.items())
         faults.append(f"these topics must have the same number of partitions ({listing}): {WAY_OUT}")
     return faults
 
 
-def placed_by_count(app_id: str) -> list[str]:
+def placed_by_count(group: str, names: TopicNames = DECLARED) -> list[str]:
     """The topics whose number of partitions the worker's state depends on."""
-    return [topic.name for topic in CO_PARTITIONED] + [changelog_name(app_id, table) for table in TABLES]
+    return [names.of(topic) for topic in CO_PARTITIONED] + [changelog_name(group, table) for table in TABLES]
 
 
 def is_too_low(found: dict[str, str], expected: dict[str, str]) -> bool:

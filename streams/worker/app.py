@@ -12,7 +12,7 @@ from schemas.connection_faults import chain, in_words
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.garbage import collect_seldom
-from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS
+from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS, Topic
 from streams.errors import StreamsError, WorkerCrashedError
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.windows import WindowSettings
@@ -59,18 +59,20 @@ class Worker:
         self.state = state
         self.metrics = metrics
         self._partitions = partitions
+        self._names = settings.kafka.names
         self._registry = registry
         self.app = build_faust_app(settings)
         calls_agent = self._calls_agent()
-        self._windows_agents = {dimension.changes.name: self._windows_agent(dimension) for dimension in DIMENSIONS}
-        self.agents: dict[str, RunAgent] = {CALLBACKS.name: calls_agent, **self._windows_agents}
-        window_topics = tuple(dimension.changes.name for dimension in DIMENSIONS)
-        self.horizon = HorizonPoller(settings.kafka, settings.app_id, partitions, window_topics)
+        self._windows_agents = {
+            self._names.of(dimension.changes): self._windows_agent(dimension) for dimension in DIMENSIONS
+        }
+        self.agents: dict[str, RunAgent] = {self._names.of(CALLBACKS): calls_agent, **self._windows_agents}
+        self.horizon = HorizonPoller(settings.kafka, settings.group, partitions, tuple(self._windows_agents))
         self.housekeeping = Housekeeping(
             self.horizon, self.agents, self._windows_agents, metrics, self._assigned, self._describe, self.fail
         )
-        identity = identity_of(settings.app_id, settings.data_dir)
-        self._premises = Premises(settings.kafka, settings.app_id, partitions, registry, identity)
+        identity = identity_of(settings.group, settings.data_dir)
+        self._premises = Premises(settings.kafka, settings.group, partitions, registry, identity)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         self.app.on_rebalance_complete.connect(self._on_recovered)
 
@@ -102,19 +104,20 @@ class Worker:
 
     def _calls_agent(self) -> CallsAgent:
         agent = CallsAgent(self._table(CALLS_TABLE), self._context(), self.settings.timezone)
-        self._bind(agent, CALLS_TABLE, CALLBACKS.name, REKEYED_DETAILS.name)
+        self._bind(agent, CALLS_TABLE, CALLBACKS, REKEYED_DETAILS)
         return agent
 
     def _windows_agent(self, dimension: Dimension) -> WindowsAgent:
         windows = WindowSettings(self.settings.window_s * 1000, self.settings.grace_s * 1000)
         agent = WindowsAgent(self._table(dimension.table), self._context(), dimension, windows)
-        self._bind(agent, dimension.table, dimension.changes.name)
+        self._bind(agent, dimension.table, dimension.changes)
         return agent
 
     def _context(self) -> AgentContext:
         outbox = Outbox(lambda: self.app.producer._ensure_producer())
         return AgentContext(
             registry=self._registry,
+            names=self._names,
             partitions=self._partitions,
             pipeline=Pipeline(outbox, self.fail),
             metrics=self.metrics,
@@ -140,7 +143,7 @@ class Worker:
             name,
             key_type=bytes,
             value_type=bytes,
-            partitions=self._partitions[CALLBACKS.name],
+            partitions=self._partitions[self._names.of(CALLBACKS)],
             schema=RunSchema(),
             recovery_buffer_size=RESTORED_RUNS,
             help=f"state of the {name} agent",
@@ -148,8 +151,9 @@ class Worker:
         table.restored = self.state.progressed
         return table
 
-    def _bind(self, agent: RunAgent, name: str, *topics: str) -> None:
-        channel = self.app.topic(*topics, schema=RunSchema(), partitions=self._partitions[topics[0]])
+    def _bind(self, agent: RunAgent, name: str, *topics: Topic) -> None:
+        names = [self._names.of(topic) for topic in topics]
+        channel = self.app.topic(*names, schema=RunSchema(), partitions=self._partitions[names[0]])
         self.app.agent(channel, name=name)(agent.body)
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **kwargs: Any) -> None:
@@ -203,7 +207,7 @@ class Worker:
             await self._stop()
 
     async def _work(self) -> None:
-        self.app.consumer.commit_note = commit_note(self._partitions)
+        self.app.consumer.commit_note = commit_note(self._partitions[self._names.of(CALLBACKS)])
         await self.app.start()
         collect_seldom(COLLECT_AFTER)
         self.app.consumer.on_drain = self.drain

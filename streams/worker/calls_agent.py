@@ -56,6 +56,8 @@ class CallsAgent(RunAgent):
     def __init__(self, table: StateTable, context: AgentContext, zone: ZoneInfo) -> None:
         super().__init__(table, context)
         self._zone = zone
+        self._partitions = context.partitions[context.names.of(CALLBACKS)]
+        self._declared = {name: topic for topic, name in context.names.all_of((CALLBACKS, REKEYED_DETAILS)).items()}
         self._newest: dict[int, int] = {}
 
     async def process_run(self, run: Message, unit: UnitOfWork) -> None:
@@ -110,7 +112,7 @@ class CallsAgent(RunAgent):
         if not call_id:
             return False
         place = partition_of if len(call_id) <= MAX_ID_CHARS else partition_of.__wrapped__  # it is not yet checked
-        return bool(record.partition != place(call_id.encode(), self.context.partitions[CALLBACKS.name]))
+        return bool(record.partition != place(call_id.encode(), self._partitions))
 
     def _process_detail(self, rows: dict[bytes, bytes | None], record: Any, callback: Callback) -> list[Outgoing]:
         detail = check(callback)
@@ -121,7 +123,7 @@ class CallsAgent(RunAgent):
         check_detail(detail, is_small=is_small)
         key = (detail.call_id or "").encode()
         state = self._state(rows, record.partition, key)
-        position = SourcePosition.of(record.topic, record.partition, record.offset)
+        position = SourcePosition.of(self._declared[record.topic], record.partition, record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
         digest = content_digest(callback, detail)
         decision = decide(state, position, delivery, digest, detail.call_times)
@@ -182,7 +184,7 @@ class CallsAgent(RunAgent):
     ) -> list[Outgoing]:
         """The old outcome out and the new one in, for each dimension under its own key."""
         old, new = decision.replaced, fanned.outcome
-        common, removal = _of_every_change(record, fanned), _removal(decision)
+        common, removal = _of_every_change(record, self._declared[record.topic], fanned), _removal(decision)
         outputs: list[Outgoing] = []
         for dimension in DIMENSIONS:
             addition: dict[str, Any] = {"added": new, "call": call if dimension.has_calls else None}
@@ -203,7 +205,7 @@ class CallsAgent(RunAgent):
 
     def _rekeyed(self, callback: Callback, record: Any, first: int) -> list[Outgoing]:
         """Details from `first` on, each on its own under its own call_id, so that it meets the state of its call."""
-        if len(callback.details) <= first or (first and record.topic != CALLBACKS.name):
+        if len(callback.details) <= first or (first and self._declared[record.topic] != CALLBACKS.name):
             return []
         trace, synthetic = trace_of(record.headers, callback.event_id), is_synthetic(record.headers)
         outputs, limit = [], self.made_bytes + MAX_PRODUCT_BYTES
@@ -226,13 +228,13 @@ class CallsAgent(RunAgent):
         return self.outgoing(topic, key.encode(), self.registry.encode(topic, record), headers)
 
 
-def _of_every_change(record: Any, fanned: FanOut) -> dict[str, Any]:
-    """The fields that all changes of one call have in common."""
+def _of_every_change(record: Any, topic: str, fanned: FanOut) -> dict[str, Any]:
+    """The fields that all changes of one call have in common. topic: the record's, as declared."""
     received_at = fanned.call.received_at
     return {
         "record_id": fanned.call.record_id,
         "call_id": fanned.call.call_id,
-        "source_topic": record.topic,
+        "source_topic": topic,
         "source_partition": record.partition,
         "source_offset": record.offset,
         "received_at": received_at if received_at < record.timestamp else record.timestamp,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from faust.types import TP, Message
 
 from schemas.registry import Registry
+from schemas.topic_names import TopicNames
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.pipeline import Pipeline
 
@@ -14,12 +15,13 @@ from streams.worker.pipeline import Pipeline
 class AgentContext:
     """The worker as its agents see it. Each agent has a pipeline of its own; the rest is one for all.
 
-    `partitions`: the number of partitions by topic. `settle`: every effect of this run is durable. `progressed`:
-    something got done, which shows the watchdog that the worker does not hang. `fail` ends the process. `hold` stops
-    fetching a partition, `release` goes on with it behind what was delivered.
+    `partitions`: the number of partitions by a topic's real name. `settle`: every effect of this run is durable.
+    `progressed`: something got done, which shows the watchdog that the worker does not hang. `fail` ends the process.
+    `hold` stops fetching a partition, `release` goes on with it behind what was delivered.
     """
 
     registry: Registry
+    names: TopicNames
     partitions: Mapping[str, int]
     pipeline: Pipeline
     metrics: WorkerMetrics

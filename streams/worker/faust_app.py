@@ -19,13 +19,13 @@ COMMIT_INTERVAL_S: Final = 1.0
 
 def build_faust_app(settings: WorkerSettings) -> Any:
     """A Faust app with our transport and tables, and nothing bound to it yet. Opens no socket."""
-    identity = identity_of(settings.app_id, settings.data_dir)
+    identity = identity_of(settings.group, settings.data_dir)
     app = faust.App(
-        settings.app_id,
+        settings.group,
         broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings.kafka),
         store="rocksdb://",
-        datadir=settings.data_dir,
+        datadir=settings.data_dir / settings.group,  # tables of another group are none of ours
         Table=StateTable,
         autodiscover=False,
         web_enabled=False,

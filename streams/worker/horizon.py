@@ -18,6 +18,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.topic_names import DECLARED, TopicNames
 from schemas.topics import CALLBACKS, REKEYED_DETAILS
 from streams.errors import TopicsError
 from streams.settings import KafkaSettings
@@ -61,9 +62,11 @@ class PendingMarks:
 class Horizon:
     """The chain of marks, up to each partition of each topic of window changes."""
 
-    def __init__(self, partitions: Mapping[str, int], window_topics: tuple[str, ...]) -> None:
-        self._callbacks = PendingMarks(_all_of(CALLBACKS.name, partitions))
-        self._rekeyed = PendingMarks(_all_of(REKEYED_DETAILS.name, partitions))
+    def __init__(
+        self, partitions: Mapping[str, int], window_topics: tuple[str, ...], names: TopicNames = DECLARED
+    ) -> None:
+        self._callbacks = PendingMarks(_all_of(names.of(CALLBACKS), partitions))
+        self._rekeyed = PendingMarks(_all_of(names.of(REKEYED_DETAILS), partitions))
         self._windows = {tp: PendingMarks([tp]) for name in window_topics for tp in _all_of(name, partitions)}
 
     def update(self, now_ms: int, committed: Offsets, ends: Offsets) -> dict[TopicPartition, int]:
@@ -92,8 +95,8 @@ class HorizonPoller:
     ) -> None:
         self._kafka = kafka
         self._group = group
-        self._horizon = Horizon(partitions, topics)
-        watched = (CALLBACKS.name, REKEYED_DETAILS.name, *topics)
+        self._horizon = Horizon(partitions, topics, kafka.names)
+        watched = (kafka.names.of(CALLBACKS), kafka.names.of(REKEYED_DETAILS), *topics)
         self._partitions = [tp for name in watched for tp in _all_of(name, partitions)]
         self._admin: Any = None
         self._consumer: Any = None

@@ -36,7 +36,7 @@ class Identity(NamedTuple):
         }
 
 
-def identity_of(app_id: str, data_dir: Path) -> Identity:
+def identity_of(group: str, data_dir: Path) -> Identity:
     """The name, made up at the first start. Raises: OSError."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / _FILE
@@ -45,4 +45,4 @@ def identity_of(app_id: str, data_dir: Path) -> Identity:
         new.write_text(uuid.uuid4().hex)
         os.replace(new, path)
     place = f"{socket.gethostname()} {path.resolve()} {path.stat().st_ino}"
-    return Identity(f"{app_id}-{path.read_text().strip()}", hashlib.sha256(place.encode()).hexdigest()[:_PLACE_CHARS])
+    return Identity(f"{group}-{path.read_text().strip()}", hashlib.sha256(place.encode()).hexdigest()[:_PLACE_CHARS])

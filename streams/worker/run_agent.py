@@ -54,6 +54,11 @@ class RunAgent:
         self.context = context
         self.registry = context.registry
         self.metrics = context.metrics
+        self._places = {
+            declared: (real, context.partitions[real])
+            for declared, real in context.names.all_of().items()
+            if real in context.partitions
+        }
         self.made_bytes = 0  # by the unit of work in hand
         self.rows = Rows(table, self.decode_row, context.metrics, context.fail)
         # Around pure code: its errors would come again. Raises: UnprocessableError, without any value in it.
@@ -196,10 +201,11 @@ class RunAgent:
         """A record for a topic, in the partition of its key. Raises: UnprocessableError when it is too large."""
         size = len(key) + len(value)
         if size > topic.max_bytes - OVERHEAD_BYTES:
-            raise UnprocessableError("too_large", f"{size} bytes are too many for {topic.name}")
+            raise UnprocessableError("too_large", f"{size} bytes are too many for {self._places[topic.name][0]}")
         self.made_bytes += size + OUTPUT_BYTES
         place = partition_of if size <= REMEMBERED_BYTES else partition_of.__wrapped__
-        return Outgoing(topic.name, place(key, self.context.partitions[topic.name]), key, value, headers)
+        name, partitions = self._places[topic.name]
+        return Outgoing(name, place(key, partitions), key, value, headers)
 
     def count(self, outcome: str) -> None:
         """Count one record handled."""

@@ -45,9 +45,9 @@ async def check_kafka(settings: WorkerSettings, state: WorkerState) -> dict[str,
     """Partitions by topic. Waits, within a bound, for a broker that is still starting; not for a missing topic."""
 
     async def check() -> dict[str, int]:
-        await check_group(settings.kafka, settings.app_id)
-        partitions = await check_topics(settings.kafka, settings.app_id)
-        await check_state(settings.kafka, settings.app_id, partitions)
+        await check_group(settings.kafka, settings.group)
+        partitions = await check_topics(settings.kafka, settings.group)
+        await check_state(settings.kafka, settings.group, partitions)
         return partitions
 
     return await _retried(check, state, "broker.waiting", START_DEADLINE_S)
@@ -69,10 +69,10 @@ async def check_registry(registry: Registry, state: WorkerState) -> None:
 
 async def check_identity(settings: WorkerSettings, state: WorkerState) -> None:
     """Wait until Kafka has forgotten a worker of the same name elsewhere, as one whose volume was moved here."""
-    identity = identity_of(settings.app_id, settings.data_dir)
+    identity = identity_of(settings.group, settings.data_dir)
 
     async def check() -> None:
-        await check_name(settings.kafka, settings.app_id, identity)
+        await check_name(settings.kafka, settings.group, identity)
 
     await _retried(check, state, "name.waiting", FORGOTTEN_S, DataDirInUseError)
 

@@ -49,6 +49,7 @@ class WindowsAgent(RunAgent):
         super().__init__(table, context)
         self._dimension = dimension
         self._settings = settings
+        self._callbacks = context.partitions[context.names.of(CALLBACKS)]
         self._windows: dict[int, Windows] = {}
         self._overflow: dict[PaneId, dict[str, int]] = {}
 
@@ -145,7 +146,7 @@ class WindowsAgent(RunAgent):
             with self.permanent_faults:
                 if record.key is None or len(record.key) > MAX_KEY_BYTES:
                     raise InvalidChangeError("the key is no workflow_id or sip_line")
-                check_change(change, record.timestamp, self.context.partitions[CALLBACKS.name])
+                check_change(change, record.timestamp, self._callbacks)
                 if change.received_at > record.timestamp:
                     change = structs.replace(change, received_at=record.timestamp)
                 position = SourcePosition.of(change.source_topic, change.source_partition, change.source_offset)

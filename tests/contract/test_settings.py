@@ -71,7 +71,9 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({"SCHEMA_REGISTRY_PASWORD": SECRET}, "SCHEMA_REGISTRY_PASWORD"),
     ({"airudder_account_timezone": "Asia/Jakarta"}, "airudder_account_timezone"),
     ({"GATEWAY_URL": "http://gateway:8000"}, "GATEWAY_URL"),
-    ({"AIRUDDER_TOPIC_PREFIX": "staging."}, "AIRUDDER_TOPIC_PREFIX"),
+    ({"AIRUDDER_TOPIC_PREFIX": "staging."}, ""),
+    ({"AIRUDDER_TOPIC_PREFIX": "staging/"}, "AIRUDDER_TOPIC_PREFIX"),
+    ({"AIRUDDER_TOPIC_PREFIX": "s" * 101}, "AIRUDDER_TOPIC_PREFIX"),
     # what belongs to others, and what an orchestrator makes
     ({"KAFKA_HEAP_OPTS": "-Xmx1g", "KAFKA_NODE_ID": "1", "KAFKA_ADVERTISED_LISTENERS": "x"}, ""),
     (SERVICE, ""),
@@ -258,7 +260,7 @@ def test_check_config_shows_every_setting_of_every_role() -> None:
     result = check_config(streams_main.app, KAFKA_COMPRESSION_TYPE="none", AIRUDDER_SIGNING_KEYS=f"k1:{SECRET}")
 
     assert result.exit_code == 0
-    assert set(told(result.stdout)) == NAMES - {"AIRUDDER_TOPIC_PREFIX"}
+    assert set(told(result.stdout)) == NAMES
     assert told(result.stdout)["KAFKA_COMPRESSION_TYPE"] == "none"
     assert "# gateway, worker, monitor, topics\nKAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092\n" in result.stdout
     assert SECRET not in result.output

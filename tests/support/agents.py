@@ -20,6 +20,7 @@ from schemas.placement import partition_of
 from schemas.records.record import Record
 from schemas.records.types import TYPES
 from schemas.registry import Registry
+from schemas.topic_names import DECLARED
 from schemas.topics import (
     BY_NAME,
     CALLBACKS,
@@ -229,7 +230,7 @@ def context_of(
         "hold": lambda tp: None,
         "release": release,
     }
-    return AgentContext(registry, partitions, pipeline, metrics or WorkerMetrics(), **defaults | more)
+    return AgentContext(registry, DECLARED, partitions, pipeline, metrics or WorkerMetrics(), **defaults | more)
 
 
 def _text(key: bytes) -> str:

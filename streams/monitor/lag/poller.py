@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from schemas.connection_faults import hidden_topic
-from schemas.topics import BY_NAME, DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS
 from streams.errors import BrokerUnavailableError
 from streams.monitor.broker import TROUBLE, explained
 from streams.monitor.errors import NotReadyError
@@ -18,7 +18,7 @@ from streams.monitor.faults import FaultNote
 from streams.monitor.lag.ahead import look_ahead
 from streams.monitor.lag.groups import GroupReader, Topology
 from streams.monitor.lag.readings import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
-from streams.monitor.lag.tracker import WORKER_TOPICS, LagSnapshot, LagTracker, concerns, effective_offset
+from streams.monitor.lag.tracker import LagSnapshot, LagTracker, Worker, concerns, effective_offset
 from streams.monitor.lag.watched import MAX_GROUPS, watches
 from streams.monitor.settings import MonitorSettings
 
@@ -46,7 +46,9 @@ class LagPoller:
         on_duration: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self._tracker = LagTracker(settings.app_id)
+        self._names = settings.kafka.names
+        self._worker = Worker.of(settings.group, self._names)
+        self._tracker = LagTracker(self._worker)
         self._watches = watches(settings.groups)
         self._ahead: dict[tuple[Partition, int], Ahead] = {}
         self._waiting_for = ""
@@ -127,13 +129,13 @@ class LagPoller:
         self._waiting_for = "its topics"
         topology = await reader.topology()
         groups, unseen = await self._groups(reader, topology)
-        wanted = {partition for partition in topology.leaders if partition.topic in BY_NAME}
-        wanted.update(*(concerns(group, self._settings.app_id, topology.leaders.keys()) for group in groups))
+        wanted = {partition for partition in topology.leaders if self._names.topic(partition.topic)}
+        wanted.update(*(concerns(group, self._worker, topology.leaders.keys()) for group in groups))
         self._waiting_for = "the ends of partitions"
         leaders = {partition: topology.leaders[partition] for partition in wanted}
         hidden = [
             Unseen(f"topic {name}", hidden_topic(name), topic=name)
-            for name in sorted(WORKER_TOPICS - {partition.topic for partition in topology.leaders})
+            for name in sorted(self._worker.topics - {partition.topic for partition in topology.leaders})
         ]
         begin, end, no_marks = await reader.water_marks(leaders)
         if wanted and not end:
@@ -148,11 +150,11 @@ class LagPoller:
     async def _groups(self, reader: GroupReader, topology: Topology) -> tuple[list[GroupReading], list[Unseen]]:
         """The worker's group, and those that MONITOR_GROUPS names."""
         self._waiting_for = "its consumer groups"
-        wanted: dict[str, int | None] = {self._settings.app_id: None}
+        wanted: dict[str, int | None] = {self._worker.group: None}
         unseen: list[Unseen] = []
         if self._settings.groups:
             names, unseen = await reader.group_names(topology.brokers)
-            fitting = sorted(name for name in names if self._watches(name) and name != self._settings.app_id)
+            fitting = sorted(name for name in names if self._watches(name) and name != self._worker.group)
             wanted |= {name: names[name] for name in fitting[:MAX_GROUPS]}
             if len(fitting) > MAX_GROUPS:
                 beyond = f"{len(fitting)} groups fit MONITOR_GROUPS, {MAX_GROUPS} are watched: narrow it"
@@ -164,7 +166,7 @@ class LagPoller:
         self, reader: GroupReader, leaders: dict[Partition, int], end: dict[Partition, int]
     ) -> tuple[int, int | None]:
         """How many were appended within RECENT_S, and when the first of them was."""
-        asked = {p: leaders[p] for p in end if p.topic == DEAD_LETTERS.name}
+        asked = {p: leaders[p] for p in end if p.topic == self._names.of(DEAD_LETTERS)}
         since, _ = await reader.offsets_at(asked, int((time.time() - RECENT_S) * 1000))
         recent = {p: (offset, at_ms) for p, (offset, at_ms) in since.items() if offset >= 0}
         first = min((at_ms for _, at_ms in recent.values()), default=None)
@@ -176,8 +178,8 @@ class LagPoller:
         """The offsets of groups with a backlog, by partition and in order."""
         offsets: dict[Partition, set[int]] = defaultdict(set)
         for group in groups:
-            for partition in concerns(group, self._settings.app_id, end.keys()):
-                offset = effective_offset(group, partition, begin[partition], end[partition], self._settings.app_id)
+            for partition in concerns(group, self._worker, end.keys()):
+                offset = effective_offset(group, partition, begin[partition], end[partition], self._worker)
                 if offset is not None and offset < end[partition]:
                     offsets[partition].add(offset)
         return {partition: sorted(found) for partition, found in offsets.items()}

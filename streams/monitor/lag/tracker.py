@@ -4,14 +4,26 @@ from collections import deque
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
+from schemas.topic_names import DECLARED, TopicNames
 from schemas.topics import CO_PARTITIONED
 from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, unmoved_s, verdict
 
 HISTORY_S: Final = 120.0
-WORKER_TOPICS: Final = frozenset(topic.name for topic in CO_PARTITIONED)
+
+
+class Worker(NamedTuple):
+    """The worker's group and the topics that it should read, by their real names."""
+
+    group: str
+    topics: frozenset[str]
+
+    @classmethod
+    def of(cls, group: str, names: TopicNames = DECLARED) -> "Worker":
+        """The worker of one deployment."""
+        return cls(group, frozenset(map(names.of, CO_PARTITIONED)))
 
 
 @dataclass(frozen=True)
@@ -75,15 +87,15 @@ class LagSnapshot:
     dead_letters: tuple[int, int | None] = (0, None)
 
 
-def concerns(group: GroupReading, worker: str, existing: Set[Partition]) -> set[Partition]:
+def concerns(group: GroupReading, worker: Worker, existing: Set[Partition]) -> set[Partition]:
     """The partitions to show for a group: committed, owned, and for the worker's group whatever it should read.
 
     A changelog is owned but never committed: it is read once, on recovery, so it has no lag.
     """
     own_changelogs = {p for p in group.owned or () if is_changelog(p.topic, group.name)}
     wanted = set(group.committed) | ((group.owned or frozenset()) - own_changelogs)
-    if group.name == worker:
-        wanted |= {partition for partition in existing if partition.topic in WORKER_TOPICS}
+    if group.name == worker.group:
+        wanted |= {partition for partition in existing if partition.topic in worker.topics}
     return {partition for partition in wanted if partition in existing}
 
 
@@ -95,7 +107,7 @@ def is_changelog(topic: str, group: str) -> bool:
 class LagTracker:
     """Turns successive readings into snapshots; keeps the histories that verdicts need."""
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._histories: dict[tuple[str, Partition], deque[Sample]] = {}
         self._memories: dict[tuple[str, Partition], Memory] = {}
@@ -169,7 +181,7 @@ class LagTracker:
 
     def _remember(self, group: str, partition: Partition, sample: Sample) -> list[Sample]:
         key = (group, partition)
-        self._memories.setdefault(key, Memory(learns=group != self._worker)).add(sample)
+        self._memories.setdefault(key, Memory(learns=group != self._worker.group)).add(sample)
         history = self._histories.setdefault(key, deque())
         history.append(sample)
         while sample.at_ms - history[0].at_ms > HISTORY_S * 1000:
@@ -195,7 +207,7 @@ class LagTracker:
             self._lost[counter] = self._lost[counter] + count if counter in self._lost else 0
 
 
-def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: str) -> int | None:
+def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: Worker) -> int | None:
     """Where the group will read next; None: unknown.
 
     It is the committed offset, or the low water mark once retention has passed that. Our own worker begins a partition
@@ -206,7 +218,7 @@ def effective_offset(group: GroupReading, partition: Partition, begin: int, end:
     if committed is not None:
         return max(committed, begin)
     is_owned = group.owned is not None and partition in group.owned
-    is_ours = group.name == worker and group.is_known
+    is_ours = group.name == worker.group and group.is_known
     return begin if is_ours and (is_owned or begin < end) else None
 
 

@@ -24,7 +24,6 @@ RETRY_S: Final = 1.0
 EXPIRE_EVERY_S: Final = 600.0
 CHECK_PARTITIONS_EVERY_S: Final = 30.0
 STALE_AFTER_S: Final = 10.0
-DIMENSION_OF_TOPIC: Final = {dimension.results.name: dimension for dimension in DIMENSIONS}
 
 log = structlog.get_logger("monitor.outcomes")
 
@@ -39,6 +38,8 @@ class OutcomeReader:
     def __init__(self, settings: MonitorSettings, on_change: Callable[[int], None] = lambda _: None) -> None:
         self._settings = settings
         self._registry = Registry(settings.registry)
+        names = settings.kafka.names
+        self._dimensions = {names.of(dimension.results): dimension for dimension in DIMENSIONS}
         self._on_change = on_change
         self._store = OutcomeStore()
         self._is_caught_up = False
@@ -74,7 +75,7 @@ class OutcomeReader:
             await self._registry.aclose()
 
     async def _read_from_the_beginning(self) -> None:
-        consumer = WholeTopicsConsumer(self._settings.kafka, tuple(DIMENSION_OF_TOPIC))
+        consumer = WholeTopicsConsumer(self._settings.kafka, tuple(self._dimensions))
         try:
             await consumer.open()
             self._fault.clear()
@@ -102,7 +103,7 @@ class OutcomeReader:
 
     async def _process(self, record: KeptRecord) -> None:
         """Put one record into the store. Waits while the registry is away; counts and skips what cannot be decoded."""
-        dimension = DIMENSION_OF_TOPIC[record.topic]
+        dimension = self._dimensions[record.topic]
         if record.value is None:
             return self._store.delete(dimension, record.key or b"")
         while True:

@@ -8,11 +8,9 @@ from collections import Counter
 from enum import Enum
 from typing import Final, NamedTuple
 
-from streams.rules.dimensions import DIMENSIONS
 from streams.tools.dead_letters.letters import LetterFilter, Origin
 
 CLOCKS_DIFFER_MS: Final = 60 * 60 * 1000
-INTERNAL: Final = frozenset(dimension.changes.name for dimension in DIMENSIONS)
 
 
 class ReplayDecision(Enum):
@@ -32,12 +30,16 @@ class ReplayDecision(Enum):
 
 
 class Failure(NamedTuple):
-    """What a decision needs of a letter. `can_be_sent`: it has a key or a value, and its partition exists."""
+    """What a decision needs of a letter. `can_be_sent`: it has a key or a value, and its partition exists.
+
+    is_internal: it was read from a topic of window changes.
+    """
 
     origin: Origin
     failed_at: int
     can_be_sent: bool
     is_cut: bool = False
+    is_internal: bool = False
 
 
 class ReplayMarks(NamedTuple):
@@ -68,7 +70,7 @@ def decision_on(failure: Failure, marks: ReplayMarks, wanted: LetterFilter, *, a
         return ReplayDecision.CUT
     if not failure.can_be_sent:
         return ReplayDecision.IMPOSSIBLE
-    if failure.origin.topic in INTERNAL and wanted.topic != failure.origin.topic:
+    if failure.is_internal and wanted.topic != failure.origin.topic:
         return ReplayDecision.INTERNAL
     if again:
         return ReplayDecision.DUE

@@ -24,7 +24,7 @@ class Origin(NamedTuple):
 
 
 class LetterFilter(NamedTuple):
-    """Which letters; None: any. Their records failed in [from_ms, until_ms), epoch ms."""
+    """Which letters; None: any. `topic`: a real name. Their records failed in [from_ms, until_ms), epoch ms."""
 
     reason: str | None = None
     topic: str | None = None

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from schemas.reader import TopicReader
 from schemas.registry import Registry
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import BY_NAME, DEAD_LETTERS
 from streams import output
 from streams.settings import WorkerSettings
 from streams.tools.dead_letters.decisions import ReplayDecision, ReplayPlan
@@ -29,27 +29,33 @@ class Opened(NamedTuple):
     settings: WorkerSettings
     reader: TopicReader
     letters: DeadLetters
+    wanted: LetterFilter
 
 
 @asynccontextmanager
-async def _open(environ: Mapping[str, str]) -> AsyncIterator[Opened]:
-    """The dead letters of the environment's Kafka. Raises: SettingsError, BrokerUnavailableError, RegistryAwayError."""
+async def _open(environ: Mapping[str, str], wanted: LetterFilter) -> AsyncIterator[Opened]:
+    """The dead letters of the environment's Kafka. wanted: with the topic as it is declared.
+
+    Raises: SettingsError, BrokerUnavailableError, RegistryAwayError.
+    """
     settings = WorkerSettings.from_env(environ)
+    if wanted.topic:
+        wanted = wanted._replace(topic=settings.kafka.names.of(BY_NAME[wanted.topic]))
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     try:
         async with translated(settings.kafka), TopicReader(settings.kafka) as reader:
             with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task("records")
-                yield Opened(settings, reader, DeadLetters(reader, registry, lambda: progress.advance(task)))
+                yield Opened(settings, reader, DeadLetters(reader, registry, lambda: progress.advance(task)), wanted)
     finally:
         await registry.aclose()
 
 
 async def print_letters(environ: Mapping[str, str], wanted: LetterFilter, *, as_json: bool) -> int:
     """Print the letters that match, without anything personal: a table, or one JSON object a row. Exit code 0."""
-    async with _open(environ) as opened:
-        rows = [row_of(letter) async for letter in opened.letters.find(wanted)]
+    async with _open(environ, wanted) as opened:
+        rows = [row_of(letter) async for letter in opened.letters.find(opened.wanted)]
     rows.sort()
     if as_json:
         for row in rows:
@@ -68,13 +74,13 @@ async def print_replay(
 
     Raises: BrokerUnavailableError when one is not acknowledged. Repeat: safe; it goes on from there.
     """
-    async with _open(environ) as opened:
+    async with _open(environ, wanted) as opened:
         ends = await opened.reader.ends(DEAD_LETTERS)
-        plan = await opened.letters.plan(wanted, ends, again=again)
+        plan = await opened.letters.plan(opened.wanted, ends, again=again)
         done = 0
         if not dry_run and plan.due:
             async with open_producer(opened.settings.kafka) as producer:
-                done = await opened.letters.replay(wanted, ends, plan.due, producer, rate)
+                done = await opened.letters.replay(opened.wanted, ends, plan.due, producer, rate)
     count = len(plan.due) if dry_run else done
     message = f"{count} record{'s' * (count != 1)} {'would be ' * dry_run}replayed{_left_out(plan)}"
     message = message if plan.decisions else _matched(0, opened.letters.letters)

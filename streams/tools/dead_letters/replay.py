@@ -14,12 +14,14 @@ from schemas.headers import REPLAYED_FROM
 from schemas.reader import Offsets, TopicReader
 from schemas.records.kept import DeadLetter
 from schemas.registry import Registry
-from schemas.topics import BY_NAME, DEAD_LETTERS, Topic
+from schemas.topics import DEAD_LETTERS, TOPICS, Topic
+from streams.rules.dimensions import DIMENSIONS
 from streams.tools.dead_letters.decisions import CLOCKS_DIFFER_MS, Failure, ReplayMarks, ReplayPlan, decision_on
 from streams.tools.dead_letters.letters import LetterFilter, Origin, headers_again, origin_of
 
 AT_ONCE: Final = 100
 BATCHES_A_SECOND: Final = 10
+INTERNAL: Final = tuple(dimension.changes for dimension in DIMENSIONS)
 
 SourceMarks = dict[tuple[str, int], ReplayMarks]
 
@@ -56,12 +58,13 @@ class DeadLetters:
 
     async def plan(self, wanted: LetterFilter, ends: Offsets, *, again: bool) -> ReplayPlan:
         """What a replay does with each letter that matches."""
-        partitions = {(tp.topic, tp.partition) for tp in await self._reader.partitions(*BY_NAME.values())}
+        partitions = {(tp.topic, tp.partition) for tp in await self._reader.partitions(*TOPICS)}
         failures: dict[Origin, Failure] = {}
         async for letter in self.find(wanted, ends):
             origin = origin_of(letter)
             can_be_sent = (letter.key, letter.value) != (None, None) and origin[:2] in partitions
-            failures.setdefault(origin, Failure(origin, letter.failed_at, can_be_sent, letter.is_cut))
+            is_internal = self._reader.names.topic(origin.topic) in INTERNAL
+            failures.setdefault(origin, Failure(origin, letter.failed_at, can_be_sent, letter.is_cut, is_internal))
         marks = {} if again else await self._marks_for([f for f in failures.values() if f.can_be_sent])
         return ReplayPlan(
             {
@@ -114,9 +117,10 @@ class DeadLetters:
     async def _marks_for(self, failures: Sequence[Failure]) -> SourceMarks:
         """The marks in the source partitions of these failures."""
         found: SourceMarks = {}
-        for name in {failure.origin.topic for failure in failures}:
-            earliest = min(failure.failed_at for failure in failures if failure.origin.topic == name)
-            found |= await self._marks(BY_NAME[name], earliest - CLOCKS_DIFFER_MS)
+        for topic in TOPICS:
+            name = self._reader.names.of(topic)
+            if times := [failure.failed_at for failure in failures if failure.origin.topic == name]:
+                found |= await self._marks(topic, min(times) - CLOCKS_DIFFER_MS)
         return found
 
     async def _marks(self, topic: Topic, since_ms: int) -> SourceMarks:

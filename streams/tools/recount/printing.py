@@ -72,7 +72,7 @@ async def recount(settings: WorkerSettings, scope: Scope, console: Console) -> R
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     registry = Registry(settings.registry)
     try:
-        async with translated(settings.kafka), TopicReader(settings.kafka, settings.app_id) as reader:
+        async with translated(settings.kafka), TopicReader(settings.kafka, settings.group) as reader:
             with Progress(*columns, console=console, transient=True) as progress:
                 return await Recount(reader, registry, ledger, _Bars(progress)).run()
     finally:

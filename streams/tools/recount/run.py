@@ -44,7 +44,6 @@ CALL_TOPICS: Final[dict[Topic, type[Record]]] = {
     CALL_ATTEMPTS: CallAttempt,
 }
 RESULT_TOPICS: Final = tuple(dimension.results for dimension in DIMENSIONS)
-CHANGES: Final = frozenset(dimension.changes.name for dimension in DIMENSIONS)
 CLOCKS_DIFFER_MS: Final = 60 * 60 * 1000  # between the clocks of provider, gateway and broker, generously
 
 
@@ -87,6 +86,8 @@ class Recount:
 
     def __init__(self, reader: TopicReader, registry: Registry, ledger: Ledger, progress: ReadingProgress) -> None:
         self._reader = reader
+        self._names = reader.names
+        self._changes = {self._names.of(dimension.changes) for dimension in DIMENSIONS}
         self._registry = registry
         self._ledger = ledger
         self._progress = progress
@@ -101,7 +102,7 @@ class Recount:
         result_ends = await self._reader.ends(*RESULT_TOPICS)
         call_ends = await self._reader.ends(*CALL_TOPICS)
         for topic in CALL_TOPICS:
-            await self._read_calls(topic, only([topic], call_ends))
+            await self._read_calls(topic, only([self._names.of(topic)], call_ends))
         await self._read_results(result_ends)
         await self._read_unsettled(committed, await self._reader.ends(*CO_PARTITIONED))
         evidence = Evidence(
@@ -114,7 +115,9 @@ class Recount:
         return RecountReport(windows, len(self._ledger), self._unreadable, len(self._other_sizes))
 
     async def _read_calls(self, topic: Topic, ends: Offsets) -> None:
-        async for record in self._decoded(topic.name, await self._starts(ends, topic), ends, CALL_TOPICS[topic]):
+        async for record in self._decoded(
+            self._names.of(topic), await self._starts(ends, topic), ends, CALL_TOPICS[topic]
+        ):
             match record:
                 case Call() if topic is CALLS and record.workflow_id != SYNTHETIC_WORKFLOW_ID:
                     self._ledger.add_call(record)
@@ -140,7 +143,7 @@ class Recount:
     async def _read_unsettled(self, committed: Offsets, ends: Offsets) -> None:
         """Read what the worker had not committed at the beginning: the windows that it touches are moving."""
         for kind, is_change in ((Callback, False), (OutcomeChange, True)):
-            theirs = {tp: end for tp, end in ends.items() if (tp.topic in CHANGES) is is_change}
+            theirs = {tp: end for tp, end in ends.items() if (tp.topic in self._changes) is is_change}
             async for record in self._decoded("not yet processed", committed, theirs, kind):
                 match record:
                     case Callback():
@@ -175,7 +178,7 @@ class Recount:
 
         What has left a partition was appended before its first record; before the retention, where none is left.
         """
-        retention = {topic.name: int(topic.retention.total_seconds() * 1000) for topic in topics}
+        retention = {self._names.of(topic): int(topic.retention.total_seconds() * 1000) for topic in topics}
         beginnings = await self._reader.beginnings(*topics)
         firsts = await self._reader.first_appended_at(*topics)
         now_ms = time.time_ns() // 1_000_000

@@ -212,3 +212,14 @@ def test_a_client_with_sasl_and_tls_gets_both() -> None:
 
     assert (arguments["sasl_mechanism"], arguments["sasl_plain_username"]) == ("SCRAM-SHA-512", "u")
     assert (arguments["sasl_plain_password"], arguments["ssl_context"].check_hostname) == ("p", True)
+
+
+@pytest.mark.parametrize(("prefix", "is_taken"), [("p" * 22, True), ("p" * 23, False)])
+def test_the_longest_name_of_a_topic_fits_into_kafkas_limit(prefix: str, is_taken: bool) -> None:
+    environ = {"AIRUDDER_TOPIC_PREFIX": prefix, "STREAMS_APP_ID": "a" * 200}
+
+    if is_taken:
+        assert WorkerSettings.from_env(environ).group == prefix + "a" * 200
+    else:
+        with pytest.raises(SettingsError, match=r"AIRUDDER_TOPIC_PREFIX, STREAMS_APP_ID: .*250 characters"):
+            WorkerSettings.from_env(environ)

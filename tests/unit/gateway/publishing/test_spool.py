@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.errors import SpoolError, SpoolFullError
+from gateway.errors import SpoolError, SpoolFullError, SpoolInUseError
 from gateway.publishing.spool import Spool, size_of
 from gateway.publishing.spool_file import FILE_NAME, _Job
+from schemas.topic_names import TopicNames
 from schemas.topics import CALLBACKS
 from tests.support.spools import MIB, content_of, ids, open_spool
 
@@ -164,3 +165,14 @@ async def test_only_the_owner_may_read_what_is_kept(tmp_path: Path) -> None:
 
     assert set(modes.values()) == {0}
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+
+
+async def test_callbacks_for_topics_under_another_prefix_are_kept_and_refuse_the_start(tmp_path: Path) -> None:
+    async with open_spool(tmp_path) as spool:
+        await spool.put(content_of("e1"))
+
+    with pytest.raises(SpoolInUseError, match=r"airudder\.callbacks\.v1 wait here.*the former prefix"):
+        await Spool(tmp_path, MIB, TopicNames("staging.")).open()
+
+    async with open_spool(tmp_path) as spool:  # its lock is free again
+        assert await ids(spool) == ["e1"]

@@ -45,7 +45,7 @@ class Topics:
     async def in_order(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[Any]:
         if topic == QUARANTINE:
             for number, _ in enumerate(self.requests):
-                yield SimpleNamespace(partition=0, offset=number, value=b"%d" % number, headers=[])
+                yield SimpleNamespace(topic=topic.name, partition=0, offset=number, value=b"%d" % number, headers=[])
         elif topic == CALLBACKS:
             for event_id in self.published:
                 yield SimpleNamespace(partition=0, offset=0, value=b"", headers=[("ce_id", event_id.encode())])

@@ -98,7 +98,7 @@ async def test_a_registry_that_was_replaced_ends_the_watch(kafka: Kafka) -> None
 async def test_state_that_was_made_with_another_number_of_partitions_is_refused_before_anything_is_read(
     kafka: Kafka, topic: Any
 ) -> None:
-    kafka.committed[TopicPartition(topic.name, 0)] = OffsetAndMetadata(9, commit_note(COUNTS))
+    kafka.committed[TopicPartition(topic.name, 0)] = OffsetAndMetadata(9, commit_note(3))
     await check_state(KafkaSettings(), APP, COUNTS)
 
     with pytest.raises(
@@ -138,3 +138,13 @@ def test_a_name_that_was_never_written_to_its_end_is_made_anew(tmp_path: Path) -
     (tmp_path / "instance-id").write_text("")
 
     assert len(identity_of(APP, tmp_path).name) > len(f"{APP}-")
+
+
+async def test_a_group_that_has_read_topics_under_another_prefix_is_refused(kafka: Kafka) -> None:
+    kafka.committed[TopicPartition("staging." + CALLBACKS.name, 0)] = OffsetAndMetadata(9, commit_note(3))
+
+    with pytest.raises(TopicsError, match=r"group app has read staging\.airudder.*give this one another"):
+        await check_state(KafkaSettings(), APP, COUNTS)
+
+    staging = KafkaSettings(topic_prefix="staging.")
+    await check_state(staging, APP, dict.fromkeys(placed_by_count(APP, staging.names), 3))

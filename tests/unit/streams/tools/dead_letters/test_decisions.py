@@ -34,7 +34,7 @@ CHANGE = Origin(OUTCOMES_BY_WORKFLOW.name, 0, 1)
 def test_a_letter_is_sent_once_and_only_when_that_can_be_known(
     origin: Origin, can_be_sent: bool, marks: ReplayMarks, topic: str | None, again: bool, decision: ReplayDecision
 ) -> None:
-    failure = Failure(origin, AT, can_be_sent)
+    failure = Failure(origin, AT, can_be_sent, is_internal=origin is CHANGE)
 
     assert decision_on(failure, marks, LetterFilter(topic=topic), again=again) is decision
 
