@@ -36,6 +36,11 @@ class Topic:
     max_bytes: int = MAX_RECORD_BYTES
 
     @property
+    def short_name(self) -> str:
+        """The name without what all have: `calls` of `airudder.calls.v1`. For commands and documents."""
+        return self.name.removeprefix("airudder.").removesuffix(".v1")
+
+    @property
     def subject(self) -> str:
         """The registry's name for the value's schema (TopicNameStrategy)."""
         return f"{self.name}-value"

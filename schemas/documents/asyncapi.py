@@ -37,19 +37,14 @@ def document() -> Json:
         "info": _info(),
         "defaultContentType": "application/avro",
         "servers": _servers(),
-        "channels": {short_name(topic): _channel(topic) for topic in OUTPUTS},
+        "channels": {topic.short_name: _channel(topic) for topic in OUTPUTS},
         "operations": dict(operation for topic in OUTPUTS for operation in _operations(topic)),
         "components": {
-            "messages": {short_name(topic): _message(topic) for topic in OUTPUTS},
+            "messages": {topic.short_name: _message(topic) for topic in OUTPUTS},
             "schemas": {"Headers": headers_schema(), **_record_schemas()},
         },
         "x-promises": {promise.about: promise.text for promise in PROMISES},
     }
-
-
-def short_name(topic: Topic) -> str:
-    """A topic's name without what all have: `calls` of `airudder.calls.v1`."""
-    return topic.name.removeprefix("airudder.").removesuffix(".v1")
 
 
 def _info() -> Json:
@@ -89,10 +84,10 @@ def _channel(topic: Topic) -> Json:
     fields = {field["name"] for field in _schema(topic)["fields"]}
     return {
         "address": topic.name,
-        "title": short_name(topic),
+        "title": topic.short_name,
         "description": _schema(topic)["doc"],
         "servers": [{"$ref": "#/servers/kafka"}],
-        "messages": {topic.record: {"$ref": f"#/components/messages/{short_name(topic)}"}},
+        "messages": {topic.record: {"$ref": f"#/components/messages/{topic.short_name}"}},
         "bindings": {"kafka": _topic_binding(topic)},
         "x-owner": topic.writer,
         "x-key": topic.key,
@@ -122,7 +117,7 @@ def _topic_binding(topic: Topic) -> Json:
 
 def _operations(topic: Topic) -> list[tuple[str, Json]]:
     """The product's own: it sends every topic. A subscriber's is the reverse."""
-    name = short_name(topic)
+    name = topic.short_name
     channel = {"$ref": f"#/channels/{name}"}
     sent = {
         "action": "send",

@@ -12,7 +12,7 @@ from streams.commands.running import run
 
 Form = Literal["json", "table"]
 
-SHORT: Final = {topic.name.removeprefix("airudder.").removesuffix(".v1"): topic for topic in TOPICS}
+SHORT: Final = {topic.short_name: topic for topic in TOPICS}
 FORMS: Final = one_of(get_args(Form))
 
 app = typer.Typer()

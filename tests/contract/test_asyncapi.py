@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import schemas.__main__ as command
 from schemas import codec
-from schemas.documents.asyncapi import OUTPUTS, short_name
+from schemas.documents.asyncapi import OUTPUTS
 from schemas.documents.files import ASYNCAPI, TOPICS, stale
 from schemas.documents.headers import HEADERS
 from schemas.headers import REPLAYED_FROM, TraceContext, headers_for
@@ -25,11 +25,11 @@ from tests.support.readmes import ROOT, tables, word
 FOLDER = ROOT / "schemas"
 DOCUMENT: dict[str, Any] = yaml.safe_load((FOLDER / ASYNCAPI).read_text(encoding="utf-8"))
 PUBLIC = list(OUTPUTS)
-every_topic = pytest.mark.parametrize("topic", PUBLIC, ids=short_name)
+every_topic = pytest.mark.parametrize("topic", PUBLIC, ids=lambda topic: topic.short_name)
 
 
 def message(topic: Topic) -> dict[str, Any]:
-    found: dict[str, Any] = DOCUMENT["components"]["messages"][short_name(topic)]
+    found: dict[str, Any] = DOCUMENT["components"]["messages"][topic.short_name]
     return found
 
 
@@ -64,7 +64,7 @@ def test_a_stale_document_is_told_with_the_remedy_and_written_again(
 
 @every_topic
 def test_a_topic_is_described_as_it_is_made(topic: Topic) -> None:
-    channel = DOCUMENT["channels"][short_name(topic)]
+    channel = DOCUMENT["channels"][topic.short_name]
     binding = channel["bindings"]["kafka"]
     config = {**binding["topicConfiguration"]}
     config["cleanup.policy"] = ",".join(config["cleanup.policy"])
@@ -76,7 +76,7 @@ def test_a_topic_is_described_as_it_is_made(topic: Topic) -> None:
 
 
 def test_no_other_topic_is_described() -> None:
-    assert list(DOCUMENT["channels"]) == [short_name(topic) for topic in PUBLIC]
+    assert list(DOCUMENT["channels"]) == [topic.short_name for topic in PUBLIC]
 
 
 @every_topic

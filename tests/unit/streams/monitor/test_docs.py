@@ -10,7 +10,7 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from schemas.documents.asyncapi import OUTPUTS, document, short_name
+from schemas.documents.asyncapi import OUTPUTS, document
 from schemas.documents.fields import fields_of
 from schemas.documents.headers import HEADERS
 from schemas.documents.promises import PROMISES
@@ -21,7 +21,7 @@ from streams.monitor.templating import with_code
 
 CLIENT = TestClient(create_app(MonitorSettings()))  # without lifespan: nothing reads Kafka
 ANSWER = CLIENT.get("/docs")
-every_topic = pytest.mark.parametrize("topic", OUTPUTS, ids=short_name)
+every_topic = pytest.mark.parametrize("topic", OUTPUTS, ids=lambda topic: topic.short_name)
 
 
 @dataclass
@@ -78,28 +78,28 @@ def test_it_brings_no_script_no_style_of_its_own_and_nothing_from_elsewhere() ->
 
 @every_topic
 def test_a_topic_has_its_facts_and_what_to_type_next(topic: Topic) -> None:
-    text = PAGE.texts[short_name(topic)]
+    text = PAGE.texts[topic.short_name]
 
     for told in (topic.name, topic.key, topic.subject, topic.writer, f"{topic.retention.days} days", "zstd", "12, or"):
         assert told in text
-    assert f"python -m streams tail {short_name(topic)}\n" in text
-    assert f"python -m streams example python {short_name(topic)} > consumer.py" in text
+    assert f"python -m streams tail {topic.short_name}\n" in text
+    assert f"python -m streams example python {topic.short_name} > consumer.py" in text
 
 
 @every_topic
 def test_a_topic_has_every_field_with_type_default_meaning_and_personal_data(topic: Topic) -> None:
     for one in fields_of(document()["components"]["schemas"][topic.record]["schema"]):
-        words = PAGE.texts[f"{short_name(topic)}.{one.path}"]
+        words = PAGE.texts[f"{topic.short_name}.{one.path}"]
         for told in (one.path, one.type, one.default or "none", one.doc.replace("`", ""), one.personal):
             assert told in words
 
 
 @every_topic
 def test_a_topic_has_its_example(topic: Topic) -> None:
-    [example] = document()["components"]["messages"][short_name(topic)]["examples"]
+    [example] = document()["components"]["messages"][topic.short_name]["examples"]
 
     for part in (example["headers"], example["payload"]):
-        assert json.dumps(part, indent=2, ensure_ascii=False) in PAGE.texts[short_name(topic)]
+        assert json.dumps(part, indent=2, ensure_ascii=False) in PAGE.texts[topic.short_name]
 
 
 def test_every_promise_and_every_header_is_there() -> None:
