@@ -26,6 +26,7 @@ from gateway.serving.worker import WorkerSlot
 from gateway.serving.worker import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
+from schemas.errors import SettingsError
 from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
 from schemas.runtime.listening import PortError
@@ -105,6 +106,8 @@ def _end(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
     log = structlog.get_logger()
     try:
         uvloop.run(serving())
+    except SettingsError as error:
+        fail(str(error), exits.SETTINGS)
     except PortError as error:
         log.critical("gateway.refused", reason=str(error), exit_code=exits.PORT_TAKEN)
         sys.exit(exits.PORT_TAKEN)

@@ -1,7 +1,7 @@
 """One gateway: the parts that its endpoints share."""
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -12,6 +12,10 @@ from gateway.publishing.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
 from gateway.signatures.keys import KeyRing
+from gateway.tracing import TracedPublishing
+
+if TYPE_CHECKING:
+    from schemas.runtime.spans import Spans
 
 MIN_ARRIVALS: Final = 100  # bodies that may be arriving, however few requests may be in flight
 
@@ -19,10 +23,17 @@ MIN_ARRIVALS: Final = 100  # bodies that may be arriving, however few requests m
 class Gateway:
     """Everything between HTTP and the publisher. The server starts and stops the publisher.
 
-    is_worker: one of several processes, whose metrics are shared.
+    is_worker: one of several processes, whose metrics are shared. spans: None where tracing is off.
     """
 
-    def __init__(self, settings: GatewaySettings, publisher: Publisher, *, is_worker: bool = False) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        publisher: Publisher,
+        *,
+        is_worker: bool = False,
+        spans: "Spans | None" = None,
+    ) -> None:
         self.settings = settings
         self.publisher = publisher
         self.keys = KeyRing(settings.load_keys(), settings.load_keys, settings.signing_keys_file)
@@ -33,7 +44,9 @@ class Gateway:
         most_bodies = max(MIN_ARRIVALS, settings.max_in_flight_requests)
         self.arrivals = Arrivals(settings.body_timeout_s, max(1, min(most_bodies, settings.max_connections // 2)))
         self.in_flight.make_room = self.arrivals.make_room
-        self.reception = Reception(settings, publisher, self.metrics, self.keys.keys)
+        self.spans = spans
+        publishing = TracedPublishing(publisher, spans, settings.kafka.names) if spans else publisher
+        self.reception = Reception(settings, publishing, self.metrics, self.keys.keys)
         self.is_draining = False
 
     @property

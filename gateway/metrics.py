@@ -9,6 +9,7 @@ from gateway.errors import ClientGoneError, EdgeError, request_errors
 from gateway.settings import GatewaySettings
 from gateway.webhooks.unknowns import Found
 from schemas.runtime.build import show_build
+from schemas.runtime.tracing import SPAN_OUTCOMES, SpanOutcome
 
 PROVIDER: Final = "airudder"  # the label `source`
 Acceptance = Literal["accepted", "spooled", "duplicate"]
@@ -164,6 +165,12 @@ class Metrics:
             "Age of the oldest record the producer has no answer for.",
             "livemax",
         )
+        self.spans = Counter(
+            "gateway_spans_total",
+            "Spans that were recorded: exported, failed (the collector took them not), dropped (the queue was full).",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.request_counts = Children(self.requests)
         self.http_durations = Children(self.http_duration)
         self.publish_durations = Children(self.publish_duration)
@@ -179,6 +186,10 @@ class Metrics:
             self.unknown_fields.labels(kind, path).inc(count)
         for path, count in found.words.items():
             self.unknown_words.labels(kind, path).inc(count)
+
+    def count_spans(self, outcome: SpanOutcome, spans: int) -> None:
+        """Count spans that left, or did not."""
+        self.spans.labels(outcome).inc(spans)
 
     def restored_quarantine_bytes(self) -> int:
         """The gauge's value at the start: after a worker's death, what that worker had kept."""
@@ -211,6 +222,8 @@ class Metrics:
             self.rate_limited.labels(scope)
         for outcome in ("loaded", "refused"):
             self.key_loads.labels(outcome)
+        for outcome in SPAN_OUTCOMES:
+            self.spans.labels(outcome)
         for reason in EDGE_CODES:
             self.refused.labels(reason)
         for reason in ("bad_signature", "malformed", "unsupported_type"):

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from gateway.errors import PublishError, RecordTooLargeError
 from gateway.metrics import Metrics
-from gateway.publishing.publisher import Publisher
+from gateway.publishing.publisher import Publishing
 from gateway.requests import RawRequest
 from gateway.webhooks.kinds import SOURCE
 from schemas.headers import headers_for
@@ -30,7 +30,7 @@ class Quarantine:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: Publishing,
         metrics: Metrics,
         max_unverified_bytes_per_day: int,
         signature_header: str = "x-airudder-sign",

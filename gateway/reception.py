@@ -14,7 +14,7 @@ from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
 from gateway.errors import MalformedBodyError, StaleSignatureError, UnverifiedError
 from gateway.metrics import Acceptance, Metrics
-from gateway.publishing.publisher import Publisher, Spooled, Stored
+from gateway.publishing.publisher import Publishing, Spooled, Stored
 from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
@@ -46,7 +46,7 @@ class Receipt(NamedTuple):
 class Reception:
     """Receives the requests of one process."""
 
-    def __init__(self, settings: GatewaySettings, publisher: Publisher, metrics: Metrics, keys: Sequence[Key]) -> None:
+    def __init__(self, settings: GatewaySettings, publisher: Publishing, metrics: Metrics, keys: Sequence[Key]) -> None:
         self._mode = settings.signature_mode
         self._verifier = Verifier(settings.signature_scheme, keys, settings.signature_header)
         self._looked_for = looked_for(settings.signature_scheme, settings.signature_header)

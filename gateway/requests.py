@@ -12,8 +12,7 @@ from gateway.webhooks.mapping import Envelope
 from schemas.headers import TraceContext, trace_of
 
 NO_SCHEME: Final = "none"  # the scheme of a callback that nobody verified
-
-_TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
+TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
 
 
 class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached property
@@ -34,7 +33,7 @@ class RawRequest(Struct, frozen=True, dict=True):  # dict: for the cached proper
     @property
     def trace(self) -> TraceContext:
         """The sender's trace when it sent a valid traceparent; else one that is derived from the body."""
-        sent = [(name.decode(), value) for name, value in self.headers if name in _TRACE_HEADERS]
+        sent = [(name.decode(), value) for name, value in self.headers if name in TRACE_HEADERS]
         return trace_of(sent, self.event_id)
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from gateway.errors import KeysError
 from gateway.signatures.keys import read_keys
@@ -18,6 +18,7 @@ from schemas.runtime.settings import (
     SignatureVariables,
     shown_keys,
 )
+from schemas.runtime.tracing import TracingVariables
 
 NEEDED_TO_SERVE: Final = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 WORKER_DIR: Final = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR
@@ -33,6 +34,7 @@ def _keys(text: Any) -> Any:
 class GatewaySettings(GatewayVariables, SignatureVariables, AccountVariables, LogVariables, Settings):
     """One gateway process. Times in seconds, sizes in bytes."""
 
+    tracing: TracingVariables = Field(default_factory=TracingVariables)
     signing_keys: Annotated[tuple[Key, ...], BeforeValidator(_keys)] = setting(
         "AIRUDDER_SIGNING_KEYS", _keys(DEFAULT_KEYS)
     )

@@ -1,6 +1,7 @@
 """The headers of every record: CloudEvents' binary mode and one W3C traceparent, with the sender's tracestate.
 
-All values follow from the record alone, so a record that is sent again carries the same headers.
+All values follow from the record alone, so a record that is sent again carries the same headers. Where tracing is on,
+the traceparent names the span that wrote it, which differs with each sending.
 Source: CloudEvents Kafka protocol binding 1.0.2; W3C Trace Context.
 """
 
@@ -20,6 +21,7 @@ REPLAYED_FROM = "replayed_from"  # written by a replay: topic[partition]@offset 
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _SPECVERSION = ("ce_specversion", b"1.0")
 _NO_SPAN = "0" * 16
+_UNSAMPLED = b"00"
 _TRACE_ID = re.compile("(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # The least that W3C requires everybody to pass on. Printable ASCII, not parsed.
@@ -35,6 +37,11 @@ class TraceContext(NamedTuple):
     trace_id: str
     flags: str = "00"
     state: bytes = b""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the trace is recorded."""
+        return bool(int(self.flags, 16) & 1)
 
 
 def headers_for(
@@ -80,6 +87,25 @@ def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceConte
         is_one = _TRACE_ID.fullmatch(trace_id)
         return TraceContext(trace_id if is_one else sha256(otherwise.encode()).hexdigest()[:32])
     return TraceContext(parent[3:35].decode(), parent[53:].decode(), state if _TRACESTATE.fullmatch(state) else b"")
+
+
+def span_of(headers: Iterable[tuple[str, bytes]]) -> str:
+    """The id of the span that wrote a record, or sent a request: 16 hex digits; empty without a valid traceparent."""
+    for name, value in headers:
+        if name == "traceparent" and _TRACEPARENT.fullmatch(value or b""):
+            return value[36:52].decode()
+    return ""
+
+
+def under_span(headers: Headers, traceparent: bytes, state: bytes) -> Headers:
+    """The headers of a record that this span writes, in place of the trace that they have."""
+    kept = [header for header in headers if header[0] not in ("traceparent", "tracestate")]
+    return [*kept, ("traceparent", traceparent), *([("tracestate", state)] if state else [])]
+
+
+def unsampled(headers: Headers) -> Headers:
+    """The headers of a record whose trace is not recorded here, so that those behind us do not record it either."""
+    return [(name, value[:53] + _UNSAMPLED if name == "traceparent" else value) for name, value in headers]
 
 
 def is_synthetic(headers: Iterable[tuple[str, bytes]]) -> bool:

@@ -15,6 +15,7 @@ from schemas.runtime.settings import (
     TopicVariables,
     WorkerVariables,
 )
+from schemas.runtime.tracing import TracingVariables
 from schemas.topic_names import MAX_NAME_CHARS
 
 KafkaSettings = KafkaConnection
@@ -46,6 +47,8 @@ class DeploymentSettings(DeploymentVariables, StreamsSettings):
 class WorkerSettings(DeploymentSettings, WorkerVariables, AccountVariables, LogVariables):
     """What the worker runs with. Units are in the names; `data_dir` belongs to one worker alone."""
 
+    tracing: TracingVariables = Field(default_factory=TracingVariables)
+
 
 class TopicSettings(DeploymentSettings, TopicVariables):
     """How topics are created."""
@@ -66,3 +69,5 @@ class UpSettings(StreamsSettings):
 
 class FrontDoorSettings(GatewayVariables, SignatureVariables, AccountVariables, LogVariables, StreamsSettings):
     """The gateway's settings as far as they can be known here: only the gateway reads signing keys as keys."""
+
+    tracing: TracingVariables = Field(default_factory=TracingVariables)

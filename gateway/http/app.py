@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,10 +14,9 @@ from gateway.http import ops
 from gateway.http.problems import http_problem
 from gateway.http.routes import Webhook
 from gateway.http.strangers import Strangers
+from gateway.http.tracing import METHODS, ServerSpans
 from gateway.metrics import GatewayInfo, Metrics
 from gateway.webhooks.kinds import BY_PATH, kind_at
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
@@ -27,7 +25,8 @@ def create_app(gateway: Gateway) -> ASGIApp:
         routes=[Route("/{path:path}", Strangers(gateway.metrics))], exception_handlers={HTTPException: http_problem}
     )
     app.router.redirect_slashes = False  # never a 3xx: senders count it as a failure
-    return RequestDurations(PostDispatch(Webhooks(gateway, app), app), gateway.metrics)
+    timed = RequestDurations(PostDispatch(Webhooks(gateway, app), app), gateway.metrics)
+    return ServerSpans(timed, gateway.spans) if gateway.spans else timed
 
 
 def create_ops_app(source: ops.OpsSource) -> Starlette:
@@ -96,7 +95,7 @@ class RequestDurations:
             await self._app(scope, receive, send_noting_status)
         finally:
             route = scope["path"] if scope["path"] in BY_PATH else _route_at(scope["path"])
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.http_durations[route, method, str(status)].observe(time.perf_counter() - started)
 
 

@@ -47,14 +47,8 @@ class SpoolState(NamedTuple):
     free_bytes: int = 0  # of its disk
 
 
-class Publisher(Protocol):
+class Publishing(Protocol):
     """Where records go; Kafka, in the end."""
-
-    async def start(self) -> None:
-        """Begin connecting; returns at once, also while Kafka is away."""
-
-    async def stop(self) -> None:
-        """Flush and close within a bounded time. Repeat: safe."""
 
     async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Stored:
         """Store one record; returns once it is acknowledged with acks=all, or is on disk.
@@ -62,6 +56,16 @@ class Publisher(Protocol):
         Raises: PublishError within the deadline when it cannot be stored now, RecordTooLargeError for good.
         Repeat: stores it again.
         """
+
+
+class Publisher(Publishing, Protocol):
+    """The same, with its life and its state."""
+
+    async def start(self) -> None:
+        """Begin connecting; returns at once, also while Kafka is away."""
+
+    async def stop(self) -> None:
+        """Flush and close within a bounded time. Repeat: safe."""
 
     def admit(self) -> None:
         """Call before any work on a request. Raises: PublishError at once when the work would be wasted."""

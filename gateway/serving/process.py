@@ -21,6 +21,7 @@ from gateway.serving.http_servers import Server, webhook_server
 from gateway.settings import GatewaySettings
 from gateway.webhooks.kinds import TOPICS
 from schemas.runtime.garbage import collect_seldom
+from schemas.runtime.tracing import SpanOutcome, start_spans
 
 COLLECT_AFTER: Final = 10_000  # containers made and not yet freed: a few hundred callbacks
 
@@ -37,7 +38,11 @@ class ServingGateway:
         settings = _within_descriptors(settings)
         self._spool = _spool(settings)
         self._leftovers = leftovers
-        self.gateway = Gateway(settings, _publisher(settings, self._spool), is_worker=is_worker)
+        self._spans = start_spans(settings.tracing, "gateway", self._count_spans)
+        self.gateway = Gateway(settings, _publisher(settings, self._spool), is_worker=is_worker, spans=self._spans)
+
+    def _count_spans(self, outcome: SpanOutcome, spans: int) -> None:
+        self.gateway.metrics.count_spans(outcome, spans)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -53,6 +58,8 @@ class ServingGateway:
         finally:
             watching.cancel()
             await gateway.publisher.stop()
+            if self._spans is not None:
+                self._spans.close()
 
     async def serve_webhook(self, hook_socket: socket.socket, stop: asyncio.Event) -> None:
         """Serve until `stop`, then until what is in flight is finished."""

@@ -34,6 +34,7 @@ from schemas.runtime.rules import (
     key_pairs,
     setting,
 )
+from schemas.runtime.tracing import TracingVariables
 from schemas.topics import DEFAULT_PARTITIONS
 
 DEFAULT_KEYS: Final = "default:airudder"  # public: AiRudder's own documentation names it
@@ -140,6 +141,7 @@ GROUPS: Final[tuple[type[Variables], ...]] = (
     SignatureVariables,
     AccountVariables,
     LogVariables,
+    TracingVariables,
     GatewayVariables,
     DeploymentVariables,
     WorkerVariables,
@@ -210,7 +212,9 @@ class Settings(Variables, BaseSettings):
         return cls(**EnvironmentSource(cls, values)())
 
     def _all_contradictions(self) -> list[str]:
-        return [*self.kafka.contradictions(), *self.registry.contradictions(), *self.contradictions()]
+        fields = type(self).model_fields.items()
+        groups = [getattr(self, name) for name, field in fields if is_group(field.annotation)]
+        return [fault for part in (*groups, self) for fault in part.contradictions()]
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):

@@ -120,6 +120,10 @@ class Windows:
         key.note(position, is_late=is_late)
         return Effect.LATE if is_late else Effect.APPLIED
 
+    def panes_of(self, value: str, change: OutcomeChange) -> list[PaneId]:
+        """The panes that a change of one key touches."""
+        return [part.pane_id for part in self._parts(value, change)]
+
     def close_due(self, received_until: int) -> list[PaneId]:
         """Close every pane whose grace is over, given that all calls received until then have been applied.
 

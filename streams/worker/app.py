@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -29,11 +29,15 @@ from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
 from streams.worker.premises import Premises, commit_note
 from streams.worker.run_agent import RunAgent
+from streams.worker.spans import AgentSpans
 from streams.worker.tables import StateTable
 from streams.worker.transport import RunConsumer, RunSchema
 from streams.worker.vitals import beat, fail_after_pause
 from streams.worker.watchdog import Watchdog
 from streams.worker.windows_agent import WindowsAgent
+
+if TYPE_CHECKING:
+    from schemas.runtime.spans import Spans
 
 log = structlog.get_logger()
 
@@ -54,6 +58,7 @@ class Worker:
         registry: Registry,
         state: WorkerState,
         metrics: WorkerMetrics,
+        spans: "Spans | None" = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -61,6 +66,7 @@ class Worker:
         self._partitions = partitions
         self._names = settings.kafka.names
         self._registry = registry
+        self._spans = spans
         self.app = build_faust_app(settings)
         calls_agent = self._calls_agent()
         self._windows_agents = {
@@ -126,6 +132,7 @@ class Worker:
             fail=self.fail,
             hold=self._hold,
             release=self._release,
+            spans=AgentSpans(self._spans, self._names, self.settings.group) if self._spans else None,
         )
 
     def _settle(self, run: Message) -> None:

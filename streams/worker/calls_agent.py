@@ -64,7 +64,7 @@ class CallsAgent(RunAgent):
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         rows: dict[bytes, bytes | None] = {}
         async for record in self.records_of(run):
-            unit.outputs.extend(await self._process_record(rows, record))
+            unit.outputs.extend(await self.process(rows, record))
             if self.made_bytes > UNIT_BYTES:
                 unit.rows.extend(self.table.put(run.partition, rows))
                 rows = {}
@@ -88,10 +88,11 @@ class CallsAgent(RunAgent):
             for some in (old[i : i + SCANNED_AT_ONCE] for i in range(0, len(old), SCANNED_AT_ONCE)):
                 await self.submit(UnitOfWork(rows=self.table.put(partition, dict.fromkeys(some))))
 
-    async def _process_record(self, rows: dict[bytes, bytes | None], record: Any) -> list[Outgoing]:
-        """The outputs of one record. One that cannot be processed becomes a dead letter, and changes no row.
+    async def process_record(self, state: dict[bytes, bytes | None], record: Any) -> list[Outgoing]:
+        """The outputs of one record. `state` has the rows that change.
 
-        Its later details are calls of their own, and are re-keyed where they can be read.
+        One that cannot be processed becomes a dead letter, and changes no row. Its later details are calls of their
+        own, and are re-keyed where they can be read.
         """
         outputs: list[Outgoing] = []
         try:
@@ -101,7 +102,7 @@ class CallsAgent(RunAgent):
                 is_elsewhere = self._is_elsewhere(record, callback)
                 outputs = self._rekeyed(callback, record, 0 if is_elsewhere else 1)
                 if not is_elsewhere:
-                    outputs += self._process_detail(rows, record, callback)
+                    outputs += self._process_detail(state, record, callback)
         except UnprocessableError as fault:
             outputs.append(self.dead_letter(record, fault))
         return outputs

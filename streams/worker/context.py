@@ -9,6 +9,7 @@ from schemas.registry import Registry
 from schemas.topic_names import TopicNames
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.pipeline import Pipeline
+from streams.worker.spans import AgentSpans
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class AgentContext:
 
     `partitions`: the number of partitions by a topic's real name. `settle`: every effect of this run is durable.
     `progressed`: something got done, which shows the watchdog that the worker does not hang. `fail` ends the process.
-    `hold` stops fetching a partition, `release` goes on with it behind what was delivered.
+    `hold` stops fetching a partition, `release` goes on with it behind what was delivered. `spans`: None where tracing
+    is off.
     """
 
     registry: Registry
@@ -30,3 +32,4 @@ class AgentContext:
     fail: Callable[[BaseException], None]
     hold: Callable[[TP], None]
     release: Callable[[TP], Awaitable[None]]
+    spans: AgentSpans | None = None

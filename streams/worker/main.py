@@ -18,6 +18,7 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import StopEvent
+from schemas.runtime.tracing import start_spans
 from streams.errors import StreamsError
 from streams.settings import WorkerSettings
 from streams.worker.app import Worker
@@ -83,13 +84,15 @@ async def _run(settings: WorkerSettings) -> str:
         listen(settings.ops_host, settings.ops_port, "STREAMS_OPS_HOST", "STREAMS_OPS_PORT") as bound,
         OpsServer(create_ops_app(state, metrics.registry), bound),
     ):
-        registry = Registry(settings.registry)
+        registry, spans = Registry(settings.registry), start_spans(settings.tracing, "worker", metrics.count_spans)
         try:
             partitions = await _unless_stopped(stop, prepare(settings, registry, state))
             if partitions is not None:
-                await Worker(settings, partitions, registry, state, metrics).run(stop)
+                await Worker(settings, partitions, registry, state, metrics, spans).run(stop)
         finally:
             await registry.aclose()
+            if spans is not None:
+                spans.close()
         return stop.reason
 
 

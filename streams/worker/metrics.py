@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime.build import show_build
+from schemas.runtime.tracing import SPAN_OUTCOMES, SpanOutcome
 from schemas.topics import TABLES
 from streams.rules.counts import MAPS, RECORD_MAPS
 from streams.rules.dimensions import DIMENSIONS
@@ -96,6 +97,12 @@ class WorkerMetrics:
             "Partitions whose records cannot be read because a transaction before them is open",
             registry=self.registry,
         )
+        self.spans = Counter(
+            "stream_spans",
+            "Spans that were recorded: exported, failed (the collector took them not), dropped (the queue was full)",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)
         self._start_at_zero()
 
@@ -104,6 +111,8 @@ class WorkerMetrics:
 
         Not `stream_records`: the agents decide which outcomes a stage has.
         """
+        for outcome in SPAN_OUTCOMES:
+            self.spans.labels(outcome)
         for stage in STAGES:
             for reason in DEAD_LETTER_REASONS:
                 self.dead_letters.labels(stage, reason)
@@ -118,3 +127,7 @@ class WorkerMetrics:
             self.event_time_faults.labels(fault)
         for rule in CONTRADICTIONS:
             self.contradictions.labels(rule)
+
+    def count_spans(self, outcome: SpanOutcome, spans: int) -> None:
+        """Count spans that left, or did not."""
+        self.spans.labels(outcome).inc(spans)

@@ -72,6 +72,8 @@ class RunAgent:
         # Looked up once: finding a metric by its labels costs more than counting in it.
         self._counters: dict[str, Counter] = {}
         self._age = context.metrics.age.labels(self.stage)
+        self.spans = context.spans
+        self.process = self.spans.around(self.process_record) if self.spans else self.process_record
 
     async def body(self, stream: Any) -> None:
         """The Faust agent's body."""
@@ -113,11 +115,19 @@ class RunAgent:
                 self._check_still_ours()
                 unit.settled.append(partial(self.context.settle, run))
         except RevokedError:
+            if self.spans is not None:
+                self.spans.take()
             return
+        if self.spans is not None:
+            unit.settled.append(self.spans.take())
         await self.submit(unit)
 
     async def process_run(self, run: Message, unit: UnitOfWork) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
+        raise NotImplementedError
+
+    async def process_record(self, state: Any, record: Any) -> list[Outgoing]:
+        """The outputs of one record, with what it changes in `state`, which is the agent's own affair."""
         raise NotImplementedError
 
     def decode_row(self, key: bytes, row: bytes) -> Any:

@@ -79,13 +79,16 @@ class WindowsAgent(RunAgent):
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""
         windows = self._windows[run.partition]
         async for record in self.records_of(run):
-            unit.outputs.extend(await self._process_record(windows, record))
+            unit.outputs.extend(await self.process(windows, record))
         keys, panes = windows.pop_changes()
         rows = self._key_rows(keys)
         for pane_id, pane in panes.items():
             key = _pane_key(pane_id)
             rows[key] = row = self.rows.packed(key, pane.revision, msgpack.encode(pane))
-            unit.outputs.extend(self._result(windows.result(pane_id), windows.result_at(pane_id)))
+            results = self._result(windows.result(pane_id), windows.result_at(pane_id))
+            if self.spans is not None:
+                self.spans.result(pane_id, results)
+            unit.outputs.extend(results)
             self.made_bytes += len(row)
             if self.made_bytes > UNIT_BYTES:
                 unit.rows.extend(self.table.put(run.partition, rows))
@@ -140,7 +143,8 @@ class WindowsAgent(RunAgent):
                 )
             )
 
-    async def _process_record(self, windows: Windows, record: Any) -> list[Outgoing]:
+    async def process_record(self, state: Windows, record: Any) -> list[Outgoing]:
+        """The outputs of one change: a late call, or none. `state` has the windows that it changes."""
         try:
             change = await self.decode(record, OutcomeChange)
             with self.permanent_faults:
@@ -153,11 +157,13 @@ class WindowsAgent(RunAgent):
                 removed = NOWHERE
                 if change.removed_partition is not None and change.removed_offset is not None:
                     removed = SourcePosition.of(change.removed_topic, change.removed_partition, change.removed_offset)
-                effect = windows.apply(record.key.decode(), change, position, removed)
+                effect = state.apply(record.key.decode(), change, position, removed)
             late = await self._late(change, record) if effect is Effect.LATE else []
         except UnprocessableError as fault:
             return [self.dead_letter(record, fault)]
         self.count(_OUTCOMES[effect])
+        if self.spans is not None and effect is Effect.APPLIED:
+            self.spans.touch(state.panes_of(record.key.decode(), change))
         if effect is not Effect.LATE:
             self.observe_age(change.received_at)
         return late

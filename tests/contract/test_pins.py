@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
@@ -110,12 +111,21 @@ def imported(*folders: str) -> set[str]:
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
+                found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
+                found.add(node.module)
     known = packages_distributions()
-    foreign = found - {*OURS, *sys.stdlib_module_names}
-    return {canonicalize_name(name) for module in foreign for name in known.get(module, ())}
+    ours = {*OURS, *sys.stdlib_module_names}
+    foreign = {module for module in found if module.partition(".")[0] not in ours}
+    return {name for module in foreign for name in providers(module, known.get(module.partition(".")[0], ()))}
+
+
+def providers(module: str, named: Sequence[str]) -> set[str]:
+    """The distributions of a module; of a namespace that several share, such as opentelemetry, those that have it."""
+    if len(set(named)) > 1:
+        begin = module.replace(".", "/")
+        named = [name for name in named if any(str(file).startswith(begin) for file in distribution(name).files or ())]
+    return {canonicalize_name(name) for name in named}
 
 
 def chosen(group: str) -> set[str]:

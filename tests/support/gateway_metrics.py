@@ -27,6 +27,7 @@ DRIVEN = {
     'webhook_signing_key_loads_total{outcome="loaded"}': 1,
     'webhook_quarantined_total{reason="bad_signature",outcome="kept"}': 1,
     'gateway_http_refused_total{reason="bad_request"}': 1,
+    'gateway_spans_total{outcome="dropped"}': 3,
     'webhook_quarantined_total{reason="bad_signature",outcome="over_cap"}': 1,
     "webhook_quarantine_bytes_limit": 8000,
     f'webhook_unknown_fields_total{{kind="{KIND}",field="details.new_field"}}': 1,

@@ -54,6 +54,7 @@ async def drive(door: Door) -> dict[str, float]:
     await door.post(body)
     await door.hook.post(f"{WEBHOOKS_PATH}surprise", content=body)
     HttpRefusals(door.gateway.metrics.refused, "webhook").note("bad_request")
+    door.gateway.metrics.count_spans("dropped", 3)
     now = await samples(door)
     door.publisher.hold.set()
     await asyncio.gather(last, arriving)
