@@ -14,7 +14,7 @@ BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
 REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7")
 TOPIC = os.environ.get("TOPIC", "airudder.calls.v1")
 GROUP = os.environ.get("GROUP", "my-service")
-REMEMBERED = 100_000  # ids and keys that are kept in memory; a repeat or a correction comes within minutes, as a rule
+REMEMBERED = 100_000  # ids and keys that are kept in memory
 SHOWN = ("disposition", "duration_s", "position", "question_name", "state", "attempt_number", "calls", "answered")
 
 
@@ -24,12 +24,12 @@ def main():
             "bootstrap.servers": BOOTSTRAP_SERVERS,
             "group.id": GROUP,
             "auto.offset.reset": "earliest",
-            "enable.auto.offset.store": False,  # what is committed is what was handled: see store_offsets below
+            "enable.auto.offset.store": False,  # see store_offsets: after the work
         }
     )
     consumer.subscribe([TOPIC])
-    read = AvroDeserializer(SchemaRegistryClient({"url": REGISTRY_URL}))
-    accept, stops = Accept(), []
+    decode = AvroDeserializer(SchemaRegistryClient({"url": REGISTRY_URL}))
+    stops = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stops.append(True))
     while not stops:
@@ -38,64 +38,54 @@ def main():
             continue
         if record.error():
             raise KafkaException(record.error())
-        handle(record, read, accept)
-        consumer.store_offsets(record)
-    consumer.close()  # commits what is stored
+        handle(record, decode)
+        consumer.store_offsets(record)  # committed every 5 s
+    consumer.close()  # commits the rest
 
 
-def handle(record, read, accept):
+def handle(record, decode):
     headers = dict(record.headers() or ())
     if "synthetic" in headers:
         return  # a probe
     try:
-        value = read(record.value() or b"", None)
+        value = decode(record.value() or b"", None)
+        ce_id, key = headers["ce_id"].decode(), record.key().decode()
     except Exception as error:
         if is_of_the_registry(error):
-            raise  # end here: the record is not at fault, and is read again at the next start
-        set_aside(record, error)
+            raise  # it is away: end here; the record is read again at the next start
+        place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
+        print(f"set aside: {place} cannot be read: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return
-    ce_id, key = headers["ce_id"].decode(), record.key().decode()
-    revision = value.get("revision")
-    if accept(ce_id, key, revision):
-        work_with(record.topic(), ce_id, key, revision, value)
+    if is_news(ce_id, key, value.get("revision", 0)):
+        work_with(record.topic(), ce_id, key, value)
 
 
 def is_of_the_registry(error):
-    """Whether it is away or overloaded; 404 says that it does not know the schema."""
-    unwell = isinstance(error, SchemaRegistryError) and error.http_status_code != 404
-    return unwell or isinstance(error, TransportError)
+    """Whether the registry is at fault, not the record. 404: it does not know the record's schema."""
+    is_unwell = isinstance(error, SchemaRegistryError) and error.http_status_code != 404
+    return is_unwell or isinstance(error, TransportError)
 
 
-class Accept:
-    """Whether a record is news: no repeat of one seen before, and no lower revision of its key."""
-
-    def __init__(self):
-        self.seen, self.revisions = {}, {}
-
-    def __call__(self, ce_id, key, revision):
-        if ce_id in self.seen or (revision or 0) < self.revisions.get(key, 0):
-            return False
-        remember(self.seen, ce_id, True)
-        remember(self.revisions, key, revision or 0)
-        return True
+seen, revisions = {}, {}
 
 
-def remember(known, name, value):
-    known.pop(name, None)
-    known[name] = value
-    if len(known) > REMEMBERED:
-        del known[next(iter(known))]  # the oldest
+def is_news(ce_id, key, revision):
+    """Whether it is no repeat of a record seen before, and no lower revision of its key."""
+    if ce_id in seen or revision < revisions.get(key, 0):
+        return False
+    for known, name in ((seen, ce_id), (revisions, key)):
+        known.pop(name, None)
+        known[name] = revision
+        if len(known) > REMEMBERED:
+            del known[next(iter(known))]  # the oldest
+    return True
 
 
-def set_aside(record, error):
-    place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
-    print(f"set aside: {place} cannot be decoded: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-
-
-def work_with(topic, ce_id, key, revision, value):
+def work_with(topic, ce_id, key, value):
     """Your work. A higher `revision` of a key replaces what you had of it; words may be new."""
     shown = {name: value[name] for name in SHOWN if name in value}
-    print(json.dumps({"topic": topic, "ce_id": ce_id, "key": key, "revision": revision, **shown}), flush=True)
+    line = {"topic": topic, "ce_id": ce_id, "key": key, "revision": value.get("revision"), **shown}
+    print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ async def check_example(
 
 async def compare(stack: Stack, topic: Topic, group: str, example: RunningExample) -> None:
     """Hold its lines, and what it set aside, against the records below its committed offsets."""
-    wanted = await expected(stack.bootstrap, stack.registry_url, topic, await committed(stack.bootstrap, group, topic))
+    wanted = await expected(stack.bootstrap, stack.registry_url, topic, await committed(stack.bootstrap, group))
     assert stack.sentinels[topic.name] <= wanted.lines.keys(), "its committed offsets are behind what it printed"
     lines = example.lines()
     names = ["topic", "ce_id", "key", "revision", *_fields(wanted.lines)]

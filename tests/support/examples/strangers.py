@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import fastavro
 import msgspec
@@ -21,9 +21,11 @@ from schemas.topics import Topic
 from tests.support.clients import register
 from tests.support.topics import Read, Subscriber
 
-NEW_FIELD = {"name": "added_later", "type": ["null", "string"], "default": None}
-POISON = (b"not avro", b"\x00\x7f\xff\xff\xffunknown schema", b"", None)
-PARTITIONS = 12
+PARTITIONS: Final = 12
+POISON: Final = (b"not avro", b"\x00\x7f\xff\xff\xffunknown schema", b"", None)
+NEW_FIELD: Final = {"name": "added_later", "type": ["null", "string"], "default": None}
+NEW_WORDS: Final = {"disposition": "teleported", "state": "daydreamed", "dispositions": {"teleported": 1}}
+OWNERS: Final = {"Call": "call_id", "Answer": "call_id", "CallAttempt": "final_call_id", "WindowedOutcomes": "value"}
 
 
 async def write_strangers(bootstrap: str, registry: Registry, registry_url: str, topic: Topic) -> frozenset[str]:
@@ -31,23 +33,18 @@ async def write_strangers(bootstrap: str, registry: Registry, registry_url: str,
     found = [read for read in await Subscriber(bootstrap, registry).read(topic) if _is_ours(read)]
     assert found, f"no record of ours in {topic.name}"
     await registry.look_up([topic])
-    newer_id, newer = _register_newer(registry_url, topic)
-    async with _writer(bootstrap) as producer:
-        for read in found:
-            await producer.send_and_wait(
-                topic.name, read.raw, key=read.key.encode(), headers=list(read.headers.items())
-            )
-        for number, value in enumerate(POISON):
-            await producer.send_and_wait(topic.name, value, key=f"poison-{number}".encode())
-        wire = registry.encode(topic, found[0].value)
-        await producer.send_and_wait(topic.name, wire[:-3], key=b"cut", headers=_headers(topic, "cut"))
-        for name, record in _changed(found[-1].value):
-            headers = _headers(topic, name, synthetic=name == "synthetic")
-            await producer.send_and_wait(topic.name, registry.encode(topic, record), key=name.encode(), headers=headers)
-        value = _encoded(newer_id, newer, {**found[-1].value.to_datum(), "added_later": "x"})
-        await producer.send_and_wait(topic.name, value, key=b"newer", headers=_headers(topic, "newer"))
-        await _write_stale(producer, registry, topic, found)
-        return await _write_sentinels(producer, registry, topic, found[0].value)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", compression_type="zstd") as producer:
+        stranger = _Stranger(producer, registry, topic, found[0].value)
+        await stranger.repeat(found)
+        await stranger.write_poison()
+        await stranger.write("new-words", **stranger.new_words())
+        await stranger.write("synthetic", headers=stranger.headers("synthetic", synthetic=True))
+        await stranger.write("newer", value=stranger.newer(registry_url))
+        await stranger.write("stale", revision=2)
+        await stranger.write("stale", headers=stranger.headers("stale-1"))
+        for number in range(PARTITIONS):
+            await stranger.write(f"sentinel-{number}", partition=number)
+    return frozenset(stranger.id_of(f"sentinel-{number}") for number in range(PARTITIONS))
 
 
 def _is_ours(read: Read) -> bool:
@@ -55,58 +52,68 @@ def _is_ours(read: Read) -> bool:
     return "ex-" in read.key or "wf-1" in read.key or "LINE_1" in read.key
 
 
-def _changed(record: Record) -> list[tuple[str, Record]]:
-    """Records with another key each: a word that nobody knows, and one of a probe."""
-    words = {"disposition": "teleported", "state": "daydreamed", "dispositions": {"teleported": 1}}
-    known = {name: word for name, word in words.items() if hasattr(record, name)}
-    return [("new-words", msgspec.structs.replace(record, **known)), ("synthetic", record)]
+@dataclass(frozen=True)
+class _Stranger:
+    """Writes to one topic; the records are `template` under other names, as their first revision."""
 
+    producer: Any
+    registry: Registry
+    topic: Topic
+    template: Record
 
-async def _write_stale(producer: Any, registry: Registry, topic: Topic, found: list[Read]) -> None:
-    """A lower revision after the higher one, under an id that was not there yet."""
-    latest = found[-1]
-    if not hasattr(latest.value, "revision"):
-        return
-    for name, revision in (("stale-2", 2), ("stale-1", 1)):
-        record = msgspec.structs.replace(latest.value, revision=revision)
-        await producer.send_and_wait(
-            topic.name, registry.encode(topic, record), key=b"stale", headers=_headers(topic, name)
+    async def write(
+        self,
+        name: str,
+        *,
+        value: bytes | None = None,
+        headers: list[tuple[str, bytes]] | None = None,
+        partition: int | None = None,
+        **changes: Any,
+    ) -> None:
+        """One record under that key: the template with these changes, unless other bytes are given."""
+        wire = self.registry.encode(self.topic, self.named(name, **changes)) if value is None else value
+        named = self.headers(name) if headers is None else headers
+        await self.producer.send_and_wait(
+            self.topic.name, wire, key=self._key(name), headers=named, partition=partition
         )
 
+    async def repeat(self, found: Sequence[Read]) -> None:
+        """Each record once more, as it is."""
+        for read in found:
+            headers = list(read.headers.items())
+            await self.producer.send_and_wait(self.topic.name, read.raw, key=read.key.encode(), headers=headers)
 
-async def _write_sentinels(producer: Any, registry: Registry, topic: Topic, record: Record) -> frozenset[str]:
-    names = [f"sentinel-{number}" for number in range(PARTITIONS)]
-    for number, name in enumerate(names):
-        value = registry.encode(topic, record)
-        headers = _headers(topic, name)
-        await producer.send_and_wait(topic.name, value, key=name.encode(), partition=number, headers=headers)
-    return frozenset(_id(topic, name) for name in names)
+    async def write_poison(self) -> None:
+        """What no reader can take: no Avro, no known schema, nothing at all, cut short, or without an id of its own."""
+        for number, value in enumerate(POISON):
+            await self.producer.send_and_wait(self.topic.name, value, key=f"poison-{number}".encode())
+        await self.write("cut", value=self.registry.encode(self.topic, self.named("cut"))[:-3])
+        await self.write("nameless", headers=[])
 
+    def named(self, name: str, **changes: Any) -> Record:
+        return msgspec.structs.replace(self.template, **{OWNERS[self.topic.record]: name, "revision": 1, **changes})
 
-def _id(topic: Topic, name: str) -> str:
-    return f"{name}-of-{topic.name}".encode().hex()
+    def new_words(self) -> dict[str, Any]:
+        """What to change: words that nobody knows, in the fields that it has."""
+        return {name: word for name, word in NEW_WORDS.items() if hasattr(self.template, name)}
 
+    def headers(self, name: str, *, synthetic: bool = False) -> list[tuple[str, bytes]]:
+        trace = TraceContext("1" * 32)
+        return headers_for(self.topic.record, self.id_of(name), "/stranger", 0, trace, synthetic=synthetic)
 
-def _headers(topic: Topic, name: str, *, synthetic: bool = False) -> list[tuple[str, bytes]]:
-    identity = _id(topic, name)
-    return headers_for(topic.record, identity, "/stranger", 0, TraceContext("1" * 32), synthetic=synthetic)
+    def id_of(self, name: str) -> str:
+        return f"{name} of {self.topic.name}".encode().hex()
 
+    def newer(self, registry_url: str) -> bytes:
+        """A record of a schema with one field more, which the registry's rule allows."""
+        schema = json.loads(schema_text(self.topic.record))
+        schema["fields"].append(NEW_FIELD)
+        buffer = BytesIO(struct.pack(">bI", 0, register(registry_url, self.topic.subject, schema)))
+        buffer.seek(0, 2)
+        datum = {**self.named("newer").to_datum(), "added_later": "x"}
+        fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), datum)
+        return buffer.getvalue()
 
-def _register_newer(registry_url: str, topic: Topic) -> tuple[int, Any]:
-    """Our schema with one field more, which the registry's rule allows."""
-    schema = json.loads(schema_text(topic.record))
-    newer = {**schema, "fields": [*schema["fields"], NEW_FIELD]}
-    return register(registry_url, topic.subject, newer), fastavro.parse_schema(newer)
-
-
-def _encoded(schema_id: int, schema: Any, datum: dict[str, Any]) -> bytes:
-    buffer = BytesIO()
-    buffer.write(struct.pack(">bI", 0, schema_id))
-    fastavro.schemaless_writer(buffer, schema, datum)
-    return buffer.getvalue()
-
-
-@asynccontextmanager
-async def _writer(bootstrap: str) -> AsyncIterator[Any]:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", compression_type="zstd") as producer:
-        yield producer
+    def _key(self, name: str) -> bytes:
+        start = getattr(self.template, "window_start_at", None)
+        return (name if start is None else f"{name}|{start}").encode()
