@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas import codec
+from schemas.documents.promises import PROMISES
 from schemas.headers import TraceContext, headers_for
 from schemas.topics import TOPICS, Topic
 from tests.support.readmes import ROOT, tables, word, words
@@ -37,6 +38,10 @@ def row_of(topic: Topic) -> dict[str, str]:
 
 def test_every_topic_has_the_row_that_its_declaration_gives() -> None:
     assert TABLES["Topics"] == [row_of(topic) for topic in TOPICS]
+
+
+def test_the_promises_are_those_of_the_documents() -> None:
+    assert TABLES["The promise"] == [{"about": promise.about, "promise": promise.text} for promise in PROMISES]
 
 
 def test_every_record_has_a_line() -> None:
