@@ -1,0 +1,81 @@
+"""The examples in Node, Java and Go: each is copied to an empty directory, built there as its readers do, and run."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import CALLS
+from tests.support.examples.expectation import committed, expected
+from tests.support.examples.process import check_example, start_example
+from tests.support.examples.stack import READ_BY_EXAMPLES, Stack
+from tests.support.toolchains import GO, JAVA, NODE, Toolchain, build
+from tests.support.waiting import wait_until
+
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+ENDS_S = 60.0
+CLOSED_PORT = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Language:
+    """How its example is built and run, with the commands of the README."""
+
+    name: str
+    toolchain: Toolchain
+    build: tuple[str, ...]
+    run: tuple[str, ...]
+
+
+LANGUAGES = (
+    Language("node", NODE, ("npm", "ci"), ("node", "consumer.js")),
+    Language("java", JAVA, ("mvn", "-q", "-B", "package"), ("java", "-jar", "target/consumer.jar")),
+    Language("go", GO, ("go", "build", "-o", "consumer", "."), ("./consumer",)),
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """An example ready to run, and where."""
+
+    command: tuple[str, ...]
+    directory: Path
+
+
+@pytest.fixture(scope="module", params=LANGUAGES, ids=lambda language: language.name)
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    language: Language = request.param
+    language.toolchain.require()
+    directory = tmp_path_factory.mktemp(language.name) / "copy"
+    shutil.copytree(EXAMPLES / language.name, directory)
+    build(language.build, directory)
+    return Program(language.run, directory)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_it_prints_every_record_of_every_topic_and_ends_on_a_signal(
+    stack: Stack, program: Program, number: int
+) -> None:
+    topics = READ_BY_EXAMPLES if number == signal.SIGTERM else (CALLS,)
+    async with asyncio.TaskGroup() as group:
+        for topic in topics:
+            group.create_task(check_example(stack, topic, program.command, program.directory, number=number))
+
+
+async def test_it_passes_over_no_record_while_the_registry_is_away(stack: Stack, program: Program) -> None:
+    group = f"example-{uuid.uuid4().hex[:8]}"
+    environ = stack.environ | {"TOPIC": CALLS.name, "GROUP": group, "SCHEMA_REGISTRY_URL": CLOSED_PORT}
+    example = start_example(program.command, program.directory, environ)
+    try:
+        await wait_until(lambda: example.said() != "", ENDS_S, "a word about the registry")
+    finally:
+        example.stop()
+    assert not example.lines()
+    passed = await expected(stack.bootstrap, stack.registry_url, CALLS, await committed(stack.bootstrap, group, CALLS))
+    assert not passed.lines, example.said()
