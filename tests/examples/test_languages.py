@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from schemas.topics import CALLS
+from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, WORKFLOW_OUTCOMES
 from tests.support.examples.expectation import committed, expected
 from tests.support.examples.process import check_example, start_example
-from tests.support.examples.stack import READ_BY_EXAMPLES, Stack
+from tests.support.examples.stack import Stack
 from tests.support.toolchains import GO, JAVA, NODE, Toolchain, build
 from tests.support.waiting import wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+READ = (CALLS, ANSWERS, CALL_ATTEMPTS, WORKFLOW_OUTCOMES)
 ENDS_S = 60.0
 CLOSED_PORT = "http://127.0.0.1:9"
 
@@ -62,7 +63,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 async def test_it_prints_every_record_of_every_topic_and_ends_on_a_signal(
     stack: Stack, program: Program, number: int
 ) -> None:
-    topics = READ_BY_EXAMPLES if number == signal.SIGTERM else (CALLS,)
+    topics = READ if number == signal.SIGTERM else (CALLS,)
     async with asyncio.TaskGroup() as group:
         for topic in topics:
             group.create_task(check_example(stack, topic, program.command, program.directory, number=number))
