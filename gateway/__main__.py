@@ -147,7 +147,7 @@ def send(
 ) -> None:
     """Post one callback, signed with the first of AIRUDDER_SIGNING_KEYS, and print status and answer.
 
-    Exit code 0 for 200, else 1. The other webhooks take a `--url` that ends in their path:
+    Exit code 0 for 200, else 1. The other webhooks take a `--url` that ends in their path, such as `events/some-name`:
 
     ```sh
     url=http://127.0.0.1:8000/webhooks/airudder/workflow-status-change

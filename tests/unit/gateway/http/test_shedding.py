@@ -113,6 +113,22 @@ async def test_a_pipelined_request_is_not_answered_before_the_one_ahead_of_it() 
         assert [(await connection.answer()).status, (await connection.answer()).status] == [200, 503]
 
 
+async def test_events_are_refused_alike_and_counted_under_one_label() -> None:
+    async with serve_door() as door, door.connection() as connection:
+        away(door)
+        answers = []
+        for name in ("planted-a", "planted-b", ".."):
+            connection.write(path=f"/webhooks/airudder/events/{name}")
+            answers.append((await connection.answer()).status)
+
+        (family,) = door.gateway.metrics.http_duration.collect()
+        series = {str(sample.labels) for sample in family.samples}
+        assert answers == [503, 503, 404]
+        assert "planted" not in str(series)
+        assert any("/events/{name}" in labels for labels in series)
+        assert door.outcome("broker_unavailable") == 2
+
+
 async def test_other_paths_and_methods_are_told_what_they_are_as_ever() -> None:
     async with serve_door() as door, door.connection() as connection:
         away(door)

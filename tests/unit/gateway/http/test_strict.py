@@ -33,6 +33,7 @@ from tests.support.served_door import (
 from tests.support.waiting import PATIENCE_S, wait_until
 
 BODY = to_body(EXAMPLE)
+EVENTS = "/webhooks/airudder/events/"
 OTHER = to_body(with_detail(call_id="other"))
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA")
 WEBSOCKET = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
@@ -314,6 +315,14 @@ async def test_a_sender_that_stops_in_the_middle_gets_an_answer(part: bytes) -> 
         (WEBHOOK.replace("/air", "/%61ir"), 200),
         ("/" + WEBHOOK[1:].replace("/", "%252F"), 404),
         (WEBHOOK + "%00", 404),
+        (EVENTS + "a%2db", 200),
+        (EVENTS + "%2e%2e", 404),
+        (EVENTS + "../call-completion", 404),
+        (EVENTS + "a%2Fb", 404),
+        (EVENTS + "a%0A", 404),
+        (EVENTS + "%7Bname%7D", 404),
+        (EVENTS + "?name=a", 404),
+        (EVENTS + "a?name=b", 200),
     ],
 )
 async def test_an_encoded_letter_is_the_letter_and_an_encoded_slash_is_none(path: str, status: int) -> None:

@@ -14,16 +14,24 @@ from gateway.publishing.publisher import Published
 from gateway.recovery.finding import QuarantineSearch, RequestFilter
 from gateway.recovery.judging import Judge, survey
 from gateway.recovery.replaying import Replay, published
+from gateway.webhooks.kinds import PREDICTIVE_DIALER_STATUS
 from schemas.errors import DecodeError
 from schemas.headers import Headers
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.record import Record
-from schemas.topics import CALLBACKS, QUARANTINE, Topic
-from tests.support.deliveries import to_body, with_detail
+from schemas.records.webhooks import Event
+from schemas.topics import CALLBACKS, EVENTS, QUARANTINE, Topic
+from tests.support.deliveries import DIALER_STATUS, to_body, with_detail
 from tests.support.fakes import FakePublisher
 from tests.support.requests import WEBHOOK, settings, signed
 
 NOW_S = 1_700_000_000.0
+
+
+def kept_at(path: str, body: bytes) -> QuarantinedRequest:
+    """A genuine request to any webhook."""
+    headers = {name.lower(): value for name, value in signed(body).items()}
+    return QuarantinedRequest(event_id=hashlib.sha256(body).hexdigest(), path=path, headers=headers, body=body)
 
 
 def kept(call_id: str | int, **headers: str) -> QuarantinedRequest:
@@ -40,13 +48,13 @@ class Topics:
 
     def __init__(self, *requests: QuarantinedRequest | None) -> None:
         self.requests = requests
-        self.published: list[str] = []
+        self.topic, self.published = CALLBACKS, list[str]()
 
     async def in_order(self, topic: Topic, since_ms: int | None = None) -> AsyncIterator[Any]:
         if topic == QUARANTINE:
             for number, _ in enumerate(self.requests):
                 yield SimpleNamespace(topic=topic.name, partition=0, offset=number, value=b"%d" % number, headers=[])
-        elif topic == CALLBACKS:
+        elif topic == self.topic:
             for event_id in self.published:
                 yield SimpleNamespace(partition=0, offset=0, value=b"", headers=[("ce_id", event_id.encode())])
 
@@ -144,3 +152,52 @@ async def test_when_kafka_fails_what_was_acknowledged_is_no_longer_due() -> None
     with pytest.raises(PublishError):
         [count async for count in replaying.run(RequestFilter())]
     assert due == events(kept("two"))
+
+
+EVENT_PATHS = [f"/webhooks/airudder/events/{name}" for name in ("a", "b")]
+
+
+async def test_one_body_at_two_names_is_two_events_and_what_is_published_is_known_by_its_own_id() -> None:
+    topics, publisher = Topics(*(kept_at(path, b"[1]") for path in EVENT_PATHS * 2)), FakePublisher()
+    found = await survey(topics.search(), RequestFilter(), Judge(settings(), NOW_S))
+    at_a, at_b = found.recoverable
+    topics.topic, topics.published = EVENTS, [at_a[1]]
+
+    present = await published(topics, found.recoverable)
+    [count async for count in replay(topics, publisher, set(found.recoverable) - present).run(RequestFilter())]
+
+    (stored,) = publisher.records(EVENTS)
+    assert present == {at_a}
+    assert isinstance(stored.record, Event)
+    assert (stored.record.name, stored.record.sent) == ("b", b"[1]")
+    assert dict(stored.headers)["ce_id"].decode() == stored.record.record_id == at_b[1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matching"),
+    [
+        (RequestFilter(kind="events"), [0, 1]),
+        (RequestFilter(kind="predictive-dialer-status"), [2]),
+        (RequestFilter(kind="/webhooks/airudder/events/.."), [3]),
+        (RequestFilter(call_id="dial-1"), [2]),
+        (RequestFilter(call_id="call-1"), [0]),
+        (RequestFilter(workflow_id="w"), [0]),
+    ],
+)
+async def test_requests_of_every_webhook_are_found(wanted: RequestFilter, matching: list[int]) -> None:
+    requests = [
+        kept_at(EVENT_PATHS[0], b'{"workflow_id": "w", "call_id": "call-1"}'),
+        kept_at(EVENT_PATHS[1], b"null"),
+        kept_at(PREDICTIVE_DIALER_STATUS.path, to_body(DIALER_STATUS)),
+        kept_at("/webhooks/airudder/events/..", b"{}"),
+    ]
+
+    found = [one.request async for one in Topics(*requests).search().find(wanted)]
+
+    assert found == [requests[number] for number in matching]
+
+
+async def test_a_path_that_is_no_name_is_no_event() -> None:
+    judgement = Judge(settings(), NOW_S).judge(kept_at("/webhooks/airudder/events/..", b"{}"))
+
+    assert judgement.verdict == "unknown_path"
