@@ -38,9 +38,9 @@ class HeaderRow:
     doc: str
 
 
-def topic_pages(document: Json) -> list[TopicPage]:
-    """Every topic of a document, in its order."""
-    return [_page(document, name, channel) for name, channel in document["channels"].items()]
+def topic_pages(document: Json, prefix: str = "") -> list[TopicPage]:
+    """Every topic of a document, in its order. prefix: AIRUDDER_TOPIC_PREFIX, for the real names."""
+    return [_page(document, name, channel, prefix) for name, channel in document["channels"].items()]
 
 
 def header_rows(document: Json) -> list[HeaderRow]:
@@ -52,18 +52,18 @@ def header_rows(document: Json) -> list[HeaderRow]:
     ]
 
 
-def _page(document: Json, name: str, channel: Json) -> TopicPage:
+def _page(document: Json, name: str, channel: Json, prefix: str) -> TopicPage:
     message = document["components"]["messages"][name]
     binding = message["bindings"]["kafka"]
     [example] = message["examples"]
     return TopicPage(
         name=name,
-        topic=channel["address"],
+        topic=prefix + channel["address"],
         record=message["title"],
         doc=channel["description"],
         key=channel["x-key"],
         partitions=channel["bindings"]["kafka"]["partitions"],
-        facts=_facts(channel, message),
+        facts=_facts(channel, message, prefix),
         promises={about: document["x-promises"][about] for about in channel["x-promises"]},
         fields=list(fields_of(document["components"]["schemas"][message["title"]]["schema"])),
         example_key=binding["key"]["examples"][0],
@@ -72,15 +72,15 @@ def _page(document: Json, name: str, channel: Json) -> TopicPage:
     )
 
 
-def _facts(channel: Json, message: Json) -> dict[str, str]:
+def _facts(channel: Json, message: Json, prefix: str) -> dict[str, str]:
     config = channel["bindings"]["kafka"]["topicConfiguration"]
     retention = timedelta(milliseconds=config["retention.ms"])
     return {
-        "topic": channel["address"],
+        "topic": prefix + channel["address"],
         "key": channel["x-key"],
         "record": f"airudder.{message['title']}",
         "ce_type": message["name"],
-        "subject": channel["x-subject"],
+        "subject": prefix + channel["x-subject"],
         "compatibility": channel["x-compatibility"],
         "partitions": channel["x-partitions"],
         "replicas": channel["x-replicas"],

@@ -81,7 +81,7 @@ def create_app(settings: MonitorSettings) -> Starlette:
             await monitor.stop()
 
     assets = files("streams.monitor").joinpath("assets")
-    return Starlette(
+    app = Starlette(
         routes=[
             *(endpoint.route() for endpoint in ENDPOINTS),
             Route("/api", routes.index_of(ENDPOINTS)),
@@ -91,6 +91,8 @@ def create_app(settings: MonitorSettings) -> Starlette:
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    app.state.topic_prefix = settings.kafka.topic_prefix
+    return app
 
 
 def serve(settings: MonitorSettings) -> int:

@@ -8,13 +8,14 @@ from streams.monitor.templating import environment
 
 
 @cache
-def render_docs() -> str:
-    """A complete HTML document; the same for as long as the process lives."""
+def render_docs(prefix: str = "") -> str:
+    """A complete HTML document, always the same. prefix: AIRUDDER_TOPIC_PREFIX; names have it."""
     document = asyncapi_document()
     return environment.get_template("docs.html").render(
         version=document["asyncapi"],
         info=document["info"],
         promises=document["x-promises"],
         headers=header_rows(document),
-        topics=topic_pages(document),
+        prefix=prefix,
+        topics=topic_pages(document, prefix),
     )

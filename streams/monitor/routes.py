@@ -142,7 +142,7 @@ async def page(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The topics for subscribers. It needs no Kafka."""
     refuse_unknown(request.query_params.multi_items(), frozenset())
-    return HTMLResponse(await asyncio.to_thread(render_docs), headers=DOCS_HEADERS)
+    return HTMLResponse(await asyncio.to_thread(render_docs, request.app.state.topic_prefix), headers=DOCS_HEADERS)
 
 
 async def asyncapi(request: Request) -> Response:

@@ -18,6 +18,7 @@ from schemas.topics import Topic
 from streams.monitor.app import create_app
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.templating import with_code
+from streams.settings import KafkaSettings
 
 CLIENT = TestClient(create_app(MonitorSettings()))  # without lifespan: nothing reads Kafka
 ANSWER = CLIENT.get("/docs")
@@ -107,6 +108,16 @@ def test_every_promise_and_every_header_is_there() -> None:
         assert promise.text.replace("`", "") in PAGE.texts[f"promise-{promise.about.replace(' ', '-')}"]
     for header in HEADERS:
         assert header.value.replace("`", "") in PAGE.texts[f"header-{header.name}"]
+
+
+def test_under_a_prefix_the_topics_have_their_real_names() -> None:
+    settings = MonitorSettings(kafka=KafkaSettings(topic_prefix="staging."))
+    page = TestClient(create_app(settings)).get("/docs").text
+
+    for topic in OUTPUTS:
+        assert f">staging.{topic.name}</a>" in page
+        assert f">staging.{topic.subject}</dd>" in page
+        assert f">{topic.name}<" not in page
 
 
 def test_the_document_is_served_as_it_is_shipped() -> None:
