@@ -1,0 +1,82 @@
+"""Released schemas, the real registry and our own check agree: what the check lets through, the registry takes."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from schemas.codec import schema_text
+from schemas.evolution.compatibility import faults_between
+from schemas.evolution.releases import Releases, released_records
+from schemas.evolution.soundness import faults_of
+from tests.support.clients import call, register
+from tests.support.schema_mutations import OPERATORS, mutations
+
+COUNT = 230
+SEED = 20261128
+INVALID = 422
+
+
+def subject_of(record: str) -> str:
+    return f"versions-of-{record}-value"
+
+
+def hold(url: str, subject: str) -> None:
+    rule = json.dumps({"compatibility": "FULL_TRANSITIVE"}).encode()
+    headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+    request = urllib.request.Request(f"{url}/config/{subject}", rule, headers, method="PUT")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
+
+
+@pytest.fixture(scope="module")
+def released(registry_url: str) -> str:
+    """The registry with each released version of each output record, in order, under the rule; then today's schema."""
+    for record in released_records():
+        hold(registry_url, subject_of(record))
+        for text in Releases().versions(record).values():
+            register(registry_url, subject_of(record), json.loads(text))
+        register(registry_url, subject_of(record), json.loads(schema_text(record)))
+    return registry_url
+
+
+def test_the_registry_takes_all_released_versions_in_order_and_then_todays_schema(released: str) -> None:
+    for record in released_records():
+        newest = call(f"{released}/subjects/{subject_of(record)}/versions/latest")
+        assert isinstance(newest, dict)
+        assert json.loads(newest["schema"]) == json.loads(schema_text(record))
+
+
+def takes(url: str, record: str, schema: Any) -> bool:
+    """Whether the registry would take a schema after those of its record."""
+    try:
+        answer = call(
+            f"{url}/compatibility/subjects/{subject_of(record)}/versions?verbose=true", {"schema": json.dumps(schema)}
+        )
+    except urllib.error.HTTPError as error:
+        if error.code != INVALID:
+            raise
+        return False
+    assert isinstance(answer, dict)
+    return bool(answer["is_compatible"])
+
+
+def test_the_check_is_never_more_lenient_than_the_registry(released: str) -> None:
+    schemas = {record: json.loads(schema_text(record)) for record in released_records()}
+    seen: Counter[tuple[bool, bool]] = Counter()
+    lenient = []
+    for record, change, mutant in mutations(schemas, COUNT, SEED):
+        is_ours = not (faults_of(mutant) or faults_between(schemas[record], mutant))
+        is_theirs = takes(released, record, mutant)
+        seen[is_ours, is_theirs] += 1
+        if is_ours and not is_theirs:
+            lenient.append((record, change, mutant))
+
+    assert lenient == []
+    # Each verdict is met often enough to mean something: taken by both, refused by both, refused by ours alone.
+    assert len(OPERATORS) * 10 <= sum(seen.values())
+    assert min(seen[True, True], seen[False, False], seen[False, True]) >= 30, seen
