@@ -7,6 +7,7 @@ SchemaError
 +-- UnreadableTopicError     retriable: Kafka did not answer the reader of a topic, or refused it
 |   +-- MissingTopicsError   permanent: a topic is missing, or hidden from us
 +-- RegistryError            the registry refused: an incompatible schema, a bad request
+    +-- IncompatibleSchemaError    our schema may not follow those that its subject has
     +-- MissingSchemaError         our schema is not registered: `streams topics apply` does it
     +-- RegistryReplacedError      an id is no longer our schema's
     +-- RegistryUnavailableError   retriable: the registry did not answer, or its answer is invalid
@@ -64,6 +65,12 @@ class RegistryError(SchemaError):
     """The registry refused, for instance an incompatible schema."""
 
     code = "registry_refused"
+
+
+class IncompatibleSchemaError(RegistryError):
+    """The registry refused a schema because of those that its subject has."""
+
+    code = "schema_incompatible"
 
 
 class MissingSchemaError(RegistryError):

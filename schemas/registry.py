@@ -15,12 +15,14 @@ from schemas import codec
 from schemas.connection import RegistryConnection
 from schemas.errors import (
     DecodeError,
+    IncompatibleSchemaError,
     MissingSchemaError,
     RegistryError,
     RegistryReplacedError,
     RegistryUnavailableError,
     UnknownSchemaError,
 )
+from schemas.evolution.refusals import refusal_in_words
 from schemas.records.record import Record
 from schemas.registry_client import RegistryClient, checked_id
 from schemas.topics import Topic
@@ -173,14 +175,21 @@ class Registry:
             registered = await self._client.request(
                 self._api.register_schema_full_response(self._subject(topic), _schema_of(topic))
             )
+        except IncompatibleSchemaError as error:
+            raise RegistryError(await self._refusal(topic)) from error
         except RegistryUnavailableError:
             raise
         except RegistryError as error:
-            raise RegistryError(
-                f"subject {self._subject(topic)}: {error}; a version there is not ours: see it at "
-                f"/subjects/{self._subject(topic)}/versions, delete it, and {APPLY}"
-            ) from error
+            raise RegistryError(f"subject {self._subject(topic)}: {error}") from error
         self._keep(topic, checked_id(registered.schema_id))
+
+    async def _refusal(self, topic: Topic) -> str:
+        """Why the subject refuses our schema, by the versions that it has."""
+        subject, texts = self._subject(topic), dict[int, str]()
+        for number in await self._client.request(self._api.get_versions(subject)):
+            found = await self._client.request(self._api.get_version(subject, number))
+            texts[number] = found.schema.schema_str or ""
+        return refusal_in_words(subject, topic.record, texts, APPLY)
 
     async def _learn_own(self, topic: Topic) -> None:
         self._keep(topic, await self._id_of(topic))

@@ -8,7 +8,7 @@ import httpx2
 from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, SchemaRegistryError
 
 from schemas.connection import RegistryConnection
-from schemas.errors import RegistryError, RegistryUnavailableError, UnknownSchemaError
+from schemas.errors import IncompatibleSchemaError, RegistryError, RegistryUnavailableError, UnknownSchemaError
 from schemas.registry_faults import answer_in_words, silence_in_words
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -17,6 +17,7 @@ MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 _RETRIES: Final = 2
 _MAX_ID: Final = 2**32 - 1
 _NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own error codes; a 404 of another server has none
 _CAN_PASS: Final = (408, 429)
 _REFUSED: Final = range(400, 500)
@@ -68,6 +69,8 @@ def _translate(error: SchemaRegistryError, where: RegistryConnection) -> Excepti
     status = error.http_status_code
     if status == _NOT_FOUND and error.error_code in _NOT_FOUND_CODES:
         return UnknownSchemaError("the schema registry does not know this id")
+    if status == _CONFLICT:
+        return IncompatibleSchemaError(answer_in_words(status, "refused", where))
     if status in _REFUSED and status not in (_NOT_FOUND, *_CAN_PASS):
         return RegistryError(answer_in_words(status, f"refused: {error.error_message}", where))
     return RegistryUnavailableError(answer_in_words(status, "has trouble", where))

@@ -10,10 +10,14 @@ class Fault(NamedTuple):
     what: str
     remedy: str
 
-    def line(self, record: str, against: str = "") -> str:
-        """The fault in one line. against: the schema that it was found against, in words."""
+    def fact(self, record: str, against: str = "") -> str:
+        """What is wrong and where. against: the schema that it was found against, in words."""
         place = f"{record}.{self.path}" if self.path else record
-        return f"{place}{f', against {against}' if against else ''}: {self.what}; {self.remedy}"
+        return f"{place}{f', against {against}' if against else ''}: {self.what}"
+
+    def line(self, record: str, against: str = "") -> str:
+        """The same with what to do, in one line."""
+        return f"{self.fact(record, against)}; {self.remedy}"
 
 
 def inner(path: str, name: str) -> str:

@@ -6,14 +6,18 @@ import json
 import urllib.error
 import urllib.request
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.codec import schema_text
+from schemas.errors import RegistryError
 from schemas.evolution.compatibility import faults_between
 from schemas.evolution.releases import Releases, released_records
 from schemas.evolution.soundness import faults_of
+from schemas.registry import Registry
+from schemas.topics import CALLS
 from tests.support.clients import call, register
 from tests.support.schema_mutations import OPERATORS, mutations
 
@@ -80,3 +84,24 @@ def test_the_check_is_never_more_lenient_than_the_registry(released: str) -> Non
     # Each verdict is met often enough to mean something: taken by both, refused by both, refused by ours alone.
     assert len(OPERATORS) * 10 <= sum(seen.values())
     assert min(seen[True, True], seen[False, False], seen[False, True]) >= 30, seen
+
+
+async def test_a_refusal_says_what_is_in_the_way_and_what_to_do(released: str) -> None:
+    foreign = {
+        "type": "record",
+        "name": "Call",
+        "namespace": "airudder",
+        "fields": [{"name": "call_id", "type": "long"}],
+    }
+    topic = replace(CALLS, name="refused.calls.v1")
+    register(released, topic.subject, foreign)
+    registry = Registry(released)
+    with pytest.raises(RegistryError) as refusal:
+        await registry.register([topic])
+    await registry.aclose()
+
+    assert str(refusal.value).splitlines() == [
+        "subject refused.calls.v1-value refuses this release's Call:",
+        "  version 1 there is foreign, and in the way (Call.call_id: its type was long and is string); delete that "
+        "version, and run `python -m streams topics apply`",
+    ]

@@ -80,6 +80,9 @@ class Stub:
             return self._found(texts.get(int(path[2])), lambda text: {"schema": text}, NO_SCHEMA)
         if path[0] == "compatibility":
             return httpx2.Response(200, json={"is_compatible": int(path[-1]) not in self.incompatible})
+        if request.method == "GET" and path[-1] != "versions":
+            number, text = self.subjects[path[1]][int(path[-1]) - 1]
+            return httpx2.Response(200, json={"id": number, "version": int(path[-1]), "schema": text})
         if request.method == "GET":
             return httpx2.Response(200, json=list(range(1, len(self.subjects[path[1]]) + 1)))
         return self._subject(path[1], path[2:], request.method, body)
@@ -198,8 +201,8 @@ async def test_a_role_that_looks_ids_up_writes_nothing(stub: Stub, registry: Reg
 
 
 async def test_one_schema_that_is_refused_or_missing_does_not_stop_the_others(stub: Stub, registry: Registry) -> None:
-    stub.refused = {QUARANTINE.subject}
-    with pytest.raises(RegistryError, match=r"airudder\.quarantine\.v1-value.*topics apply"):
+    stub.refused, stub.subjects = {QUARANTINE.subject}, {QUARANTINE.subject: [(7, '"string"')]}
+    with pytest.raises(RegistryError, match=r"airudder\.quarantine\.v1-value.*\n.*topics apply"):
         await registry.register([QUARANTINE, CALLBACKS])
     assert (registry.has(CALLBACKS), registry.has(QUARANTINE)) == (True, False)
 
