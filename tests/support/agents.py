@@ -20,6 +20,7 @@ from schemas.placement import partition_of
 from schemas.records.record import Record
 from schemas.records.types import TYPES
 from schemas.registry import Registry
+from schemas.runtime.spans import Spans
 from schemas.topic_names import DECLARED
 from schemas.topics import (
     BY_NAME,
@@ -40,6 +41,7 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.outbox import Outgoing
 from streams.worker.pipeline import UnitOfWork
 from streams.worker.run_agent import RunAgent
+from streams.worker.spans import AgentSpans
 from streams.worker.transport import Run
 from streams.worker.windows_agent import WindowsAgent
 from tests.support.topics import Read
@@ -92,8 +94,9 @@ class Table:
 class Agents:
     """Three agents and their topics. `append` a record, then `process_all` all there is."""
 
-    def __init__(self, partitions: int = 2, max_units: int | None = None) -> None:
+    def __init__(self, partitions: int = 2, max_units: int | None = None, spans: Spans | None = None) -> None:
         self.partitions = partitions
+        self._spans = spans
         self.topics: dict[str, dict[int, list[Any]]] = {topic.name: {} for topic in TOPICS}
         self.tables = {name: Table(name) for name in TABLES}
         self.metrics = WorkerMetrics()
@@ -108,7 +111,8 @@ class Agents:
     async def start(self) -> None:
         """New agents, their state from the changelogs."""
         partitions = {topic.name: self.partitions for topic in TOPICS}
-        context = context_of(self, self.registry, partitions, self.metrics)
+        spans = AgentSpans(self._spans, DECLARED, "group") if self._spans else None
+        context = context_of(self, self.registry, partitions, self.metrics, spans=spans)
         tables: Any = self.tables
         calls = CallsAgent(tables[CALLS_TABLE], context, ZoneInfo("UTC"))
         windows = {
@@ -182,6 +186,8 @@ class Agents:
             self.append(output.topic, output.partition, output.key, output.value, output.headers)
         for row in work.clear() if work.clear else ():
             self._log(row)
+        for settle in work.settled:
+            settle()
 
     async def reset(self) -> None:
         """Nothing is ever on its way."""

@@ -10,6 +10,7 @@ import httpx2
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app, create_ops_app
+from schemas.runtime.spans import Spans
 from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.fakes import FakePublisher
 from tests.support.requests import WEBHOOK, settings, signed
@@ -20,10 +21,10 @@ BODY = to_body(EXAMPLE)
 class Door:
     """A gateway in memory, and clients for its two ports."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, spans: Spans | None = None, **changes: Any) -> None:
         configured = settings(**changes)
         self.publisher = FakePublisher(timeout_s=configured.publish_timeout_s)
-        self.gateway = Gateway(configured, self.publisher)
+        self.gateway = Gateway(configured, self.publisher, spans=spans)
         self.hook = _client(create_app(self.gateway))
         self.ops = _client(create_ops_app(self.gateway))
 
@@ -44,8 +45,8 @@ def _client(app: Any) -> httpx2.AsyncClient:
 
 
 @asynccontextmanager
-async def open_door(**changes: Any) -> AsyncIterator[Door]:
-    door = Door(**changes)
+async def open_door(*, spans: Spans | None = None, **changes: Any) -> AsyncIterator[Door]:
+    door = Door(spans, **changes)
     async with door.hook, door.ops:
         yield door
 

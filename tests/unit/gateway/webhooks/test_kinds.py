@@ -159,7 +159,7 @@ def test_kinds_have_topics_of_their_own_that_the_gateway_writes() -> None:
     ("scope", "changes"), [("global", {"rate_global_per_s": 0.5}), ("source", {"rate_source_per_s": 0.5})]
 )
 async def test_over_a_rate_every_webhook_answers_429_before_it_reads_the_body(
-    scope: str, changes: dict[str, float]
+    scope: str, changes: dict[str, Any]
 ) -> None:
     body = to_body(STATUS_CHANGE)
     async with open_door(**changes) as door:
