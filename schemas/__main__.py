@@ -1,12 +1,13 @@
 """`python -m schemas`: the contract's own tools. They need neither Kafka nor a registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from schemas.documents.files import stale, write
+from schemas.documents.files import documents, stale, write
+from schemas.documents.models.files import models as model_texts
 from schemas.evolution.releases import Releases
 from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
@@ -42,16 +43,27 @@ def release() -> None:
         typer.echo(path)
 
 
+Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file is stale.")]
+
+
 @app.command()
-def asyncapi(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a document is stale.")] = False,
-) -> None:
+def asyncapi(check: Check = False) -> None:
     """Write `asyncapi.yaml` and `TOPICS.md` from the topics, schemas, headers and example records."""
-    names = stale(FOLDER) if check else write(FOLDER)
+    _generate("asyncapi", documents(), check)
+
+
+@app.command()
+def models(check: Check = False) -> None:
+    """Write the typed models of every public record, for Python and TypeScript, from the schemas."""
+    _generate("models", model_texts(), check)
+
+
+def _generate(command: str, texts: Mapping[str, str], is_check: bool) -> None:
+    names = stale(FOLDER, texts) if is_check else write(FOLDER, texts)
     for name in names:
-        told = "is stale: run python -m schemas asyncapi" if check else "written"
-        typer.echo(f"schemas/{name}: {told}", err=check)
-    if check and names:
+        told = f"is stale: run python -m schemas {command}" if is_check else "written"
+        typer.echo(f"schemas/{name}: {told}", err=is_check)
+    if is_check and names:
         raise typer.Exit(exits.NO)
 
 

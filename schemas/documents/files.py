@@ -1,5 +1,6 @@
 """The generated documents as files of this package: written by `python -m schemas asyncapi`, held to the code by it."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,22 +16,24 @@ ASYNCAPI: Final = "asyncapi.yaml"
 TOPICS: Final = "TOPICS.md"
 
 
-def generated() -> dict[str, str]:
+def documents() -> dict[str, str]:
     """The text of every document by its name, as the code of today gives it."""
     described = document()
     return {ASYNCAPI: _yaml(described), TOPICS: topics_markdown(topic_pages(described))}
 
 
-def stale(folder: Path) -> list[str]:
-    """The documents in a folder that are missing or differ from the code."""
-    return [name for name, text in generated().items() if not _is(folder / name, text)]
+def stale(folder: Path, texts: Mapping[str, str]) -> list[str]:
+    """The files of a folder, by name, that are missing or differ from the texts."""
+    return [name for name, text in texts.items() if not _is(folder / name, text)]
 
 
-def write(folder: Path) -> list[str]:
-    """Write the documents that are stale; their names. Repeat: safe."""
-    names = stale(folder)
+def write(folder: Path, texts: Mapping[str, str]) -> list[str]:
+    """Write the files that are stale; their names. Repeat: safe."""
+    names = stale(folder, texts)
     for name in names:
-        (folder / name).write_text(generated()[name], encoding="utf-8")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[name], encoding="utf-8")
     return names
 
 

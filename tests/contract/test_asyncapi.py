@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import schemas.__main__ as command
 from schemas import codec
 from schemas.documents.asyncapi import OUTPUTS
-from schemas.documents.files import ASYNCAPI, TOPICS, stale
+from schemas.documents.files import ASYNCAPI, TOPICS, documents, stale
 from schemas.documents.headers import HEADERS
 from schemas.headers import REPLAYED_FROM, TraceContext, headers_for
 from schemas.records.types import TYPES
@@ -37,7 +37,7 @@ def message(topic: Topic) -> dict[str, Any]:
 
 
 def test_no_document_is_stale() -> None:
-    assert stale(FOLDER) == []
+    assert stale(FOLDER, documents()) == []
 
 
 @pytest.mark.parametrize("name", [ASYNCAPI, TOPICS])
