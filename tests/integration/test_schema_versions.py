@@ -21,7 +21,7 @@ from schemas.topics import CALLS
 from tests.support.clients import call, register
 from tests.support.schema_mutations import OPERATORS, mutations
 
-COUNT = 230
+COUNT = 250
 SEED = 20261128
 INVALID = 422
 

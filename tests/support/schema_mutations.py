@@ -120,6 +120,12 @@ OPERATORS: Final[dict[str, Mutate]] = {
     "a new field": lambda d, r: _add(d, r),
     "a new field with a default": lambda d, r: _add(d, r, default=d.choice(DEFAULTS)),
     "a new optional field": lambda d, r: _add(d, r, type=["null", copy.deepcopy(d.choice(TYPES[:11]))], default=None),
+    "a new optional field with a default of its other branch": lambda d, r: _add(
+        d, r, type=["null", "string"], default="x"
+    ),
+    "a new field with no name of Avro's": lambda d, r: _add(
+        d, r, name=f"x-{d.randrange(10**6)}", type="int", default=0
+    ),
     "a new field with an alias": lambda d, r: _add(d, r, type="string", default="", aliases=[_field(d, r)["name"]]),
     "a new field of an old name": lambda d, r: _add(d, r, name=_field(d, r)["name"], type="string", default=""),
     "a removed field": _remove,

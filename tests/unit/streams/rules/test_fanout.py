@@ -169,6 +169,7 @@ def test_all_records_of_a_call_share_its_event_time(call_end_time: str, expected
 
     assert expected == fanned.call.ended_at == fanned.answers[0].call_ended_at == fanned.outcome.ended_at
     assert source == fanned.event_time.source == fanned.call.ended_at_source
+    assert source == fanned.answers[0].call_ended_at_source
 
 
 def test_what_a_call_tells_of_its_task_is_in_the_call() -> None:
@@ -197,10 +198,12 @@ def test_unknown_fields_of_a_detail_are_in_the_call_and_odd_values_of_known_ones
 
 
 def test_answers_and_attempts_tell_how_many_their_revision_has_and_what_the_windows_count() -> None:
-    fanned = fan(delivered(EXAMPLE))
+    fanned = fan(delivered(EXAMPLE), revision=7)
 
     assert {answer.answer_count for answer in fanned.answers} == {8}
     assert {attempt.attempt_count for attempt in fanned.attempts} == {2}
+    assert [answer.revision for answer in fanned.answers] == [7] * 8
+    assert [attempt.revision for attempt in fanned.attempts] == [7] * 2
     assert [answer.state for answer in fanned.answers] == [q.state for q in fanned.outcome.questions]
     assert fanned.answers[0].state == "completed"
 
