@@ -215,6 +215,7 @@ def _line(kept: Kept) -> dict[str, object]:
         "event_id": request.event_id,
         "received_at": rfc3339(request.received_at),
         "kind": kind_of(request),
+        "path": request.path,
         "reason": request.reason,
         "detail": request.detail,
         "body_bytes": len(request.body),

@@ -16,7 +16,15 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app as cli
 from gateway.errors import ClientGoneError
-from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, KINDS, WORKFLOW_STATUS_CHANGE, Kind
+from gateway.webhooks.kinds import (
+    CALL_COMPLETION,
+    CHATBOT_SESSION_END,
+    EVENTS,
+    KINDS,
+    PREDICTIVE_DIALER_STATUS,
+    WORKFLOW_STATUS_CHANGE,
+    Kind,
+)
 from gateway.webhooks.mapping import Envelope
 from schemas import codec, topics
 from schemas.records.kept import QuarantinedRequest
@@ -153,6 +161,9 @@ def test_kinds_have_topics_of_their_own_that_the_gateway_writes() -> None:
     assert all(topics.BY_NAME[kind.topic.name].writer == "gateway" for kind in KINDS)
     assert WORKFLOW_STATUS_CHANGE.topic.name == "airudder.workflow-status-changes.v1"
     assert CHATBOT_SESSION_END.topic.name == "airudder.chatbot-sessions.v1"
+    assert PREDICTIVE_DIALER_STATUS.topic.name == "airudder.predictive-dialer-statuses.v1"
+    assert PREDICTIVE_DIALER_STATUS.path == "/webhooks/airudder/predictive-dialer-status"
+    assert (EVENTS.topic.name, EVENTS.route) == ("airudder.events.v1", "/webhooks/airudder/events/{name}")
 
 
 @pytest.mark.parametrize(
