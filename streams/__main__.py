@@ -3,7 +3,7 @@
 import typer
 
 from schemas.runtime.build import VersionOption
-from streams.commands import checks, dead_letters, roles, subscribers, topics
+from streams.commands import checks, dead_letters, roles, schemas, subscribers, topics
 from streams.commands.options import OPERATORS
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 for group in (roles, subscribers, checks):
     app.add_typer(group.app)
 app.add_typer(topics.app, name="topics", rich_help_panel=OPERATORS)
+app.add_typer(schemas.app, name="schemas", rich_help_panel=OPERATORS)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=OPERATORS)
 
 

@@ -13,6 +13,7 @@ StreamsError
 +-- StateError               fatal: a row of the worker's own tables cannot be read; exit code 70
 +-- TopicsError              fatal: a topic is missing or not as declared; exit code 69
 +-- SchemasError             fatal: the registry lacks our schemas, or has others in their place; exit code 69
++-- BackupError              permanent: a file is no backup of schemas; exit code 1
 +-- BrokerUnavailableError   retriable: Kafka did not answer
 +-- RegistryAwayError        retriable: the schema registry did not answer
 +-- RefusedError             fatal: Kafka lets us in, but we have not the right; exit code 69
@@ -110,6 +111,13 @@ class SchemasError(StreamsError):
 
     code = "schemas"
     exit_code = exits.UNAVAILABLE
+
+
+class BackupError(StreamsError):
+    """A file that `schemas export` did not write, or that was changed; the message names file and place."""
+
+    code = "backup"
+    exit_code = exits.NO
 
 
 class BrokerUnavailableError(StreamsError):

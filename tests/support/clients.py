@@ -38,9 +38,11 @@ async def consume(bootstrap_servers: str, topic: str, count: int) -> list[bytes]
         return [(await consumer.getone()).value for _ in range(count)]
 
 
-def call(url: str, body: object = None) -> object:
+def call(url: str, body: object = None, method: str | None = None) -> object:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+    request = urllib.request.Request(
+        url, data, {"Content-Type": "application/vnd.schemaregistry.v1+json"}, method=method
+    )
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
         return json.load(response)
 
