@@ -1,14 +1,20 @@
-"""`topics apply|check`: create what is missing, or compare with what is declared."""
+"""`topics apply|check|acls`: create what is missing, compare with what is declared, print the rights of each role."""
 
+import json
 import os
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from streams.commands.running import run
 
 app = typer.Typer(
-    no_args_is_help=True, help="Topics and schemas: create what is missing, or compare with what is declared."
+    no_args_is_help=True,
+    help="Topics and schemas: create what is missing, compare with what is declared, print rights.",
 )
+
+RoleName = Literal["gateway", "worker", "monitor", "topics", "operator", "subscriber"]
+Output = Literal["table", "commands", "json"]
 
 
 @app.command("apply")
@@ -45,3 +51,35 @@ def check() -> None:
     for name, partitions in sorted(found.items()):
         print(f"{name}: {partitions} partitions")
     print(f"{schemas} schemas")
+
+
+@app.command("acls")
+def acls(
+    role: Annotated[
+        RoleName | None, typer.Option(metavar="ROLE", help=f"{', '.join(get_args(RoleName))}; default: all.")
+    ] = None,
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="The user at Kafka; `{role}` stands for the role's name.")
+    ] = "airudder-{role}",
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print them.")] = "table",
+) -> None:
+    """Print the rights (ACLs) that each role needs at Kafka, and no others. Asks no broker.
+
+    Names follow AIRUDDER_TOPIC_PREFIX and STREAMS_APP_ID. `-o commands` prints Kafka's own commands that grant them:
+
+    `python -m streams topics acls --role worker --user my-worker -o commands`
+    """
+    from streams.settings import TopicSettings
+    from streams.topics.acls import ROLES, Deployment, granted, print_table
+
+    async def work() -> None:
+        settings = TopicSettings.from_env(os.environ)
+        deployment = Deployment(settings.kafka.names, settings.group)
+        grants = [granted(name, deployment, user) for name in ([role] if role else ROLES)]
+        if output == "table":
+            print_table(grants)
+        for grant in grants if output != "table" else ():
+            for right in grant.rights:
+                print(grant.command(right) if output == "commands" else json.dumps(grant.row(right)))
+
+    run(work)
