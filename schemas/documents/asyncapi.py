@@ -17,8 +17,7 @@ Json = dict[str, Any]
 
 BINDING: Final = "0.5.0"
 AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
-UNSERVED: Final = ("Event", "PredictiveDialerStatus")  # until the gateway serves their webhooks
-OUTPUTS: Final = tuple(topic for topic in TOPICS if topic.is_output and topic.record not in UNSERVED)
+OUTPUTS: Final = tuple(topic for topic in TOPICS if topic.is_output)
 REPLICAS: Final = "as many as brokers, up to 3 (STREAMS_REPLICATION_FACTOR); with 3, two copies acknowledge each record"
 DESCRIPTION: Final = """\
 AiRudder's callbacks as verified streams, and the windowed outcomes of calls. The document is written from the
@@ -149,8 +148,8 @@ def _message(topic: Topic) -> Json:
         },
         "examples": [
             {
-                "name": "provider-example",
-                "summary": "Made by sending the provider's example through the system.",
+                "name": "example",
+                "summary": "What the system made of an example callback.",
                 "headers": example["headers"],
                 "payload": example["value"],
             }

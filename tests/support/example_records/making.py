@@ -1,8 +1,8 @@
 """The example records: the provider's examples sent through a real gateway, Kafka and worker, and read back.
 
 The same in every run, because the inputs are fixed: the bodies, the signing key, the headers of the requests, and the
-gateway's clock, which stands still at RECEIVED_AT. What is left differs by the broker's clock alone: a dead letter's
-`failed_at` is the record's arrival, and is set to RECEIVED_AT here.
+gateway's clock, which stands still at RECEIVED_AT. What is left differs by the broker's clock alone: the arrival of a
+record is in its dead letter and in the letter's id, and is set to RECEIVED_AT here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from gateway.webhooks.kinds import CALL_COMPLETION, CHATBOT_SESSION_END, WORKFLOW_STATUS_CHANGE, Kind
+from gateway.webhooks.events import ANY_NAME
+from gateway.webhooks.kinds import (
+    CALL_COMPLETION,
+    CHATBOT_SESSION_END,
+    EVENTS,
+    PREDICTIVE_DIALER_STATUS,
+    WORKFLOW_STATUS_CHANGE,
+)
 from schemas.documents.asyncapi import OUTPUTS
-from schemas.headers import rfc3339
 from schemas.topics import DEAD_LETTERS, LATE_CALLS, QUARANTINE, Topic
-from tests.support.deliveries import CHATBOT_SESSION, EXAMPLE, STATUS_CHANGE, to_body
+from streams.worker.dead_letters import dead_letter_headers
+from tests.support.deliveries import CHATBOT_SESSION, DIALER_STATUS, EVENT, EXAMPLE, STATUS_CHANGE, to_body
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.worker import WorkerSystem
 from tests.support.requests import signed
@@ -31,11 +38,13 @@ CLOCK: Final = Path(__file__).parent / "clock"
 ROOT: Final = Path(__file__).parents[3]
 GONE_WRONG: Final = (LATE_CALLS, QUARANTINE, DEAD_LETTERS)
 HEADERS: Final = {"host": "webhooks.example.com", "user-agent": "example", "accept": "*/*", "accept-encoding": "gzip"}
-SENT: Final[tuple[tuple[Kind[Any], dict[str, Any]], ...]] = (
-    (CALL_COMPLETION, EXAMPLE),
-    (WORKFLOW_STATUS_CHANGE, STATUS_CHANGE),
-    (CHATBOT_SESSION_END, CHATBOT_SESSION),
-)
+SENT: Final = {
+    CALL_COMPLETION.path: EXAMPLE,
+    WORKFLOW_STATUS_CHANGE.path: STATUS_CHANGE,
+    CHATBOT_SESSION_END.path: CHATBOT_SESSION,
+    PREDICTIVE_DIALER_STATUS.path: DIALER_STATUS,
+    EVENTS.path.replace(ANY_NAME, "message-status"): EVENT,
+}
 
 
 @dataclass(frozen=True)
@@ -67,24 +76,24 @@ async def make_examples(bootstrap: str, registry_url: str, directory: Path) -> l
     found: dict[Topic, Read] = {}
     async with WorkerSystem(bootstrap, registry_url, directory) as system:
         await system.start_worker()
-        path, clock = f"{CLOCK}:{ROOT}", str(RECEIVED_AT)
-        async with running_gateway(bootstrap, registry_url, directory, PYTHONPATH=path, CLOCK_MS=clock) as client:
-            for kind, delivery in SENT:
-                await _post(client, kind, to_body(delivery))
+        python, clock = f"{CLOCK}:{ROOT}", str(RECEIVED_AT)
+        async with running_gateway(bootstrap, registry_url, directory, PYTHONPATH=python, CLOCK_MS=clock) as client:
+            for path, delivery in SENT.items():
+                await _post(client, path, to_body(delivery))
             for topic in OUTPUTS:
                 if topic not in GONE_WRONG:
                     found[topic] = await _first(system, topic)
-            await _post(client, CALL_COMPLETION, to_body(late_call()))
-            await _post(client, CALL_COMPLETION, to_body(EXAMPLE), {"x-airudder-sign": "0" * 64})
+            await _post(client, CALL_COMPLETION.path, to_body(late_call()))
+            await _post(client, CALL_COMPLETION.path, to_body(EXAMPLE), {"x-airudder-sign": "0" * 64})
         await system.writer.write_raw(to_body(EXAMPLE)[:48], b"a stranger's key")
         for topic in GONE_WRONG:
             found[topic] = await _first(system, topic)
     return [Made(topic, found[topic]) for topic in OUTPUTS]
 
 
-async def _post(client: Client, kind: Kind[Any], body: bytes, changes: Mapping[str, str] | None = None) -> None:
+async def _post(client: Client, path: str, body: bytes, changes: Mapping[str, str] | None = None) -> None:
     headers = {name.lower(): value for name, value in signed(body).items()} | HEADERS | (dict(changes or {}))
-    answer = await client.http.post(client.gateway.url + kind.path, content=body, headers=headers)
+    answer = await client.http.post(client.gateway.url + path, content=body, headers=headers)
     assert answer.status_code == (401 if changes else 200), answer.text
 
 
@@ -94,6 +103,8 @@ async def _first(system: WorkerSystem, topic: Topic) -> Read:
 
 
 def _dated(letter: Read) -> Read:
-    headers = {**letter.headers, "ce_time": rfc3339(RECEIVED_AT).encode()}
+    """The same letter of a record that arrived at RECEIVED_AT."""
+    assert dict(dead_letter_headers(letter.value, [])) == letter.headers
     value = structs.replace(letter.value, failed_at=RECEIVED_AT)
+    headers = dict(dead_letter_headers(value, []))
     return Read(letter.topic, letter.partition, letter.offset, letter.key, value, letter.raw, headers)
