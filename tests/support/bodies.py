@@ -9,6 +9,7 @@ KEPT: dict[str, bytes] = {
     "order and space": b' \t\r\n{"z": 1,\n"a":2} \n',
     "numbers of any size": b"[1e400, -0, 0.1e-999, 1.0, 10000000000000000000000000001]",
     "very long number": b"9" * 10_000,
+    "very long number beside half of a pair": rb'["\ud800", ' + b"9" * 10_000 + b"]",
     "half of a surrogate pair": rb'{"a": "\ud800", "\udc00x": "\ud83d\ude00"}',
     "an escaped NUL": rb'"\u0000"',
     "escapes": rb'["\u6797", "\/", "\"", "\u0041"]',
