@@ -5,13 +5,15 @@ id is made of the body, which comes after the headers.
 """
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
+from random import getrandbits
 from typing import TYPE_CHECKING
 
 from gateway.publishing.publisher import Published, Publishing, Stored
 from gateway.requests import TRACE_HEADERS
 from gateway.signatures.schemes import RawHeaders
-from schemas.headers import Headers, TraceContext, span_of, trace_of, under_span, unsampled
+from schemas.headers import Headers, TraceContext, sender_of, trace_of, under_span, unsampled
 from schemas.records.record import Record
 from schemas.topic_names import TopicNames
 from schemas.topics import Topic
@@ -21,34 +23,35 @@ if TYPE_CHECKING:
 
 
 class RequestSpan:
-    """The server's span of one request. attributes: what is known of it from its head."""
+    """The server's span of one request. head: the name and the attributes that its head gives, made where needed."""
 
-    def __init__(self, spans: "Spans", name: str, attributes: "Attributes", headers: RawHeaders) -> None:
+    def __init__(self, spans: "Spans", head: "Callable[[], tuple[str, Attributes]]", headers: RawHeaders) -> None:
         self._spans = spans
-        self._name = name
-        self._attributes = attributes
-        self._headers: Headers = [(key.decode(), value) for key, value in headers if key in TRACE_HEADERS]
+        self._head = head
+        self._headers = headers
         self._began_at = time.time_ns()
         self._span: Span | None = None
         self._has_begun = False
 
-    def begin(self, own: TraceContext) -> "Span | None":
-        """The span, begun when the request came; None when it is left out. own: its trace without a sender's.
+    def begin(self, trace_id: str) -> "Span | None":
+        """The span, begun when the request came; None where the sampler leaves it out.
 
-        Repeat: the same span.
+        trace_id: of the trace that begins here, unless the sender named one. Repeat: the same span.
         """
         if not self._has_begun:
             self._has_begun = True
-            parent = span_of(self._headers)
-            trace = trace_of(self._headers, own.trace_id) if parent else own
-            self._span = self._spans.begin(self._name, "server", self._attributes, trace, parent, self._began_at)
+            sent = ((name.decode(), value) for name, value in self._headers if name in TRACE_HEADERS)
+            trace = sender_of(sent) or TraceContext(trace_id)
+            if self._spans.records(trace):
+                name, attributes = self._head()
+                self._span = self._spans.begin(name, "server", attributes, trace, self._began_at)
         return self._span
 
     def end(self, status: int) -> None:
         """The request is answered. status: 0 when it never was."""
-        if span := self.begin(self._spans.new_trace()):
+        if span := self.begin(f"{getrandbits(128):032x}"):
             error = str(status) if status >= 500 else "" if status else "not_answered"
-            span.end({"http.response.status_code": status} if status else None, error=error)
+            span.end({"http.response.status_code": status} if status else {}, error=error)
 
 
 CURRENT: ContextVar[RequestSpan] = ContextVar("request_span")
@@ -65,14 +68,14 @@ class TracedPublishing:
     async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Stored:
         """As the publisher does, inside a span."""
         trace = trace_of(headers, key)
-        server = CURRENT.get().begin(trace)
-        name = self._names.of(topic)
-        send = server and self._spans.child(f"send {name}", "producer", _attributes(name, headers), server)
-        if send is None:
+        server = CURRENT.get().begin(trace.trace_id)
+        if server is None:
             sent = unsampled(headers) if trace.is_sampled else headers
             return await self._publisher.publish(topic, key, record, sent)
-        sent = under_span(headers, send.traceparent, send.trace.state)
+        name = self._names.of(topic)
+        send = self._spans.child(f"send {name}", "producer", _attributes(name, headers), server)
         try:
+            sent = under_span(headers, send.traceparent, send.trace.state)
             stored = await self._publisher.publish(topic, key, record, sent)
         except BaseException as error:
             send.end(error=type(error).__name__)

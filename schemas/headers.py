@@ -32,11 +32,13 @@ class TraceContext(NamedTuple):
     """The trace of a record. `flags` and `state` are the sender's, which decides whether the trace is recorded.
 
     trace_id: 32 hex digits, the same from HTTP on; flags: 2 hex digits; state: the value of tracestate, empty for none.
+    span_id: 16 hex digits, the span that the trace comes from, where `sender_of` gave it; empty where it begins.
     """
 
     trace_id: str
     flags: str = "00"
     state: bytes = b""
+    span_id: str = ""
 
     @property
     def is_sampled(self) -> bool:
@@ -89,12 +91,13 @@ def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceConte
     return TraceContext(parent[3:35].decode(), parent[53:].decode(), state if _TRACESTATE.fullmatch(state) else b"")
 
 
-def span_of(headers: Iterable[tuple[str, bytes]]) -> str:
-    """The id of the span that wrote a record, or sent a request: 16 hex digits; empty without a valid traceparent."""
+def sender_of(headers: Iterable[tuple[str, bytes]]) -> TraceContext | None:
+    """The trace and the span that a record or request comes from; None without a valid traceparent."""
+    headers = list(headers)
     for name, value in headers:
         if name == "traceparent" and _TRACEPARENT.fullmatch(value or b""):
-            return value[36:52].decode()
-    return ""
+            return trace_of(headers, "")._replace(span_id=value[36:52].decode())
+    return None
 
 
 def under_span(headers: Headers, traceparent: bytes, state: bytes) -> Headers:

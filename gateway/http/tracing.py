@@ -22,7 +22,7 @@ class ServerSpans:
         self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = self._request(scope)
+        request = RequestSpan(self._spans, lambda: _head(scope), scope["headers"])
         status = 0
 
         async def send_noting_status(message: Message) -> None:
@@ -37,15 +37,17 @@ class ServerSpans:
             CURRENT.reset(current)
             request.end(status)
 
-    def _request(self, scope: Scope) -> RequestSpan:
-        method = scope["method"] if scope["method"] in METHODS else _OTHER
-        attributes: Attributes = {
-            "http.request.method": method,
-            "url.scheme": scope["scheme"],
-            "network.protocol.version": scope["http_version"],
-        }
-        name = "HTTP" if method == _OTHER else method
-        if kind := kind_at(scope["path"]):
-            attributes["http.route"] = kind.route
-            name = f"{name} {kind.route}"
-        return RequestSpan(self._spans, name, attributes, scope["headers"])
+
+def _head(scope: Scope) -> tuple[str, "Attributes"]:
+    """The name and the attributes of a request's span."""
+    method = scope["method"] if scope["method"] in METHODS else _OTHER
+    name = "HTTP" if method == _OTHER else method
+    attributes: Attributes = {
+        "http.request.method": method,
+        "url.scheme": scope["scheme"],
+        "network.protocol.version": scope["http_version"],
+    }
+    if kind := kind_at(scope["path"]):
+        attributes["http.route"] = kind.route
+        name = f"{name} {kind.route}"
+    return name, attributes

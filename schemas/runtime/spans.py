@@ -4,7 +4,7 @@ Only this module and `span_queue` import OpenTelemetry, and a role that does not
 """
 
 from collections.abc import Sequence
-from random import getrandbits
+from time import time_ns
 from typing import Final, Literal
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,7 +12,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, Sampler, TraceIdRatioBased
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -81,8 +81,9 @@ class Spans:
         self._queue = SpanQueue(otlp, int(settings.max_queue), count)
         self._ids = _GivenTraceIds()
         self._follows_parents = settings.sampler.lower().startswith(_PARENT_BASED)
+        self._root = _root_sampler(settings)
         provider = TracerProvider(
-            sampler=_sampler(settings),
+            sampler=ALWAYS_ON,  # `records` has decided before
             resource=_resource(settings, role),
             id_generator=self._ids,
             span_limits=_LIMITS,
@@ -91,34 +92,29 @@ class Spans:
         provider.add_span_processor(self._queue)
         self._tracer = provider.get_tracer("airudder", this_build().version)
 
-    def begin(
-        self, name: str, kind: Kind, attributes: Attributes, trace: TraceContext, parent: str = "", began_at: int = 0
-    ) -> Span | None:
-        """The first span of this process in a trace; None when the sampler leaves it out.
+    def records(self, trace: TraceContext) -> bool:
+        """Whether the sampler wants the trace. Ask before `begin`, and before making attributes for it."""
+        if trace.span_id and self._follows_parents:
+            return trace.is_sampled
+        return self._root.should_sample(None, int(trace.trace_id, 16), "").decision is not Decision.DROP
 
-        parent: the id of the span in another process that caused it; empty when none did, and then the trace begins
-        here under its trace_id. began_at: epoch ns, 0 for now.
+    def begin(self, name: str, kind: Kind, attributes: Attributes, trace: TraceContext, began_at: int) -> Span:
+        """The first span of this process in a trace that it records. began_at: epoch ns.
+
+        Its parent is the span of another process that the trace comes from. Without one the trace begins here.
         """
-        if parent and self._follows_parents and not trace.is_sampled:
-            return None
         context = None
-        if parent:
+        if trace.span_id:
             flags = TraceFlags(int(trace.flags, 16))
             state = TraceState.from_header([trace.state.decode()]) if trace.state else None
-            context = SpanContext(int(trace.trace_id, 16), int(parent, 16), True, flags, state)
+            context = SpanContext(int(trace.trace_id, 16), int(trace.span_id, 16), True, flags, state)
         self._ids.next_trace_id = int(trace.trace_id, 16)
         return self._begin(name, kind, attributes, trace, context, (), began_at)
 
-    def new_trace(self) -> TraceContext:
-        """A trace that nothing names yet."""
-        return TraceContext(f"{getrandbits(128):032x}")
-
-    def child(
-        self, name: str, kind: Kind, attributes: Attributes, parent: Span, links: Sequence[Span] = ()
-    ) -> Span | None:
+    def child(self, name: str, kind: Kind, attributes: Attributes, parent: Span, links: Sequence[Span] = ()) -> Span:
         """A span that another one of this process causes. links: others that caused it too, MAX_LINKS at most."""
         causes = [Link(link.context) for link in links]
-        return self._begin(name, kind, attributes, parent.trace, parent.context, causes, 0)
+        return self._begin(name, kind, attributes, parent.trace, parent.context, causes, time_ns())
 
     def _begin(
         self,
@@ -129,10 +125,9 @@ class Spans:
         parent: SpanContext | None,
         links: Sequence[Link],
         began_at: int,
-    ) -> Span | None:
+    ) -> Span:
         context = set_span_in_context(NonRecordingSpan(parent)) if parent else None
-        span = self._tracer.start_span(name, context, _KINDS[kind], attributes, links, began_at or None)
-        return Span(span, trace) if span.is_recording() else None
+        return Span(self._tracer.start_span(name, context, _KINDS[kind], attributes, links, began_at), trace)
 
     def close(self) -> None:
         """Send what is left, within a bound."""
@@ -164,11 +159,11 @@ _LIMITS: Final = SpanLimits(
 )
 
 
-def _sampler(settings: TracingVariables) -> Sampler:
-    name = settings.sampler.lower()
-    roots = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}
-    root = roots.get(name.removeprefix(_PARENT_BASED)) or TraceIdRatioBased(float(settings.sampler_arg))
-    return ParentBased(root) if name.startswith(_PARENT_BASED) else root
+def _root_sampler(settings: TracingVariables) -> Sampler:
+    """What decides on a trace whose sender is not asked, or says nothing."""
+    name = settings.sampler.lower().removeprefix(_PARENT_BASED)
+    fixed = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}
+    return fixed.get(name) or TraceIdRatioBased(float(settings.sampler_arg))
 
 
 def _resource(settings: TracingVariables, role: Role) -> Resource:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.headers import span_of, trace_of, under_span, unsampled
+from schemas.headers import sender_of, under_span, unsampled
 from schemas.topic_names import TopicNames
 from schemas.topics import CALLS, DEAD_LETTERS
 from streams.rules.panes import PaneId
@@ -69,24 +69,29 @@ class AgentSpans:
 
     def _note(self, record: Any, outputs: list[Outgoing], began_at: int) -> None:
         touched, self._touched = self._touched, ()
-        if not (parent := span_of(record.headers)):
+        trace = sender_of(record.headers)
+        if trace is None:
             return
-        trace = trace_of(record.headers, parent)
-        name = f"process {record.topic}"
-        span = self._spans.begin(name, "consumer", self._attributes(record), trace, parent, began_at)
-        if span is None:
-            if trace.is_sampled:
-                for output in outputs:
-                    output.headers = unsampled(output.headers)
-            return
-        by_topic = _by_topic(outputs)
+        if self._spans.records(trace):
+            name = f"process {record.topic}"
+            span = self._spans.begin(name, "consumer", self._attributes(record), trace, began_at)
+            self._send_all(outputs, span)
+            for pane_id in touched:
+                self._causes.setdefault(pane_id, []).append(span)
+        elif trace.is_sampled:
+            for output in outputs:
+                output.headers = unsampled(output.headers)
+
+    def _send_all(self, outputs: Iterable[Outgoing], process: "Span") -> None:
+        """What the processing of a record sends; then the processing is over."""
+        by_topic: dict[str, list[Outgoing]] = {}
+        for output in outputs:
+            by_topic.setdefault(output.topic, []).append(output)
         for topic, some in by_topic.items():
-            self._send(topic, some, span)
-        for pane_id in touched:
-            self._causes.setdefault(pane_id, []).append(span)
+            self._send(topic, some, process)
         calls = by_topic.get(self._calls)
         attributes: Attributes = {"airudder.call_id": calls[0].key.decode()} if calls else {}
-        span.end(attributes, error="dead_letter" if self._dead_letters in by_topic else "")
+        process.end(attributes, error="dead_letter" if self._dead_letters in by_topic else "")
 
     def _send(self, topic: str, outputs: Sequence[Outgoing], parent: "Span", links: Sequence["Span"] = ()) -> None:
         attributes: Attributes = {
@@ -98,8 +103,6 @@ class AgentSpans:
         if len(outputs) > 1:
             attributes["messaging.batch.message_count"] = len(outputs)
         send = self._spans.child(f"send {topic}", "producer", attributes, parent, links)
-        if send is None:
-            return
         self._sends.append(send)
         for output in outputs:
             output.headers = under_span(output.headers, send.traceparent, send.trace.state)
@@ -114,10 +117,3 @@ class AgentSpans:
             "messaging.kafka.offset": record.offset,
             "messaging.consumer.group.name": self._group,
         }
-
-
-def _by_topic(outputs: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
-    found: dict[str, list[Outgoing]] = {}
-    for output in outputs:
-        found.setdefault(output.topic, []).append(output)
-    return found
