@@ -1,6 +1,7 @@
-"""`tail` and `trace-call`: for those who read the topics."""
+"""`tail`, `trace-call` and `example`: for those who read the topics."""
 
 import os
+import sys
 from typing import Annotated, Final, Literal, get_args
 
 import typer
@@ -9,11 +10,14 @@ from schemas.runtime.options import one_of
 from schemas.topics import BY_NAME, TOPICS, Topic
 from streams.commands.options import SUBSCRIBERS, From
 from streams.commands.running import run
+from streams.tools.examples.catalogue import LANGUAGES
 
 Form = Literal["json", "table"]
 
 SHORT: Final = {topic.short_name: topic for topic in TOPICS}
 FORMS: Final = one_of(get_args(Form))
+LANGUAGE: Final = one_of(LANGUAGES)
+ALL: Final = "all"  # topics that one program reads together
 
 app = typer.Typer()
 
@@ -71,3 +75,45 @@ def tail(
         raise typer.BadParameter(f"the records of {topic.name} have no such field", param_hint=f"--{names}")
     options = TailOptions(topic, wanted, from_, form, headers, mask, limit, follow)  # type: ignore[arg-type]
     raise typer.Exit(run(lambda: print_tail(os.environ, options)))
+
+
+def _topic_or_all(text: str) -> str:
+    return text if text == ALL else _topic(text).short_name
+
+
+@app.command(rich_help_panel=SUBSCRIBERS)
+def example(
+    language: Annotated[str, typer.Argument(parser=LANGUAGE, metavar="LANG", help=f"One of {LANGUAGE.choices}.")],
+    topic: Annotated[
+        str,
+        typer.Argument(
+            parser=_topic_or_all, metavar="TOPIC", help="As of `tail`; `all` of a program that reads several."
+        ),
+    ],
+) -> None:
+    """Print a consumer to copy, with the addresses of this system in it and the lines that install and start it.
+
+    Addresses come from the environment, else from `.data/env`. What to type next is on stderr, too.
+
+    ```sh
+    python -m streams example python calls > consumer.py
+    ```
+
+    Exit codes: 0; 2 there is no such program; 78 a setting is wrong.
+    """
+    from streams.tools.examples.writing import program, settings_here, steps
+
+    chosen = LANGUAGES[language]
+    readable: dict[str, tuple[Topic, ...]] = {each.short_name: (each,) for each in chosen.readable}
+    if len(chosen.topics) > 1:
+        readable[ALL] = chosen.topics
+    if topic not in readable:
+        raise typer.BadParameter(f"{language} reads one of {', '.join(readable)}", param_hint="TOPIC")
+
+    async def print_it() -> None:
+        settings = settings_here(os.environ)
+        print(program(chosen, settings, readable[topic]), end="")
+        if not sys.stdout.isatty():
+            print("\n".join(steps(chosen, settings)), file=sys.stderr)
+
+    run(print_it)

@@ -45,15 +45,16 @@ def without_own_services(environ: Mapping[str, str], path: Path) -> dict[str, st
 
     A shell that has sourced the file can start `up` again: its own broker is not taken for one that runs elsewhere.
     """
-    own = _started_here(path)
+    own = read_env_file(path, STARTED_HERE)
     return {name: value for name, value in environ.items() if own.get(name) != value}
 
 
-def _started_here(path: Path) -> dict[str, str]:
+def read_env_file(path: Path, ending: str = "") -> dict[str, str]:
+    """What `up` wrote there; of the lines with this ending. Empty without a file that can be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return {}
-    marked = [line for line in lines if line.startswith("export ") and line.endswith(STARTED_HERE)]
-    pairs = [shlex.split(line, comments=True)[1].partition("=") for line in marked]
+    exports = [line for line in lines if line.startswith("export ") and line.endswith(ending)]
+    pairs = [shlex.split(line, comments=True)[1].partition("=") for line in exports]
     return {name: value for name, _, value in pairs}

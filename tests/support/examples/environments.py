@@ -33,9 +33,14 @@ class Environments:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _install(directory: Path, requirements: Path) -> Path:
-    python = directory / "bin" / "python"
+def empty_environment(directory: Path) -> Path:
+    """Make one there; returns the script that a shell sources."""
     _run(sys.executable, "-m", "venv", str(directory))
+    return directory / "bin" / "activate"
+
+
+def _install(directory: Path, requirements: Path) -> Path:
+    python = empty_environment(directory).with_name("python")
     _run(str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-r", str(requirements))
     return python
 

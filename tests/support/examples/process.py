@@ -76,11 +76,11 @@ async def check_example(
     """Run it on a topic until it has read what was there, end it by the signal, and compare every line it printed.
 
     All that it printed, and nothing else, lies below the offsets that it committed: so it prints nothing twice when it
-    starts again. Raises: AssertionError with what it said.
+    starts again. environ: in the place of the addresses and the topic. Raises: AssertionError with what it said.
     """
     group = f"example-{uuid.uuid4().hex[:8]}"
-    own = {**stack.environ, "TOPIC": topic.name, "GROUP": group, **(environ or {})}
-    example = start_example(command, cwd, own)
+    told = {**stack.environ, "TOPIC": topic.name} if environ is None else environ
+    example = start_example(command, cwd, {**told, "GROUP": group})
     sentinels = stack.sentinels[topic.name]
 
     def has_read_all() -> bool:
@@ -88,7 +88,9 @@ async def check_example(
         return sentinels <= {line["ce_id"] for line in example.lines()}
 
     try:
-        await wait_until(has_read_all, READ_S, f"the last record of every partition: {example.said()[-4000:]}")
+        await wait_until(has_read_all, READ_S, "the last record of every partition")
+    except AssertionError as error:
+        raise AssertionError(f"{error}:\n{example.said()[-4000:]}") from None
     finally:
         code = example.stop(number)
     assert code == 0, example.said()
