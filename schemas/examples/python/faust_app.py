@@ -22,7 +22,6 @@ app = faust.App(
     GROUP,
     broker=[f"kafka://{server}" for server in BOOTSTRAP_SERVERS.split(",")],
     consumer_auto_offset_reset="earliest",
-    stream_wait_empty=True,  # at the end, commit what was handled
     topic_allow_declare=False,  # create no topic, not even one of its own
     topic_disable_leader=True,
     web_enabled=False,
