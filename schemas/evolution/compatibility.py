@@ -34,7 +34,7 @@ def faults_between(released: Any, candidate: Any) -> list[Fault]:
 
 
 def _of_type(path: str, old: Any, new: Any) -> Iterator[Fault]:
-    if _kind(old) != _kind(new) or (isinstance(old, list) and len(old) != len(new)):
+    if _kind(old) != _kind(new):
         yield Fault(path, f"its type was {_words(old)} and is {_words(new)}", _KEEP)
     elif isinstance(old, list):
         yield from _of_union(path, old, new)

@@ -46,20 +46,23 @@ INTERNAL_TOPICS = ["airudder.outcomes-by-workflow.v1", "airudder.outcomes-by-sip
 FIELDS = {
     "Callback": """event_id received_at kind signature_scheme signature_key_id workflow_id workflow_name nodetask_id
         nodetask_name task_id task_name status created_at repeat_interval repeat_number robot_hash robot_method sip_line
-        schedule_start_time schedule_end_time details""",
-    "CallDetail": "ner_slots event_label case_id variables redial_calls",
+        schedule_start_time schedule_end_time details extra""",
+    "CallDetail": "ner_slots event_label case_id variables redial_calls extra",
     "Call": """record_id event_id call_id revision workflow_id workflow_name nodetask_id nodetask_name task_id task_name
         sip_line detail_id case_id callee caller_number result result_label hangup_type ring_type disposition duration_s
         ring_time_s talk_round call_times started_at ended_at received_at robot_hash intention_description ner_slots
-        event_labels variables answer_count attempt_count""",
+        event_labels variables answer_count attempt_count ended_at_source task_status task_created_at repeat_interval
+        repeat_number robot_method schedule_start_at schedule_end_at extra""",
     "Answer": """record_id event_id call_id revision position workflow_id sip_line case_id callee question_name
         question_content question_type status answer answer_text answer_text_slot var verification_results
-        whether_answer call_ended_at""",
-    "CallAttempt": """record_id event_id final_call_id call_id attempt_number is_final workflow_id sip_line callee
-        caller_number ring_type ring_time_s hangup_type result_label disposition duration_s started_at""",
+        whether_answer call_ended_at call_ended_at_source answer_count state""",
+    "CallAttempt": """record_id event_id final_call_id call_id revision attempt_number is_final workflow_id sip_line
+        callee caller_number ring_type ring_time_s hangup_type result_label disposition duration_s started_at
+        attempt_count""",
     "WindowedOutcomes": """dimension value window_start_at window_end_at revision is_final calls answered attempts
         results result_labels hangup_types ring_types dispositions attempt_dispositions duration_s_sum ring_time_s_sum
-        talk_round_sum questions short_calls silent_answers engaged_calls answered_on_attempt by_workflow""",
+        talk_round_sum questions short_calls silent_answers engaged_calls answered_on_attempt by_workflow
+        duration_s_histogram answered_ring_time_s_histogram unanswered_ring_time_s_histogram""",
     "QuestionOutcomes": "completed skipped broke_off not_reached",
     "LineWorkflowOutcomes": "attempts answered delivered pre_alert_failure",
     "QuarantinedRequest": "event_id received_at reason detail method path headers body remote_address",
