@@ -60,10 +60,13 @@ def test_a_changed_schema_becomes_the_next_version_and_the_first_stays(tmp_path:
     assert (releases.check(), list(releases.versions("Call"))) == ([], [1, 2])
 
 
-def test_better_words_are_no_new_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words", "better"), [('"doc": "', '"doc": "Better: '), ('"PHONE"', '"NUMBER"')])
+def test_better_words_and_other_tags_are_no_new_version(tmp_path: Path, words: str, better: str) -> None:
     Releases(tmp_path).release()
 
-    assert Releases(tmp_path, lambda record: schema_text(record).replace('"doc": "', '"doc": "Better: ')).check() == []
+    releases = Releases(tmp_path, lambda record: schema_text(record).replace(words, better))
+
+    assert (releases.check(), releases.release()) == ([], [])
 
 
 def test_every_released_version_counts_and_not_only_the_last(tmp_path: Path) -> None:
