@@ -17,6 +17,7 @@ import uvloop
 
 from gateway.console import fail, settings_or_exit
 from gateway.errors import KeysError, SpoolError, SpoolInUseError, WorkersError
+from gateway.importing.command import import_callbacks
 from gateway.recovery import commands as quarantine_commands
 from gateway.sender.client import Sender
 from gateway.sender.simulation import Simulation
@@ -59,6 +60,7 @@ app = typer.Typer(
     """,
 )
 app.add_typer(quarantine_commands.app, name="quarantine")
+app.command("import")(import_callbacks)
 
 
 def _url(text: str) -> str:

@@ -1,10 +1,12 @@
-"""What the commands share: the settings or an exit, and a failure in one line."""
+"""What the commands share: the settings or an exit, a failure in one line, a progress bar."""
 
 import os
 import sys
 from typing import NoReturn
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas.errors import SettingsError
@@ -26,3 +28,11 @@ def fail(message: str, code: int = exits.NO) -> NoReturn:
     """Say why on stderr and exit."""
     typer.echo(message, err=True)
     sys.exit(code)
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar for each task; nothing where `console` is no terminal."""
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -27,6 +27,8 @@ GatewayError
 +-- WorkersError                 a worker process could not start
 +-- NoValidKeyError              a tool's: no signing key is valid now
 +-- DeliveryRefusedError         a sender's: the gateway will never accept this body
++-- UnreadableFileError          an import's: a file cannot be read
++-- ImportStateError             an import's: its state cannot be used, or tells of another file
 
 An error of a request is declared here and nowhere else: its metric's word, the OpenAPI document's answer and the
 problem document follow.
@@ -264,6 +266,18 @@ class DeliveryRefusedError(GatewayError):
     """The gateway will never accept this body."""
 
     code = "delivery_refused"
+
+
+class UnreadableFileError(GatewayError):
+    """A file of an import cannot be read."""
+
+    code = "unreadable_file"
+
+
+class ImportStateError(GatewayError):
+    """The state of an import cannot be read or written, or tells of another file of the same name."""
+
+    code = "import_state"
 
 
 def request_errors(base: type[RequestError] = RequestError) -> Iterator[type[RequestError]]:

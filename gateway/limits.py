@@ -1,6 +1,8 @@
-"""How many requests may come a second, and how many requests and bytes may be in flight."""
+"""How many requests may come a second, how many may be in flight, and how fast a tool publishes."""
 
+import asyncio
 import math
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Final, Self
@@ -10,6 +12,7 @@ from gateway.sources import network_of
 
 BURST_S: Final = 2.0
 MAX_SOURCES: Final = 10_000
+MAX_BATCH: Final = 200  # records that a tool publishes side by side
 
 
 class InFlight:
@@ -133,3 +136,19 @@ class RateLimits:
                 self._sources.popitem(last=False)
         self._sources.move_to_end(name)
         return bucket
+
+
+class Pace:
+    """At most `rate` records a second, in batches; None: no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self.batch = MAX_BATCH if rate is None else max(1, min(MAX_BATCH, int(rate / 10)))
+        self._rate = rate
+        self._due = time.monotonic()
+
+    async def wait(self, count: int) -> None:
+        """Until the next `count` may go."""
+        if self._rate is None:
+            return
+        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = max(self._due, time.monotonic()) + count / self._rate

@@ -5,18 +5,16 @@ import json
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, TypeVar, get_args
 
 import structlog
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gateway.console import fail, settings_or_exit
+from gateway.console import fail, progress_bar, settings_or_exit
 from gateway.errors import GatewayError, PublishError
-from gateway.publishing.kafka import KafkaPublisher
+from gateway.publishing.connected import connected
 from gateway.quarantine import Reason
 from gateway.recovery.finding import Kept, QuarantineSearch, RequestFilter, kind_of
 from gateway.recovery.judging import Judge, Survey, survey
@@ -31,7 +29,6 @@ from schemas.runtime import exits
 from schemas.runtime.logs import silence
 from schemas.runtime.options import epoch_ms, one_of
 
-CONNECT_S: Final = 30.0
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Requests that were refused but kept: list, judge again, recover.")
@@ -165,7 +162,7 @@ def replay(
     wanted = RequestFilter(event_id, call_id, workflow, kind, reason, from_, to)
     judge = _judge(settings)
     console = Console(stderr=True)
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         judging = progress.add_task("judging", total=None)
 
         async def run(search: QuarantineSearch) -> str:
@@ -177,7 +174,7 @@ def replay(
                 return f"{summary}; {len(due)} {'would be ' if dry_run else ''}published"
             publishing = progress.add_task("publishing", total=len(due))
             count = 0
-            async with _publisher(settings) as publisher:
+            async with connected(settings, TOPICS) as publisher:
                 replaying = Replay(search, judge, publisher, due, rate)
                 try:
                     async for count in replaying.run(wanted):
@@ -231,13 +228,6 @@ def _judge(settings: GatewaySettings) -> Judge:
         fail(str(error))
 
 
-def _progress(console: Console) -> Progress:
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-    )  # fmt: skip
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
 def _with_search(
     settings: GatewaySettings,
     run: Callable[[QuarantineSearch], Awaitable[T]],
@@ -262,19 +252,3 @@ def _with_search(
         return asyncio.run(session())
     except (GatewayError, SchemaError) as error:
         fail(str(error), exits.UNAVAILABLE)
-
-
-@asynccontextmanager
-async def _publisher(settings: GatewaySettings) -> AsyncIterator[KafkaPublisher]:
-    """A publisher that is connected; raises PublishError when Kafka does not get ready."""
-    publisher = KafkaPublisher(settings, TOPICS)
-    await publisher.start()
-    try:
-        deadline = time.monotonic() + CONNECT_S
-        while publisher.faults():
-            if time.monotonic() > deadline:
-                raise PublishError("; ".join(publisher.faults()))
-            await asyncio.sleep(0.05)
-        yield publisher
-    finally:
-        await publisher.stop()

@@ -5,11 +5,11 @@ every event that is already there, also one that the provider has sent again in 
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from gateway.errors import RecordTooLargeError
+from gateway.limits import Pace
 from gateway.publishing.publisher import Publisher
 from gateway.recovery.finding import QuarantineSearch, Reader, RequestFilter
 from gateway.recovery.judging import Event, Judge, Judgement
@@ -17,7 +17,6 @@ from gateway.requests import envelope_of
 from gateway.webhooks.kinds import KINDS
 from schemas.headers import REPLAYED_FROM
 
-MAX_BATCH: Final = 200
 
 Passed = tuple[Judgement, str]  # a judgement that passes, and the request's origin
 
@@ -37,22 +36,6 @@ async def published(reader: Reader, events: Mapping[Event, int]) -> set[Event]:
             if event in events:
                 present.add(event)
     return present
-
-
-class Pace:
-    """At most `rate` records a second, in batches; None: no limit."""
-
-    def __init__(self, rate: float | None) -> None:
-        self.batch = MAX_BATCH if rate is None else max(1, min(MAX_BATCH, int(rate / 10)))
-        self._rate = rate
-        self._due = time.monotonic()
-
-    async def wait(self, count: int) -> None:
-        """Until the next `count` may go."""
-        if self._rate is None:
-            return
-        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
-        self._due = max(self._due, time.monotonic()) + count / self._rate
 
 
 class Replay:
