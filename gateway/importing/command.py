@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import structlog
 import typer
@@ -21,13 +21,20 @@ from gateway.importing.importer import Importer, Outcome
 from gateway.importing.state import ImportState
 from gateway.publishing.connected import connected
 from gateway.settings import GatewaySettings
-from gateway.webhooks.kinds import CALL_COMPLETION, KINDS, Kind
+from gateway.webhooks.kinds import CALL_COMPLETION, EVENTS, KINDS, Kind, kind_at
 from schemas.runtime import exits
 from schemas.runtime.logs import silence
-from schemas.runtime.options import one_of
+from schemas.topics import WEBHOOKS_PATH
 
-BY_NAME = {kind.name: kind for kind in KINDS}
-KIND_NAMES = one_of(BY_NAME)
+KIND_NAMES: Final = ", ".join("events/NAME" if kind is EVENTS else kind.name for kind in KINDS)
+
+
+def _kind(text: str) -> Kind[Any]:
+    """The webhook by the end of its path. Raises: typer.BadParameter naming all."""
+    kind = kind_at(WEBHOOKS_PATH + text)
+    if kind is None:
+        raise typer.BadParameter(f"{text!r} is not one of {KIND_NAMES}")
+    return kind
 
 
 def import_callbacks(
@@ -35,8 +42,8 @@ def import_callbacks(
         str, typer.Argument(metavar="FILE|DIR", help="JSON lines, or one body in a .json file; all of DIR; - for stdin")
     ],
     kind: Annotated[
-        str, typer.Option(parser=KIND_NAMES, metavar="KIND", help=f"The webhook: {KIND_NAMES.choices}")
-    ] = CALL_COMPLETION.name,
+        Kind[Any], typer.Option(parser=_kind, metavar="KIND", help=f"The webhook: {KIND_NAMES}")
+    ] = CALL_COMPLETION.name,  # type: ignore[assignment]  # typer parses it
     rate: Annotated[
         float | None, typer.Option(min=0.1, max=1_000_000, help="Records a second, at most; default: as fast as Kafka")
     ] = None,
@@ -63,7 +70,7 @@ def import_callbacks(
     try:
         files = files_of(path)
         total = size_of(files)
-        outcome = _imported(settings, BY_NAME[kind], (files, total), ImportState(state), rate, dry_run=dry_run)
+        outcome = _imported(settings, kind, (files, total), ImportState(state), rate, dry_run=dry_run)
     except (UnreadableFileError, ImportStateError) as error:
         fail(str(error), exits.DISK)
     typer.echo(summary(outcome, dry_run=dry_run))

@@ -33,7 +33,7 @@ class Read(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What became of the lines so far. done: by an earlier run. deviations: paths not as documented, and what is there."""
+    """What became of the lines so far. done: by an earlier run. deviations: paths, and what is there instead."""
 
     lines: int = 0
     published: int = 0
@@ -85,6 +85,7 @@ class Importer:
             last = body
             if read:
                 batch[read.key] = read
+        self._state.check()
         if last:
             yield await self._finish(batch.values(), last)
 

@@ -25,6 +25,7 @@ class ImportState:
         """Raises: ImportStateError where the file is no state."""
         self._path = path
         self._places: dict[str, Place] = {}
+        self._unproved: set[str] = set()  # files whose lines were passed over before the place that proves them
         if path is not None and path.exists():
             try:
                 self._places = msgspec.json.decode(path.read_bytes(), type=dict[str, Place])
@@ -36,9 +37,17 @@ class ImportState:
         place = self._places.get(body.file)
         if place is None or body.line > place.line:
             return False
-        if body.line == place.line and body.digest != place.digest:
-            raise ImportStateError(_OTHER.format(file=body.file, state=self._path, line=place.line))
+        self._unproved.add(body.file)
+        if body.line == place.line and body.digest == place.digest:
+            self._unproved.remove(body.file)
+        elif body.line == place.line:
+            self.check()
         return True
+
+    def check(self) -> None:
+        """Call at the end. Raises: ImportStateError where lines were passed over that are not those of the state."""
+        for file in self._unproved:
+            raise ImportStateError(_OTHER.format(file=file, state=self._path, line=self._places[file].line))
 
     def note(self, body: Body) -> None:
         """Note that every line up to this one is done: acknowledged, or left out. Raises: ImportStateError."""

@@ -6,7 +6,6 @@ every event that is already there, also one that the provider has sent again in 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
 
 from gateway.errors import RecordTooLargeError
 from gateway.limits import Pace
@@ -16,7 +15,6 @@ from gateway.recovery.judging import Event, Judge, Judgement
 from gateway.requests import envelope_of
 from gateway.webhooks.kinds import KINDS
 from schemas.headers import REPLAYED_FROM
-
 
 Passed = tuple[Judgement, str]  # a judgement that passes, and the request's origin
 
