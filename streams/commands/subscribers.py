@@ -18,6 +18,7 @@ SHORT: Final = {topic.short_name: topic for topic in TOPICS}
 FORMS: Final = one_of(get_args(Form))
 LANGUAGE: Final = one_of(LANGUAGES)
 ALL: Final = "all"  # topics that one program reads together
+TRACE_FORMS: Final = one_of(("text", "json"))
 
 app = typer.Typer()
 
@@ -117,3 +118,31 @@ def example(
             print("\n".join(steps(chosen, settings)), file=sys.stderr)
 
     run(print_it)
+
+
+@app.command(rich_help_panel=SUBSCRIBERS)
+def trace_call(
+    call_id: Annotated[str, typer.Argument(help="The call_id, as the provider sends it.")],
+    from_: From = None,
+    form: Annotated[
+        str,
+        typer.Option("--output", "-o", parser=TRACE_FORMS, metavar="FORM", help="text, without personal data; json."),
+    ] = "text",
+    mask: Annotated[bool, typer.Option("--mask", help="Without personal data, in JSON.")] = False,
+) -> None:
+    """Print everything of one call: deliveries, revisions, answers, attempts, windows, and where it stopped.
+
+    It reads the partition of the call's key, and all dead letters and refused requests; where that does not say where
+    the call came from, the callbacks of all other keys too. The last lines say how far it searched; `--from`, the time
+    of the append, makes that less. The text has no personal data, **JSON has all of it** unless `--mask`.
+
+    ```sh
+    python -m streams trace-call readme-call || echo "exit code $?"
+    ```
+
+    Exit codes: 0 something of it is there; 1 nothing is; 69 Kafka or the registry is away.
+    """
+    from streams.tools.tracing.command import TraceOptions, print_trace
+
+    options = TraceOptions(call_id, from_, form == "json", mask)
+    raise typer.Exit(run(lambda: print_trace(os.environ, options)))

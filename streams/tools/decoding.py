@@ -14,6 +14,7 @@ from schemas.errors import DecodeError, UnknownSchemaError
 from schemas.headers import rfc3339
 from schemas.reader import StoredRecord
 from schemas.registry import Registry
+from schemas.topics import Topic
 from schemas.writers import UnboundedSchemaError, check_bounded
 
 Plain = dict[str, Any]
@@ -25,6 +26,7 @@ class Decoded(NamedTuple):
     Instants are RFC 3339 text, bytes are base64. code: the stable code of the fault, such as undecodable.
     """
 
+    topic: Topic
     stored: StoredRecord
     value: Plain | None
     fault: str = ""
@@ -34,6 +36,11 @@ class Decoded(NamedTuple):
     def key(self) -> str:
         """The key as text; bytes that are no UTF-8 are written as \\xNN."""
         return (self.stored.key or b"").decode("utf-8", "backslashreplace")
+
+    @property
+    def record(self) -> str:
+        """The name of its schema."""
+        return self.topic.record
 
     @property
     def place(self) -> str:
@@ -65,14 +72,14 @@ class Decoder:
         self._registry = registry
         self._writers: dict[int, Schema] = {}
 
-    async def decode(self, stored: StoredRecord) -> Decoded:
+    async def decode(self, topic: Topic, stored: StoredRecord) -> Decoded:
         """The record, or why it cannot be read. Raises: RegistryUnavailableError."""
         if stored.value is None:
-            return Decoded(stored, None)
+            return Decoded(topic, stored, None)
         try:
-            return Decoded(stored, await self.values_of(stored.value))
+            return Decoded(topic, stored, await self.values_of(stored.value))
         except DecodeError as error:
-            return Decoded(stored, None, str(error), error.code)
+            return Decoded(topic, stored, None, str(error), error.code)
 
     async def values_of(self, data: bytes) -> Plain:
         """The values in wire bytes. Raises: DecodeError, RegistryUnavailableError."""

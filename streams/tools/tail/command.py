@@ -65,7 +65,7 @@ async def _print(reader: TopicReader, decoder: Decoder, options: TailOptions) ->
         lines.write(table_head(width))
     async with aclosing(_records(reader, options)) as records:
         async for stored in records:
-            decoded = await decoder.decode(stored)
+            decoded = await decoder.decode(options.topic, stored)
             if not options.wanted.matches(decoded):
                 continue
             lines.write(_line(decoded, options, width))
@@ -75,10 +75,9 @@ async def _print(reader: TopicReader, decoder: Decoder, options: TailOptions) ->
 
 
 def _line(decoded: Decoded, options: TailOptions, width: int | None) -> str:
-    record = options.topic.record
     if options.form == "table":
-        return table_line(decoded, record, width)
-    return json_line(decoded, record, headers=options.headers, mask=options.mask)
+        return table_line(decoded, width)
+    return json_line(decoded, headers=options.headers, mask=options.mask)
 
 
 async def _records(reader: TopicReader, options: TailOptions) -> AsyncGenerator[StoredRecord, None]:

@@ -27,10 +27,10 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
 ANY: Final = ("kind", "name", "status", "workflow_id", "sip_line", "event_id")
 
 
-def json_line(decoded: Decoded, record: str, *, headers: bool, mask: bool) -> str:
+def json_line(decoded: Decoded, *, headers: bool, mask: bool) -> str:
     """The record as one JSON object, as `Decoded.as_json` has it."""
     if mask and decoded.value is not None:
-        decoded = decoded._replace(value=masked(decoded.value, record))
+        decoded = decoded._replace(value=masked(decoded.value, decoded.record))
     text = json.dumps(decoded.as_json(headers=headers), ensure_ascii=False)
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -40,24 +40,24 @@ def table_head(width: int | None) -> str:
     return _line(HEAD, width)
 
 
-def table_line(decoded: Decoded, record: str, width: int | None) -> str:
+def table_line(decoded: Decoded, width: int | None) -> str:
     """The record as one line of the table."""
     stored = decoded.stored
     place = f"{stored.partition}@{stored.offset}"
-    return _line((instants.text(stored.timestamp), place, decoded.key, _told(decoded, record)), width)
+    return _line((instants.text(stored.timestamp), place, decoded.key, _told(decoded)), width)
 
 
-def _told(decoded: Decoded, record: str) -> str:
+def _told(decoded: Decoded) -> str:
     if decoded.fault:
         return f"{decoded.code}: {decoded.fault}"
     if decoded.value is None:
         return "tombstone"
-    pairs = [f"{name}={_text(decoded.value[name])}" for name in _shown(record) if _is_told(decoded.value, name)]
+    pairs = [
+        f"{name}={_text(decoded.value[name])}"
+        for name in SHOWN.get(decoded.record, ANY)
+        if _is_told(decoded.value, name)
+    ]
     return " ".join([*["synthetic"] * is_synthetic(decoded.stored.headers), *pairs])
-
-
-def _shown(record: str) -> tuple[str, ...]:
-    return SHOWN.get(record, ANY)
 
 
 def _is_told(value: Plain, name: str) -> bool:
