@@ -124,6 +124,7 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
+BY_SHORT_NAME = {topic.short_name: topic for topic in TOPICS}
 
 # The worker's input. One worker owns the same partition number of all of these.
 CO_PARTITIONED = (CALLBACKS, REKEYED_DETAILS, OUTCOMES_BY_WORKFLOW, OUTCOMES_BY_SIP_LINE)

@@ -1,6 +1,7 @@
-"""`dead-letters list|replay`: records that could not be processed."""
+"""`dead-letters list|show|replay`: records that could not be processed."""
 
 import os
+import re
 from typing import Annotated
 
 import typer
@@ -11,8 +12,11 @@ from schemas.topics import BY_NAME
 from streams.commands.options import AsJson, From, Until
 from streams.commands.running import run
 
-app = typer.Typer(no_args_is_help=True, help="Records that could not be processed: list them, or process them again.")
+app = typer.Typer(
+    no_args_is_help=True, help="Records that could not be processed: list them, look into one, or process them again."
+)
 
+PLACE = re.compile(r"(?P<topic>.+)\[\d+\]@\d+")
 REASONS = one_of(DEAD_LETTER_REASONS)
 Reason = Annotated[
     str | None, typer.Option(parser=REASONS, metavar="REASON", help=f"Why it failed: {REASONS.choices}.")
@@ -36,6 +40,36 @@ def list_letters(
 
     wanted = LetterFilter(reason, topic, from_, to)
     raise typer.Exit(run(lambda: print_letters(os.environ, wanted, as_json=as_json)))
+
+
+def _place(text: str) -> str:
+    if not PLACE.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no place such as callbacks[3]@17, as `dead-letters list` prints them")
+    return text
+
+
+@app.command()
+def show(
+    place: Annotated[
+        str, typer.Argument(parser=_place, metavar="PLACE", help="Where the record was read: callbacks[3]@17.")
+    ],
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show key, headers and value whole: personal data.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of lines.")] = False,
+) -> None:
+    """Print one dead letter: why the record failed, its headers, and what it holds, with `***` for personal data.
+
+    PLACE is what `list` prints in the column `record`, or the short name of a topic, its partition and its offset. A
+    value that can be read is printed as JSON; of one that cannot its size and SHA-256, with `--reveal` as base64.
+
+    ```sh
+    python -m streams dead-letters show 'callbacks[0]@0' || echo "exit code $?"
+    ```
+
+    Exit codes: 0 it is there; 1 no dead letter was read at this place; 69 Kafka or the registry is away.
+    """
+    from streams.tools.dead_letters.showing import print_letter
+
+    raise typer.Exit(run(lambda: print_letter(os.environ, place, reveal=reveal, as_json=as_json)))
 
 
 @app.command()

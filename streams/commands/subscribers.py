@@ -7,14 +7,13 @@ from typing import Annotated, Final, Literal, get_args
 import typer
 
 from schemas.runtime.options import one_of
-from schemas.topics import BY_NAME, TOPICS, Topic
+from schemas.topics import BY_NAME, BY_SHORT_NAME, Topic
 from streams.commands.options import SUBSCRIBERS, From
 from streams.commands.running import run
 from streams.tools.examples.catalogue import LANGUAGES
 
 Form = Literal["json", "table"]
 
-SHORT: Final = {topic.short_name: topic for topic in TOPICS}
 FORMS: Final = one_of(get_args(Form))
 LANGUAGE: Final = one_of(LANGUAGES)
 ALL: Final = "all"  # topics that one program reads together
@@ -25,15 +24,15 @@ app = typer.Typer()
 
 def _topic(text: str) -> Topic:
     """A topic by its full or its short name. Raises: typer.BadParameter naming the short ones."""
-    topic = SHORT.get(text) or BY_NAME.get(text)
+    topic = BY_SHORT_NAME.get(text) or BY_NAME.get(text)
     if topic is None:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(SHORT)}")
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(BY_SHORT_NAME)}")
     return topic
 
 
 TopicName = Annotated[
     Topic,
-    typer.Argument(parser=_topic, metavar="TOPIC", help=f"The full name, or a short one: {', '.join(SHORT)}."),
+    typer.Argument(parser=_topic, metavar="TOPIC", help=f"The full name, or a short one: {', '.join(BY_SHORT_NAME)}."),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ async def report(system: WorkerSystem, *arguments: str) -> tuple[int, dict[str, 
     ran = await run(system, "recount", "--json", *arguments)
     assert ran.stdout, ran.stderr
     return ran.code, json.loads(ran.stdout)
+
+
+def place_of(line: dict[str, Any]) -> str:
+    """Where the record of a letter was read."""
+    return f"{line['source_topic']}[{line['source_partition']}]@{line['source_offset']}"
 
 
 async def letters(system: WorkerSystem, *arguments: str) -> list[dict[str, Any]]:
@@ -143,6 +149,8 @@ async def test_what_the_worker_has_not_processed_is_moving_and_not_different(sys
 
     assert code == 0
     assert [(window["dimension"], window["state"]) for window in found["differences"]] == [("workflow", "moving")]
+    traced = await run(system, "trace-call", "b")
+    assert (traced.code, ", not yet processed: the worker has 1 to go in" in traced.stdout) == (0, True), traced.stdout
 
 
 async def test_a_late_call_is_no_difference_for_its_workflow_and_is_named_for_its_sip_line(
@@ -191,6 +199,12 @@ async def test_poison_is_listed_with_its_origin_and_reason_and_no_payload(system
     assert "secret" not in ran.stdout + ran.stderr + json.dumps(line)
     assert await letters(system, "--reason", "invalid") == []
     assert await letters(system, "--to", "2024-03-11") == []
+    shown = await run(system, "dead-letters", "show", f"callbacks[{value.source_partition}]@{value.source_offset}")
+    revealed = await run(system, "dead-letters", "show", place_of(line), "--reveal", "--json")
+    assert (shown.code, "secret" in shown.stdout, "0x01" in shown.stdout) == (0, False, True)
+    told = json.loads(revealed.stdout)
+    assert (told["key"], b64decode(told["value_base64"])) == ("secret key", b"\x01secret payload")
+    assert (await run(system, "dead-letters", "show", "callbacks[0]@999")).code == 1
 
 
 async def test_a_record_of_an_unknown_schema_is_replayed_once_when_the_schema_is_there(
@@ -206,9 +220,13 @@ async def test_a_record_of_an_unknown_schema_is_replayed_once_when_the_schema_is
         await system.wait_for_calls(WORKFLOW_OUTCOMES, 1)
         [line] = await letters(system)
         assert line["reason"] == "unknown_schema"
-        origin = f"{line['source_topic']}[{line['source_partition']}]@{line['source_offset']}"
+        origin = place_of(line)
 
         assert await register(system, "newer-gateways", "the schema of the record that failed") == schema_id
+        masked = await run(system, "dead-letters", "show", origin)
+        revealed = await run(system, "dead-letters", "show", origin, "--reveal")
+        assert [told["details"][0]["callee"] in shown.stdout for shown in (masked, revealed)] == [False, True]
+        assert '"call_id": "lost"' in masked.stdout
         assert await replay(system, "--dry-run") == "1 record would be replayed"
         assert await replay(system, "--reason", "invalid") == "no dead letter matches, of 1"
         assert await replay(system, "--rate", "50") == "1 record replayed"

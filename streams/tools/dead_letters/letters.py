@@ -3,13 +3,11 @@
 Nothing that is printed holds a value, a key or a header: they have personal data.
 """
 
-import re
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from schemas.headers import REPLAYED_FROM, Headers, rfc3339
 from schemas.records.kept import DeadLetter
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from streams.output import without_controls
 
 
 class Origin(NamedTuple):
@@ -60,7 +58,7 @@ def row_of(letter: DeadLetter) -> LetterRow:
     """The letter without anything personal. Control characters are blanked: they could steer the terminal."""
     size = None if letter.value is None else letter.value_bytes if letter.is_cut else len(letter.value)
     cut = f" (cut; SHA-256 of the value: {letter.value_sha256})" if letter.is_cut else ""
-    texts = (_CONTROL.sub(" ", text) for text in (letter.reason, letter.detail + cut))
+    texts = map(without_controls, (letter.reason, letter.detail + cut))
     return LetterRow(rfc3339(letter.failed_at), origin_of(letter), size, *texts)
 
 

@@ -28,12 +28,13 @@ class Opened(NamedTuple):
 
     settings: WorkerSettings
     reader: TopicReader
+    registry: Registry
     letters: DeadLetters
     wanted: LetterFilter
 
 
 @asynccontextmanager
-async def _open(environ: Mapping[str, str], wanted: LetterFilter) -> AsyncIterator[Opened]:
+async def open_letters(environ: Mapping[str, str], wanted: LetterFilter) -> AsyncIterator[Opened]:
     """The dead letters of the environment's Kafka. wanted: with the topic as it is declared.
 
     Raises: SettingsError, BrokerUnavailableError, RegistryAwayError.
@@ -47,14 +48,15 @@ async def _open(environ: Mapping[str, str], wanted: LetterFilter) -> AsyncIterat
         async with translated(settings.kafka), TopicReader(settings.kafka) as reader:
             with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task("records")
-                yield Opened(settings, reader, DeadLetters(reader, registry, lambda: progress.advance(task)), wanted)
+                letters = DeadLetters(reader, registry, lambda: progress.advance(task))
+                yield Opened(settings, reader, registry, letters, wanted)
     finally:
         await registry.aclose()
 
 
 async def print_letters(environ: Mapping[str, str], wanted: LetterFilter, *, as_json: bool) -> int:
     """Print the letters that match, without anything personal: a table, or one JSON object a row. Exit code 0."""
-    async with _open(environ, wanted) as opened:
+    async with open_letters(environ, wanted) as opened:
         rows = [row_of(letter) async for letter in opened.letters.find(opened.wanted)]
     rows.sort()
     if as_json:
@@ -74,7 +76,7 @@ async def print_replay(
 
     Raises: BrokerUnavailableError when one is not acknowledged. Repeat: safe; it goes on from there.
     """
-    async with _open(environ, wanted) as opened:
+    async with open_letters(environ, wanted) as opened:
         ends = await opened.reader.ends(DEAD_LETTERS)
         plan = await opened.letters.plan(opened.wanted, ends, again=again)
         done = 0

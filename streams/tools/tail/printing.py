@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from schemas.headers import is_synthetic
 from schemas.runtime import instants
+from streams.output import without_controls
 from streams.tools.decoding import Decoded, Plain
 from streams.tools.masking import masked
 
 HEAD: Final = ("appended at", "place", "key", "record")
 _WIDTHS: Final = (20, 12, 20)
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f]")  # a terminal may obey them; JSON escapes only those below
 
 # What a line of the table says of a record: fields without personal data, the telling ones first.
@@ -70,7 +70,7 @@ def _text(value: Any) -> str:
 
 def _line(cells: tuple[str, ...], width: int | None) -> str:
     """Cells side by side; with a width each column has its own, and the last gets what is left."""
-    clean = [_UNPRINTABLE.sub(" ", cell) for cell in cells]
+    clean = [without_controls(cell) for cell in cells]
     padded = [cell.ljust(size) for cell, size in zip(clean[:-1], _WIDTHS, strict=True)]
     if width is None:
         return "  ".join([*padded, clean[-1]]).rstrip()

@@ -1,19 +1,16 @@
 """The story of one call as text for people, without personal data, or as one JSON object for programs."""
 
 import json
-import re
 from collections.abc import Iterator
-from typing import Final
 
 from schemas.runtime import instants
 from schemas.topics import Topic
+from streams.output import without_controls
 from streams.tools.decoding import Decoded, Plain
 from streams.tools.masking import masked
-from streams.tools.selecting import CALL, names, short_name
+from streams.tools.selecting import CALL, names
 from streams.tools.tracing.search import CallSearch, Searched
 from streams.tools.tracing.story import Story
-
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Line = tuple[str, ...]
 
@@ -46,7 +43,7 @@ def as_lines(story: Story, search: CallSearch) -> str:
         if rows:
             lines += ["", heading, *(f"  {'  '.join(cell for cell in row if cell)}" for row in rows)]
     lines += ["", "searched", *(f"  {_searched(topic, one)}" for topic, one in search.searched.items())]
-    return "\n".join(_UNPRINTABLE.sub(" ", line) for line in lines)
+    return "\n".join(without_controls(line) for line in lines)
 
 
 def _sections(story: Story) -> Iterator[tuple[str, list[Line]]]:
@@ -112,7 +109,7 @@ def _at(record: Decoded, field: str = "") -> str:
 
 
 def _place(record: Decoded) -> str:
-    return f"{short_name(record.topic)}[{record.stored.partition}]@{record.stored.offset}"
+    return f"{record.topic.short_name}[{record.stored.partition}]@{record.stored.offset}"
 
 
 def _short(record: Decoded) -> str:
@@ -126,7 +123,7 @@ def _origin(record: Decoded) -> str:
 
 def _window(topic: Topic, window: Decoded | None) -> Line:
     if window is None:
-        return (short_name(topic), "not published")
+        return (topic.short_name, "not published")
     final = "final" if (window.value or {}).get("is_final") else "open"
     counts = (f"revision {_of(window, 'revision')}", f"{_of(window, 'calls')} calls")
     return (_of(window, "value"), _at(window, "window_start_at"), *counts, final)
@@ -134,4 +131,4 @@ def _window(topic: Topic, window: Decoded | None) -> Line:
 
 def _searched(topic: Topic, searched: Searched) -> str:
     records = f"{searched.records} record{'s' * (searched.records != 1)}"
-    return f"{short_name(topic)}: {records} in {searched.partitions} of {searched.of} partitions"
+    return f"{topic.short_name}: {records} in {searched.partitions} of {searched.of} partitions"

@@ -1,4 +1,4 @@
-"""`tail` as a subscriber runs it, beside a real worker: live, decoded, masked where asked, and gone with its reader."""
+"""`tail` and `trace-call` as a subscriber runs them, beside a real worker."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 
 from schemas.codec import schema_text
-from schemas.topics import ANSWERS, CALLS, LATE_CALLS
-from tests.support.deliveries import delivery, detail
+from schemas.topics import ANSWERS, CALLBACKS, CALLS, LATE_CALLS, QUARANTINE, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from tests.support.deliveries import delivery, detail, redial
 from tests.support.processes.service import KafkaProcess
-from tests.support.processes.tools import environ_of, run
+from tests.support.processes.tools import environ_of, run, wait_until_committed
 from tests.support.processes.worker import WorkerProcess, WorkerSystem
-from tests.support.records import CALL
+from tests.support.records import CALL, QUARANTINED
 from tests.support.times import now_ms
 from tests.support.waiting import wait_until
 
@@ -201,3 +201,59 @@ async def test_a_reader_that_goes_ends_it_at_once_and_quietly(system: WorkerSyst
     assert process.returncode == 0, stderr
     assert json.loads(stdout)["key"] == "piped"
     assert stderr.decode().splitlines() in ([], ["following; Ctrl-C ends"])
+
+
+async def traced(system: WorkerSystem, call_id: str) -> dict[str, Any]:
+    ran = await run(system, "trace-call", call_id, "-o", "json")
+    assert ran.stderr == ""
+    found: dict[str, Any] = json.loads(ran.stdout)
+    assert ran.code == (0 if found["is_found"] else 1)
+    return found
+
+
+async def test_a_trace_has_every_delivery_of_a_call_with_what_came_of_it_and_where_it_counts(
+    system: WorkerSystem,
+) -> None:
+    dial = redial("dial", "2024-03-11 13:20:00")
+    first = delivery(detail("traced", redail_call=[dial]), detail("second"), workflow="traces", line="TRACED")
+    await system.writer.write([first], now_ms())
+    await system.writer.write([first, delivery(detail("traced", duration=7), workflow="traces")], now_ms())
+    await system.wait_for_calls(SIP_LINE_OUTCOMES, 1, "TRACED")
+    await system.read(CALLS, 3, "traces")
+    await wait_until_committed(system)
+
+    found = await traced(system, "traced")
+    assert [one["outcome"] for one in found["deliveries"]] == ["revision 1", "duplicate", "revision 2"]
+    assert [len(one["value"]["details"]) for one in found["deliveries"]] == [1, 1, 1]
+    assert [one["value"]["duration_s"] for one in found["revisions"]] == [30, 7]
+    assert [one["value"]["state"] for one in found["answers"]] == ["completed", "skipped"]
+    assert [one["value"]["call_id"] for one in found["attempts"]] == ["traced"]
+    assert {topic: one["value"]["value"] for topic, one in found["windows"].items()} == {
+        WORKFLOW_OUTCOMES.name: "traces",
+        SIP_LINE_OUTCOMES.name: "LINE_1",
+    }
+    assert found["state"] == "revision 2 holds; its windows are published"
+    assert found["searched"][CALLBACKS.name].items() >= {"partitions": 1, "of": 3}.items()
+
+    later = await traced(system, "second")
+    assert [one["outcome"] for one in later["deliveries"]] == ["revision 1", "duplicate"]
+    assert later["searched"][CALLBACKS.name]["partitions"] == 3
+    assert (await traced(system, "dial"))["dial_of"] == ["traced"]
+
+    text = (await run(system, "trace-call", "traced")).stdout
+    assert [heading for heading in ("deliveries", "revisions", "windows", "searched") if heading not in text] == []
+    assert not [phone for phone in PHONES if phone in text]
+
+
+async def test_a_trace_of_a_refused_call_says_so_and_one_of_a_call_that_never_came_is_exit_code_1(
+    system: WorkerSystem,
+) -> None:
+    body = json.dumps(delivery(detail("refused"))).encode()
+    request = structs.replace(QUARANTINED, body=body, reason="bad_signature")
+    await system.writer.write_raw(system.registry.encode(QUARANTINE, request), b"event", QUARANTINE)
+
+    found = await traced(system, "refused")
+
+    assert found["state"].startswith("refused by the gateway")
+    assert [one["value"]["reason"] for one in found["quarantine"]] == ["bad_signature"]
+    assert (await traced(system, "refuse"))["state"] == "nothing of it was found"
