@@ -44,10 +44,11 @@ async def print_trace(environ: Mapping[str, str], options: TraceOptions) -> int:
     settings = WorkerSettings.from_env(environ)
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
+    console = Console(stderr=True)
     group = settings.kafka.names.group(settings.app_id)
     try:
         async with translated(settings.kafka), TopicReader(settings.kafka, group) as reader:
-            with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+            with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
                 task = bar.add_task("records")
                 search = CallSearch(
                     reader, Decoder(registry), options.call_id, options.from_ms, lambda: bar.advance(task)
