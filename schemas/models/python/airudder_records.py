@@ -157,11 +157,12 @@ class Callback:
     event_id: str
     """Hex SHA-256 of the raw body: equal bodies have equal ids."""
     received_at: datetime = _EPOCH
-    """When the gateway had received the whole body."""
+    """When the gateway had received the whole body; of an import, when it was imported."""
     kind: str = "call-completion"
     """Which webhook: call-completion."""
     signature_scheme: str = "none"
-    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did."""
+    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+    'import' when `gateway import` published it, which verifies nothing."""
     signature_key_id: str | None = None
     """The id of the key that verified it; null when none did."""
     workflow_id: str | None = None
@@ -680,11 +681,12 @@ class WorkflowStatusChange:
     event_id: str
     """Hex SHA-256 of the raw body: equal bodies have equal ids."""
     received_at: datetime = _EPOCH
-    """When the gateway had received the whole body."""
+    """When the gateway had received the whole body; of an import, when it was imported."""
     kind: str = "workflow-status-change"
     """Which webhook: workflow-status-change."""
     signature_scheme: str = "none"
-    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did."""
+    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+    'import' when `gateway import` published it, which verifies nothing."""
     signature_key_id: str | None = None
     """The id of the key that verified it; null when none did."""
     workflow_id: str | None = None
@@ -764,11 +766,12 @@ class ChatbotSessionEnd:
     event_id: str
     """Hex SHA-256 of the raw body: equal bodies have equal ids."""
     received_at: datetime = _EPOCH
-    """When the gateway had received the whole body."""
+    """When the gateway had received the whole body; of an import, when it was imported."""
     kind: str = "chatbot-session-end"
     """Which webhook: chatbot-session-end."""
     signature_scheme: str = "none"
-    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did."""
+    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+    'import' when `gateway import` published it, which verifies nothing."""
     signature_key_id: str | None = None
     """The id of the key that verified it; null when none did."""
     workflow_id: str | None = None
@@ -838,11 +841,12 @@ class PredictiveDialerStatus:
     event_id: str
     """Hex SHA-256 of the raw body: equal bodies have equal ids."""
     received_at: datetime = _EPOCH
-    """When the gateway had received the whole body."""
+    """When the gateway had received the whole body; of an import, when it was imported."""
     kind: str = "predictive-dialer-status"
     """Which webhook: predictive-dialer-status."""
     signature_scheme: str = "none"
-    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did."""
+    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+    'import' when `gateway import` published it, which verifies nothing."""
     signature_key_id: str | None = None
     """The id of the key that verified it; null when none did."""
     type: str | None = None
@@ -876,13 +880,14 @@ class Event:
     event_id: str
     """Hex SHA-256 of the raw body: equal bodies have equal ids."""
     received_at: datetime = _EPOCH
-    """When the gateway had received the whole body."""
+    """When the gateway had received the whole body; of an import, when it was imported."""
     kind: str = "events"
     """Which webhook: events."""
     name: str = ""
     """The event's name: the last part of the path, 1 to 64 of A-Z a-z 0-9 . _ - beginning with a letter or a digit."""
     signature_scheme: str = "none"
-    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did."""
+    """The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+    'import' when `gateway import` published it, which verifies nothing."""
     signature_key_id: str | None = None
     """The id of the key that verified it; null when none did."""
     body: str = "null"

@@ -198,11 +198,14 @@ export function toCallDetail(decoded: Decoded): CallDetail {
 export interface Callback {
   /** Hex SHA-256 of the raw body: equal bodies have equal ids. */
   event_id: string;
-  /** When the gateway had received the whole body. */
+  /** When the gateway had received the whole body; of an import, when it was imported. */
   received_at: Date;
   /** Which webhook: call-completion. */
   kind: string;
-  /** The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did. */
+  /**
+   * The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+   * 'import' when `gateway import` published it, which verifies nothing.
+   */
   signature_scheme: string;
   /** The id of the key that verified it; null when none did. */
   signature_key_id: string | null;
@@ -896,11 +899,14 @@ export function toWorkflowAction(decoded: Decoded): WorkflowAction {
 export interface WorkflowStatusChange {
   /** Hex SHA-256 of the raw body: equal bodies have equal ids. */
   event_id: string;
-  /** When the gateway had received the whole body. */
+  /** When the gateway had received the whole body; of an import, when it was imported. */
   received_at: Date;
   /** Which webhook: workflow-status-change. */
   kind: string;
-  /** The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did. */
+  /**
+   * The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+   * 'import' when `gateway import` published it, which verifies nothing.
+   */
   signature_scheme: string;
   /** The id of the key that verified it; null when none did. */
   signature_key_id: string | null;
@@ -996,11 +1002,14 @@ export function toChatbotMessage(decoded: Decoded): ChatbotMessage {
 export interface ChatbotSessionEnd {
   /** Hex SHA-256 of the raw body: equal bodies have equal ids. */
   event_id: string;
-  /** When the gateway had received the whole body. */
+  /** When the gateway had received the whole body; of an import, when it was imported. */
   received_at: Date;
   /** Which webhook: chatbot-session-end. */
   kind: string;
-  /** The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did. */
+  /**
+   * The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+   * 'import' when `gateway import` published it, which verifies nothing.
+   */
   signature_scheme: string;
   /** The id of the key that verified it; null when none did. */
   signature_key_id: string | null;
@@ -1098,11 +1107,14 @@ export function toChatbotSessionEnd(decoded: Decoded): ChatbotSessionEnd {
 export interface PredictiveDialerStatus {
   /** Hex SHA-256 of the raw body: equal bodies have equal ids. */
   event_id: string;
-  /** When the gateway had received the whole body. */
+  /** When the gateway had received the whole body; of an import, when it was imported. */
   received_at: Date;
   /** Which webhook: predictive-dialer-status. */
   kind: string;
-  /** The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did. */
+  /**
+   * The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+   * 'import' when `gateway import` published it, which verifies nothing.
+   */
   signature_scheme: string;
   /** The id of the key that verified it; null when none did. */
   signature_key_id: string | null;
@@ -1152,13 +1164,16 @@ export interface Event {
   record_id: string;
   /** Hex SHA-256 of the raw body: equal bodies have equal ids. */
   event_id: string;
-  /** When the gateway had received the whole body. */
+  /** When the gateway had received the whole body; of an import, when it was imported. */
   received_at: Date;
   /** Which webhook: events. */
   kind: string;
   /** The event's name: the last part of the path, 1 to 64 of A-Z a-z 0-9 . _ - beginning with a letter or a digit. */
   name: string;
-  /** The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did. */
+  /**
+   * The scheme that verified the delivery; 'none' when the gateway runs in report or off mode and none did;
+   * 'import' when `gateway import` published it, which verifies nothing.
+   */
   signature_scheme: string;
   /** The id of the key that verified it; null when none did. */
   signature_key_id: string | null;
