@@ -47,7 +47,8 @@ HEADERS: Final = (
     Header(
         "traceparent",
         EVERY,
-        "W3C trace context, with the sender's flags; flags `00` when the sender sent none",
+        "W3C trace context, with the sender's flags; flags `00` when the sender sent none. With `AIRUDDER_TRACING` on, "
+        "the span that wrote the record, and what the sampler decided",
         {"pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
     ),
     Header("tracestate", "records of a sender that sent one", "as sent", {"maxLength": 512}),
