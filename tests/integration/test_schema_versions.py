@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from schemas.evolution.soundness import faults_of
 from schemas.registry import Registry
 from schemas.topics import CALLS
 from tests.support.clients import call, register
+from tests.support.readmes import ROOT, tables
 from tests.support.schema_mutations import OPERATORS, mutations
 
 COUNT = 250
@@ -105,3 +107,52 @@ async def test_a_refusal_says_what_is_in_the_way_and_what_to_do(released: str) -
         "  version 1 there is foreign, and in the way (Call.call_id: its type was long and is string); delete that "
         "version, and run `python -m streams topics apply`",
     ]
+
+
+# -- the page
+
+
+def field_of(schema: Any, name: str) -> Any:
+    return next(field for field in schema["fields"] if field["name"] == name)
+
+
+def leave(schema: Any, name: str, **attributes: Any) -> None:
+    schema["fields"].remove(field_of(schema, name))
+    schema.update(attributes)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a new field with a default": lambda call: call["fields"].append({"name": "new", "type": "long", "default": 0}),
+    "another order of the fields": lambda call: call["fields"].reverse(),
+    "better words in `doc`, other tags": lambda call: field_of(call, "callee").update(
+        {"doc": "Better.", "confluent:tags": ["PII"]}
+    ),
+    "a field with a default leaves, and `retired` names it": lambda call: leave(call, "task_id", retired=["task_id"]),
+    "a field with a default leaves": lambda call: leave(call, "task_id"),
+    "a field with a default is renamed, with an alias or without": lambda call: field_of(call, "task_id").update(
+        {"name": "job_id", "aliases": ["task_id"]}
+    ),
+    "`timestamp-millis` becomes `timestamp-micros`": lambda call: field_of(call, "ended_at")["type"].update(
+        {"logicalType": "timestamp-micros"}
+    ),
+    "another default": lambda call: field_of(call, "task_id").update({"default": "-"}),
+    "another namespace": lambda call: call.update({"namespace": "airudder.other"}),
+    "a misspelt attribute": lambda call: field_of(call, "task_id").update({"defualt": ""}),
+    "a new field without a default": lambda call: call["fields"].append({"name": "new", "type": "long"}),
+    "a field without a default leaves": lambda call: leave(call, "call_id", retired=["call_id"]),
+    "another type, also a wider one": lambda call: field_of(call, "revision").update({"type": "long"}),
+    "a field may be null now": lambda call: field_of(call, "call_id").update({"type": ["null", "string"]}),
+    "another name of the record": lambda call: call.update({"name": "PhoneCall"}),
+}
+
+
+def test_the_readme_says_what_registry_and_check_accept(released: str) -> None:
+    said = {True: "accepts", False: "refuses"}
+    rows = []
+    for name, change in CHANGES.items():
+        call_of_today, candidate = (json.loads(schema_text("Call")) for _ in range(2))
+        change(candidate)
+        is_ours = not (faults_of(candidate) or faults_between(call_of_today, candidate))
+        rows.append({"change": name, "registry": said[takes(released, "Call", candidate)], "check": said[is_ours]})
+
+    assert rows == tables(ROOT / "schemas" / "README.md")["How a schema grows"]
