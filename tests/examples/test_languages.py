@@ -60,7 +60,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-async def test_it_prints_every_record_of_every_topic_and_ends_on_a_signal(
+async def test_it_prints_each_record_once_at_its_highest_revision_and_ends_on_a_signal(
     stack: Stack, program: Program, number: int
 ) -> None:
     topics = READ if number == signal.SIGTERM else (CALLS,)

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,6 +16,13 @@ REQUIRED = os.environ.get("TOOLCHAINS") == "required"
 """Set by .ci/run: a toolchain that is missing is then a failure, and no reason to skip."""
 BUILD_S = 600.0
 """Cold: with nothing downloaded, and nothing compiled."""
+
+
+def lack(reason: str) -> NoReturn:
+    """Skip the test, which needs what the machine does not have; fail it in CI."""
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @dataclass(frozen=True)
@@ -27,10 +35,7 @@ class Toolchain:
     def require(self) -> None:
         """Skip the test where it is missing; fail it in CI."""
         if missing := [program for program in self.programs if shutil.which(program) is None]:
-            reason = f"needs {' and '.join(missing)}: {self.install}"
-            if REQUIRED:
-                pytest.fail(reason)
-            pytest.skip(reason)
+            lack(f"needs {' and '.join(missing)}: {self.install}")
 
 
 NODE = Toolchain(("node", "npm"), "apt-get install nodejs npm")
