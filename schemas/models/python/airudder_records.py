@@ -270,32 +270,33 @@ class Call:
     task_name: str = ""
     """Its name."""
     sip_line: str = ""
-    """The SIP line that carried the call."""
+    """The SIP line that carried the call; empty when not sent."""
     detail_id: int = 0
-    """The provider's number of the detail."""
+    """The provider's number of the detail; 0 when not sent."""
     case_id: str = ""
     """The customer's own reference; may be empty."""
     callee: str = ""
-    """The number called, as sent."""
+    """The number called, as sent; empty when not sent."""
     caller_number: str | None = None
     """The number shown to the callee; null when not sent."""
     result: str = ""
-    """The provider's word for the result."""
+    """The provider's word for the result; empty when not sent."""
     result_label: str = ""
-    """The provider's free label."""
+    """The provider's free label; empty when not sent."""
     hangup_type: str = ""
-    """The provider's word for who hung up."""
+    """The provider's word for who hung up; empty when not sent."""
     ring_type: str | None = None
     """The provider's word for the ring result; null when sent as null."""
     disposition: str = "unknown"
     """Our outcome class of the final dial: answered, user_busy, subscriber_absent, subscriber_barred, bad_number,
     rejected, no_answer, pre_alert_failure, unknown."""
     duration_s: int = 0
-    """Seconds of the call."""
+    """Seconds of the call, as sent: in the provider's example from its start to its end, ringing included. 0 when
+    not sent."""
     ring_time_s: int = 0
-    """Seconds of ringing of the final dial."""
+    """Seconds of ringing of the final dial; 0 when not sent."""
     talk_round: int = 0
-    """Turns of conversation."""
+    """Turns of conversation; 0 when not sent."""
     call_times: int | None = None
     """How many dials it took, as the provider counts them; null when it does not tell."""
     started_at: datetime | None = None

@@ -345,21 +345,21 @@ export interface Call {
   task_id: string;
   /** Its name. */
   task_name: string;
-  /** The SIP line that carried the call. */
+  /** The SIP line that carried the call; empty when not sent. */
   sip_line: string;
-  /** The provider's number of the detail. */
+  /** The provider's number of the detail; 0 when not sent. */
   detail_id: number;
   /** The customer's own reference; may be empty. */
   case_id: string;
-  /** The number called, as sent. */
+  /** The number called, as sent; empty when not sent. */
   callee: string;
   /** The number shown to the callee; null when not sent. */
   caller_number: string | null;
-  /** The provider's word for the result. */
+  /** The provider's word for the result; empty when not sent. */
   result: string;
-  /** The provider's free label. */
+  /** The provider's free label; empty when not sent. */
   result_label: string;
-  /** The provider's word for who hung up. */
+  /** The provider's word for who hung up; empty when not sent. */
   hangup_type: string;
   /** The provider's word for the ring result; null when sent as null. */
   ring_type: string | null;
@@ -368,11 +368,14 @@ export interface Call {
    * rejected, no_answer, pre_alert_failure, unknown.
    */
   disposition: string;
-  /** Seconds of the call. */
+  /**
+   * Seconds of the call, as sent: in the provider's example from its start to its end, ringing included. 0 when not
+   * sent.
+   */
   duration_s: number;
-  /** Seconds of ringing of the final dial. */
+  /** Seconds of ringing of the final dial; 0 when not sent. */
   ring_time_s: number;
-  /** Turns of conversation. */
+  /** Turns of conversation; 0 when not sent. */
   talk_round: number;
   /** How many dials it took, as the provider counts them; null when it does not tell. */
   call_times: number | null;
