@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from schemas import codec
 from schemas.documents.promises import PROMISES
 from schemas.headers import TraceContext, headers_for
 from schemas.topics import TOPICS, Topic
-from tests.support.readmes import ROOT, tables, word, words
+from streams.tools.examples.catalogue import LANGUAGES
+from tests.support.readmes import ROOT, Row, tables, word, words
 
 PAGE = ROOT / "schemas" / "README.md"
 TABLES = tables(PAGE)
+CLIENTS = [row for row in TABLES["Subscribe in five minutes"] if "client" in row]
+VERSION = re.compile(r"(==|(?<=\w)@)[\w.]+")
 MIB = 1024 * 1024
 PERSONAL = re.compile(
     r"(^|\.)((callee|caller)(_number)?|answer|answer_text\w*|ner_slots|event_labels?|intention\w*|variables|case_id|body)$"
@@ -38,6 +43,23 @@ def row_of(topic: Topic) -> dict[str, str]:
 
 def test_every_topic_has_the_row_that_its_declaration_gives() -> None:
     assert TABLES["Topics"] == [row_of(topic) for topic in TOPICS]
+
+
+@pytest.mark.parametrize("row", CLIENTS, ids=lambda row: row["client"])
+def test_a_client_is_installed_as_its_example_is(row: Row) -> None:
+    example = LANGUAGES[word(row["example"])]
+    told = words(row["install"])
+    if row["client"].startswith("Java"):
+        pom = (ROOT / "schemas" / "examples" / "java" / "pom.xml").read_text(encoding="utf-8")
+        assert all(f"<artifactId>{artifact.partition(':')[2]}</artifactId>" in pom for artifact in told)
+    else:
+        assert VERSION.sub("", example.install(example.folder)).replace("'", "").endswith(told[0].replace("'", ""))
+
+
+def test_every_example_that_reads_any_topic_has_a_client() -> None:
+    assert [word(row["example"]) for row in CLIENTS] == [
+        name for name, example in LANGUAGES.items() if len(example.topics) == 1
+    ]
 
 
 def test_the_promises_are_those_of_the_documents() -> None:

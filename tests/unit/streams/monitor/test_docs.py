@@ -19,6 +19,7 @@ from streams.monitor.app import create_app
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.templating import with_code
 from streams.settings import KafkaSettings
+from streams.tools.examples.catalogue import LANGUAGES
 
 CLIENT = TestClient(create_app(MonitorSettings()))  # without lifespan: nothing reads Kafka
 ANSWER = CLIENT.get("/docs")
@@ -101,6 +102,10 @@ def test_a_topic_has_its_example(topic: Topic) -> None:
 
     for part in (example["headers"], example["payload"]):
         assert json.dumps(part, indent=2, ensure_ascii=False) in PAGE.texts[topic.short_name]
+
+
+def test_what_to_type_next_is_accepted_for_every_topic() -> None:
+    assert {topic.short_name for topic in LANGUAGES["python"].readable} == {topic.short_name for topic in OUTPUTS}
 
 
 def test_every_promise_and_every_header_is_there() -> None:
