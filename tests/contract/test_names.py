@@ -133,6 +133,7 @@ GATEWAY_COMMANDS = [
     "quarantine show",
     "quarantine reverify",
     "quarantine replay",
+    "import",
 ]
 STREAMS_COMMANDS = [
     "up",
@@ -141,9 +142,12 @@ STREAMS_COMMANDS = [
     "topics check",
     "topics apply",
     "dead-letters list",
+    "dead-letters show",
     "dead-letters replay",
     "recount",
     "lag",
+    "tail",
+    "trace-call",
 ]
 UP_OPTIONS = [
     "--demo",

@@ -38,6 +38,13 @@ SLIPS = (
     (gateway, ("simulate", "--rate", "inf"), "1000000"),
     (streams, ("dead-letters", "replay", "--rate", "inf"), "1000000"),
     (gateway, ("simulate", "--url", "gateway/x"), "https://"),
+    (gateway, ("import", "-", "--kind", "nonsense"), "events/NAME"),
+    (gateway, ("import", "-", "--rate", "inf"), "1000000"),
+    (streams, ("tail", "callz"), "call-attempts"),
+    (streams, ("tail", "calls", "-o", "yaml"), "table"),
+    (streams, ("tail", "dead-letters", "--sip-line", "x"), "--sip-line"),
+    (streams, ("trace-call", "x", "-o", "yaml"), "json"),
+    (streams, ("dead-letters", "show", "callbacks"), "callbacks[3]@17"),
     (gateway, ("send", "--url", "http://[::1"), "https://"),
     (gateway, ("send", "--url", "http://127.0.0.1:99999/?a=b"), "https://"),
     (streams, ("dead-letters", "list", "--reason", "bogus"), "unknown_schema"),
@@ -124,7 +131,16 @@ def test_that_no_letter_matches_is_distinguished_from_that_none_is_there(count: 
 
 NOWHERE = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1", "COLUMNS": "1000"}
 NO_AUTHORITY = {**NOWHERE, "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": "/none"}
-TOOLS = (("topics", "check"), ("topics", "apply"), ("lag",), ("recount",), ("dead-letters", "list"))
+TOOLS = (
+    ("topics", "check"),
+    ("topics", "apply"),
+    ("lag",),
+    ("recount",),
+    ("tail", "calls"),
+    ("trace-call", "x"),
+    ("dead-letters", "list"),
+    ("dead-letters", "show", "callbacks[0]@0"),
+)
 
 
 @pytest.mark.parametrize("arguments", TOOLS, ids=" ".join)

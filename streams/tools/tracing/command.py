@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
@@ -33,9 +32,6 @@ class TraceOptions:
     mask: bool = False
 
 
-NOT_FOUND: Final = "nothing of it was found"
-
-
 async def print_trace(environ: Mapping[str, str], options: TraceOptions) -> int:
     """Print everything of one call. Exit code 0, or 1 where nothing of it was found.
 
@@ -45,9 +41,8 @@ async def print_trace(environ: Mapping[str, str], options: TraceOptions) -> int:
     registry = Registry(settings.registry)
     columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     console = Console(stderr=True)
-    group = settings.kafka.names.group(settings.app_id)
     try:
-        async with translated(settings.kafka), TopicReader(settings.kafka, group) as reader:
+        async with translated(settings.kafka), TopicReader(settings.kafka, settings.group) as reader:
             with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
                 task = bar.add_task("records")
                 search = CallSearch(
