@@ -132,7 +132,7 @@ async def test_a_run_that_was_stopped_goes_on_behind_what_was_acknowledged(tmp_p
     assert (again.importer.outcome.done, again.importer.outcome.published) == (2, 2)
 
 
-@pytest.mark.parametrize("others", [("x", "b", "c"), ("x",)])
+@pytest.mark.parametrize("others", [("x", "b", "c", "c"), ("x",)])
 async def test_a_state_that_tells_of_other_lines_passes_over_none(tmp_path: Path, others: tuple[str, ...]) -> None:
     state = tmp_path / "state"
     await Run(FakePublisher(), state).of(bodies_of(str(written(tmp_path / "f", line("a"), line("b")))))
