@@ -119,12 +119,15 @@ func workWith(topic, id, key string, value map[string]any) error {
 
 // read gives a record's id and its value.
 func read(record *kgo.Record) (string, map[string]any, error) {
+	value, err := decode(record.Value)
+	if err != nil {
+		return "", nil, err
+	}
 	id, isNamed := header(record, "ce_id")
 	if !isNamed || record.Key == nil {
 		return "", nil, fmt.Errorf("%w: no ce_id or no key", errUndecodable)
 	}
-	value, err := decode(record.Value)
-	return id, value, err
+	return id, value, nil
 }
 
 // decode reads the Confluent wire format: a zero byte, 4 bytes of schema id, Avro.

@@ -92,8 +92,8 @@ public class Consumer {
         String id;
         GenericRecord value;
         try {
-            id = idOf(record);
             value = decode(record.value());
+            id = idOf(record);
         } catch (Undecodable error) {
             System.err.println("set aside: " + place + " cannot be decoded: " + error.getMessage());
             return;

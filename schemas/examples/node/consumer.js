@@ -85,9 +85,9 @@ async function handle({ topic, partition, message }) {
   const place = `${topic}[${partition}]@${message.offset}`;
   let id, key, value;
   try {
+    value = await decode(message.value);
     id = text(message.headers?.ce_id, "ce_id");
     key = text(message.key, "key");
-    value = await decode(message.value);
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error; // the registry is away: kafkajs tries again
     console.error(`set aside: ${place} cannot be decoded: ${error.message}`);
@@ -104,6 +104,7 @@ async function handle({ topic, partition, message }) {
 async function main() {
   const kafka = new Kafka({ clientId: GROUP, brokers: BOOTSTRAP_SERVERS.split(","), logLevel: logLevel.ERROR });
   const consumer = kafka.consumer({ groupId: GROUP, allowAutoTopicCreation: false }); // reads committed records only
+  consumer.on(consumer.events.CRASH, ({ payload }) => { if (!payload.restart) process.exitCode = 1; });
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => consumer.disconnect());
   await consumer.connect();
   await consumer.subscribe({ topic: TOPIC, fromBeginning: true });
