@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, WORKFLOW_OUTCOMES
+from streams.tools.examples import catalogue
 from tests.support.examples.expectation import committed, expected
 from tests.support.examples.process import check_example, start_example
 from tests.support.examples.stack import Stack
@@ -84,3 +85,17 @@ async def test_it_passes_over_no_record_while_the_registry_is_away(stack: Stack,
     assert not example.lines()
     passed = await expected(stack.bootstrap, stack.registry_url, CALLS, await committed(stack.bootstrap, group))
     assert not passed.lines, example.said()
+
+
+@pytest.mark.parametrize(
+    ("name", "toolchain", "check"),
+    [("node", NODE, 'node -e \'require("kafkajs"); require("avsc"); require("fzstd")\''), ("go", GO, "go build .")],
+)
+def test_the_line_that_streams_example_prints_brings_all_that_its_program_needs(
+    name: str, toolchain: Toolchain, check: str, tmp_path: Path
+) -> None:
+    toolchain.require()
+    example = catalogue.LANGUAGES[name]
+    shutil.copyfile(EXAMPLES / example.file, tmp_path / example.name)
+
+    build(("bash", "-c", f"{example.install(example.folder)} && {check}"), tmp_path)

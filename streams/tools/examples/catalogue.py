@@ -50,7 +50,8 @@ def _npm(folder: Traversable) -> str:
 def _go(folder: Traversable) -> str:
     lines = (folder / "go.mod").read_text(encoding="utf-8").splitlines()
     wanted = [line.split() for line in lines if line.startswith("\t") and "// indirect" not in line]
-    return f"go mod init consumer && go get {' '.join(f'{name}@{version}' for name, version in wanted)}"
+    pinned = " ".join(f"{name}@{version}" for name, version in wanted)
+    return f"go mod init consumer && go get {pinned} && go mod tidy"
 
 
 def _maven(folder: Traversable) -> str:
