@@ -30,11 +30,10 @@ class ServerSpans:
             status = message.get("status", status)
             await send(message)
 
-        current = CURRENT.set(request)
+        CURRENT.set(request)
         try:
             await self._app(scope, receive, send_noting_status)
         finally:
-            CURRENT.reset(current)
             request.end(status)
 
 

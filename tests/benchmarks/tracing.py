@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import multiprocessing
 import statistics
 import time
@@ -99,8 +100,11 @@ async def measure(measured: Measured, callbacks: int, repetitions: int, url: str
                 max_queue="1000000",
             )
             spans = None if ratio is None else Spans(variables, "worker", lambda outcome, number: None)
+            gc.collect()
+            gc.disable()  # the roles collect seldom, and a collection takes longer the more is alive
             with capture_logs(), redirect_stdout(StringIO()):
                 found[share].append(1000 * await measured(spans, callbacks, share))
+            gc.enable()
     return found
 
 

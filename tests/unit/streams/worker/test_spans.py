@@ -175,6 +175,21 @@ async def test_a_late_call_and_a_dead_letter_are_sent_in_their_trace() -> None:
     assert (id_of(failed), dict(failed.attributes or {})["error.type"]) == (parent_of(letter), "dead_letter")
 
 
+async def test_a_call_that_is_not_counted_is_no_cause_of_a_result() -> None:
+    spans = KeptSpans("worker")
+    agents = await started(spans)
+    write(agents, "before", TRACES[0], "00")
+    await agents.process_all()
+    write(agents, "counts", TRACES[0])
+    write(agents, "late", TRACES[1], end_ms=NOW_MS - 30 * HOUR)
+    await agents.process_all()
+    finished = spans.finished()
+
+    counted, _ = named(finished, PROCESS)
+    [send] = named(finished, SEND)
+    assert (trace_id_of(counted), parent_of(send), links_of(send)) == (TRACES[0], id_of(counted), [])
+
+
 async def test_no_number_line_or_text_is_in_a_span() -> None:
     spans = KeptSpans("worker")
     agents = await started(spans)
