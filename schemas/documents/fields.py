@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-TAGS: Final = "confluent:tags"
+from schemas.evolution.soundness import TAGS
+
 PERSONAL: Final = {"PHONE": "phone number", "CONTENT": "about the callee"}
 WORDS: Final = {"timestamp-millis": "instant (epoch ms)"}
 

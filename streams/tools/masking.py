@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any, Final
 
 from schemas import codec
+from schemas.evolution.soundness import TAGS
 
 MASK: Final = "***"
-TAGS: Final = "confluent:tags"
 PERSONAL: Final = "PII"
 Types = dict[str, Any]
 

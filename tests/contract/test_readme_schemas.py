@@ -12,6 +12,7 @@ import pytest
 
 from schemas import codec
 from schemas.documents.promises import PROMISES
+from schemas.evolution.soundness import TAGS
 from schemas.headers import TraceContext, headers_for
 from schemas.topics import TOPICS, Topic
 from streams.tools.examples.catalogue import LANGUAGES
@@ -77,7 +78,7 @@ def paths(node: Any, prefix: str = "") -> Iterator[tuple[str, set[str]]]:
             yield from paths(branch, prefix)
     elif isinstance(node, dict):
         for field in node.get("fields", ()):
-            yield prefix + field["name"], set(field.get("confluent:tags", ()))
+            yield prefix + field["name"], set(field.get(TAGS, ()))
             yield from paths(field["type"], f"{prefix}{field['name']}.")
         for inner in ("items", "values"):
             yield from paths(node.get(inner), prefix)
