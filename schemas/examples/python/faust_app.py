@@ -22,6 +22,7 @@ app = faust.App(
     GROUP,
     broker=[f"kafka://{server}" for server in BOOTSTRAP_SERVERS.split(",")],
     consumer_auto_offset_reset="earliest",
+    stream_wait_empty=False,  # at the end, leave what is not handled to the next start
     topic_allow_declare=False,  # create no topic, not even one of its own
     topic_disable_leader=True,
     web_enabled=False,
@@ -31,18 +32,24 @@ records = app.topic(TOPIC, key_type=bytes, value_type=bytes, key_serializer="raw
 
 @app.agent(records)
 async def handle(stream):
-    async for event in stream.events():  # an event is committed after its turn; an exception would commit it too
-        headers = dict(event.message.headers or ())
-        if "synthetic" in headers:
-            continue  # a probe
-        try:
-            value = await decode(event.message.value)
-            ce_id, key = headers["ce_id"].decode(), event.message.key.decode()
-        except Exception as error:
-            set_aside(event.message, error)
-            continue
-        if is_news(ce_id, key, value.get("revision", 0)):
-            work_with(event.message.topic, ce_id, key, value)
+    async for event in stream.noack().events():  # by itself Faust also commits what it stopped in the middle of
+        await handle_message(event.message)
+        event.ack()
+
+
+async def handle_message(message):
+    headers = dict(message.headers or ())
+    if "synthetic" in headers:
+        return  # a probe
+    try:
+        value = await decode(message.value)
+        ce_id, key = headers["ce_id"].decode(), message.key.decode()
+    except Exception as error:
+        place = f"{message.topic}[{message.partition}]@{message.offset}"
+        print(f"set aside: {place} cannot be read: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return
+    if is_news(ce_id, key, value.get("revision", 0)):
+        work_with(message.topic, ce_id, key, value)
 
 
 seen, revisions, schemas = {}, {}, {}
@@ -82,11 +89,6 @@ def fetch_schema(number):
         if error.code == 404:
             raise LookupError(f"the registry has no schema {number}") from None
         raise
-
-
-def set_aside(message, error):
-    place = f"{message.topic}[{message.partition}]@{message.offset}"
-    print(f"set aside: {place} cannot be read: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 
 def work_with(topic, ce_id, key, value):

@@ -43,22 +43,25 @@ def tables_of(example: Path) -> str:
     return str(ast.literal_eval(made))
 
 
-async def assert_as_it_is(stack: Stack, group: str, select: Select, nul: str) -> None:
-    """Hold the rows against all that lies below the offsets that the group has committed. `nul`: how NUL is kept."""
-    wanted = await _rows_of(stack, group, nul)
-    for topic, query in QUERIES.items():
+async def assert_as_it_is(stack: Stack, topics: Iterable[Topic], group: str, select: Select, nul: str) -> None:
+    """Hold the rows of these topics, read by this group, against all that lies below its committed offsets.
+
+    nul: how the database keeps that character.
+    """
+    wanted = await _rows_of(stack, topics, group, nul)
+    for topic in topics:
         assert wanted[topic], topic.name
-        assert _ordered(select(query)) == wanted[topic], topic.name
+        assert _ordered(select(QUERIES[topic])) == wanted[topic], topic.name
 
 
-async def _rows_of(stack: Stack, group: str, nul: str) -> dict[Topic, list[Row]]:
-    """Of one call, over its three topics, the highest revision counts; the same of one window."""
-    kept = [(topic, key, value) for topic in KEPT for key, value in await _readable(stack, group, topic)]
+async def _rows_of(stack: Stack, topics: Iterable[Topic], group: str, nul: str) -> dict[Topic, list[Row]]:
+    """Of one call, over its topics, the highest revision counts; the same of one window."""
+    kept = [(topic, key, value) for topic in topics for key, value in await _readable(stack, group, topic)]
     highest: dict[tuple[bool, str], int] = {}
     for topic, key, value in kept:
         of = (topic is WORKFLOW_OUTCOMES, key)
         highest[of] = max(highest.get(of, 0), value.revision)
-    rows: dict[Topic, set[Row]] = {topic: set() for topic in KEPT}
+    rows: dict[Topic, set[Row]] = {topic: set() for topic in topics}
     for topic, key, value in kept:
         if value.revision == highest[topic is WORKFLOW_OUTCOMES, key]:
             row = [getattr(value, name) for name in columns(QUERIES[topic])]
