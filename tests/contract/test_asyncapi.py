@@ -20,11 +20,13 @@ from schemas.documents.headers import HEADERS
 from schemas.headers import REPLAYED_FROM, TraceContext, headers_for
 from schemas.records.types import TYPES
 from schemas.topics import DEFAULT_PARTITIONS, Topic
-from tests.support.readmes import ROOT, tables, word
+from tests.support.readmes import ROOT, tables, word, words
 
 FOLDER = ROOT / "schemas"
 DOCUMENT: dict[str, Any] = yaml.safe_load((FOLDER / ASYNCAPI).read_text(encoding="utf-8"))
 PUBLIC = list(OUTPUTS)
+FIELDS = tables(FOLDER / TOPICS)
+CONTENT = "said, or known about the callee (`CONTENT`)"
 every_topic = pytest.mark.parametrize("topic", PUBLIC, ids=lambda topic: topic.short_name)
 
 
@@ -85,6 +87,20 @@ def test_the_payload_is_the_schema_that_is_registered_with_its_personal_tags(top
 
     assert message(topic)["payload"] == {"$ref": f"#/components/schemas/{topic.record}"}
     assert payload["schema"] == json.loads(codec.schema_text(topic.record))
+
+
+@every_topic
+def test_the_tables_have_every_field_once_and_mark_what_the_readme_says_is_personal(topic: Topic) -> None:
+    shown_at = next(each for each in PUBLIC if each.record == topic.record)  # the first topic of a record has its table
+    rows = {word(row["field"]): row["personal"] for row in FIELDS[shown_at.short_name]}
+    by_record = {word(row["record"]): row for row in tables(FOLDER / "README.md")["Personal data"]}
+    readme = by_record.get(topic.record, {})
+
+    assert [name for name in rows if "." not in name] == [
+        field["name"] for field in json.loads(codec.schema_text(topic.record))["fields"]
+    ]
+    for kind, column in {"phone number": "phone numbers (`PHONE`)", "about the callee": CONTENT}.items():
+        assert {name for name, personal in rows.items() if kind in personal} == set(words(readme.get(column, "")))
 
 
 # -- the examples
