@@ -14,17 +14,17 @@ from typer.testing import CliRunner
 
 import schemas.__main__ as command
 from schemas import codec
-from schemas.documents.asyncapi import OUTPUTS
 from schemas.documents.files import ASYNCAPI, TOPICS, documents, stale
 from schemas.documents.headers import HEADERS
 from schemas.headers import REPLAYED_FROM, TraceContext, headers_for
 from schemas.records.types import TYPES
 from schemas.topics import DEFAULT_PARTITIONS, Topic
+from schemas.topics import TOPICS as DECLARED
 from tests.support.readmes import ROOT, tables, word, words
 
 FOLDER = ROOT / "schemas"
 DOCUMENT: dict[str, Any] = yaml.safe_load((FOLDER / ASYNCAPI).read_text(encoding="utf-8"))
-PUBLIC = list(OUTPUTS)
+PUBLIC = [topic for topic in DECLARED if topic.is_output]
 FIELDS = tables(FOLDER / TOPICS)
 CONTENT = "said, or known about the callee (`CONTENT`)"
 every_topic = pytest.mark.parametrize("topic", PUBLIC, ids=lambda topic: topic.short_name)
