@@ -16,18 +16,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from gateway.webhooks.events import ANY_NAME
-from gateway.webhooks.kinds import (
-    CALL_COMPLETION,
-    CHATBOT_SESSION_END,
-    EVENTS,
-    PREDICTIVE_DIALER_STATUS,
-    WORKFLOW_STATUS_CHANGE,
-)
+from gateway.webhooks.kinds import CALL_COMPLETION
 from schemas.documents.asyncapi import OUTPUTS
 from schemas.topics import DEAD_LETTERS, LATE_CALLS, QUARANTINE, Topic
 from streams.worker.dead_letters import dead_letter_headers
-from tests.support.deliveries import CHATBOT_SESSION, DIALER_STATUS, EVENT, EXAMPLE, STATUS_CHANGE, to_body
+from tests.support.deliveries import EXAMPLE, to_body
+from tests.support.kinds import SAMPLES, SERVED
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.worker import WorkerSystem
 from tests.support.requests import signed
@@ -38,13 +32,6 @@ CLOCK: Final = Path(__file__).parent / "clock"
 ROOT: Final = Path(__file__).parents[3]
 GONE_WRONG: Final = (LATE_CALLS, QUARANTINE, DEAD_LETTERS)
 HEADERS: Final = {"host": "webhooks.example.com", "user-agent": "example", "accept": "*/*", "accept-encoding": "gzip"}
-SENT: Final = {
-    CALL_COMPLETION.path: EXAMPLE,
-    WORKFLOW_STATUS_CHANGE.path: STATUS_CHANGE,
-    CHATBOT_SESSION_END.path: CHATBOT_SESSION,
-    PREDICTIVE_DIALER_STATUS.path: DIALER_STATUS,
-    EVENTS.path.replace(ANY_NAME, "message-status"): EVENT,
-}
 
 
 @dataclass(frozen=True)
@@ -78,8 +65,8 @@ async def make_examples(bootstrap: str, registry_url: str, directory: Path) -> l
         await system.start_worker()
         python, clock = f"{CLOCK}:{ROOT}", str(RECEIVED_AT)
         async with running_gateway(bootstrap, registry_url, directory, PYTHONPATH=python, CLOCK_MS=clock) as client:
-            for path, delivery in SENT.items():
-                await _post(client, path, to_body(delivery))
+            for kind in SERVED:
+                await _post(client, kind.path, to_body(SAMPLES[kind.name]))
             for topic in OUTPUTS:
                 if topic not in GONE_WRONG:
                     found[topic] = await _first(system, topic)
