@@ -13,48 +13,20 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from starlette.types import Message
 from structlog.testing import capture_logs
 
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
-from gateway.publishing.publisher import Published
 from gateway.settings import GatewaySettings
-from schemas import codec
-from schemas.headers import Headers
-from schemas.records.record import Record
-from schemas.topics import Topic
 from tests.support.fakes import FakePublisher
+from tests.support.load.asgi import EncodingPublisher, deliver, prepared
 from tests.support.load.bodies import Requests
-from tests.support.requests import KEY, WEBHOOK
+from tests.support.requests import KEY
 
 CALLS = 274  # of Python and C functions, from the ASGI server to the answer and back: 266 when this was written
 ONCE = ("Decoder.decode", "openssl_sha256", "hmac_digest", "encode_once")
 RECORD_BYTES = 1890  # key, value and headers of the example, before compression: 1857 since every field is nullable
 WARM_UP = 3  # caches fill
-
-
-class EncodingPublisher(FakePublisher):
-    """Does with a record what the real one does, less Kafka."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[int] = []
-
-    async def publish(self, topic: Topic, key: str, record: Record, headers: Headers) -> Published:
-        value = encode_once(record)
-        self.sizes.append(len(value) + len(key) + sum(len(name) + len(text) for name, text in headers))
-        return Published(topic.name, 0, 0)
-
-
-def encode_once(record: Record) -> bytes:
-    """Counted as one call, however the codec goes about it."""
-    profiler = sys.getprofile()
-    sys.setprofile(None)
-    try:
-        return codec.encode(1, record)
-    finally:
-        sys.setprofile(profiler)
 
 
 class Calls:
@@ -110,43 +82,3 @@ async def test_what_becomes_of_a_callback_leaves_no_garbage_cycle_that_would_kee
         assert gc.collect() == 0
     finally:
         gc.enable()
-
-
-async def deliver(
-    app: Any, requests: Requests, number: int, status: int = 200, changed: tuple[bytes, bytes] | None = None
-) -> None:
-    """Deliver a callback, with one header changed, and look at the answer."""
-    scope, receive, send, statuses = prepared(requests, number)
-    if changed:
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != changed[0]] + [changed]
-    await app(scope, receive, send)
-    assert statuses == [status]
-
-
-def prepared(requests: Requests, number: int) -> tuple[dict[str, Any], Any, Any, list[int]]:
-    """A request as an ASGI server hands it over, and the statuses it answers."""
-    head, body = requests.request(number, 0).split(b"\r\n\r\n", 1)
-    headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[1:]]
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": WEBHOOK,
-        "raw_path": WEBHOOK.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": headers,
-        "client": ("192.0.2.1", 50_000),
-        "server": ("127.0.0.1", 8000),
-    }
-    statuses: list[int] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    return scope, receive, send, statuses

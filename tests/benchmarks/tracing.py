@@ -29,9 +29,9 @@ from schemas.headers import TraceContext, headers_for, under_span
 from schemas.runtime.spans import Spans
 from schemas.runtime.tracing import TracingVariables
 from schemas.topics import CALLBACKS
-from tests.benchmarks.test_gateway_work import EncodingPublisher, deliver
 from tests.benchmarks.worker import one
 from tests.support.agents import NOW_MS, Agents
+from tests.support.load.asgi import EncodingPublisher, deliver
 from tests.support.load.bodies import Requests
 from tests.support.otlp import running_collector
 from tests.support.requests import settings
