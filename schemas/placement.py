@@ -11,8 +11,8 @@ from schemas.topics import CO_PARTITIONED
 
 WAY_OUT: Final = (
     "keys are placed by the number of partitions, so with another one a call would be counted in two places. Kafka "
-    "takes no partition away again: use a new set of topics (another cluster, or all of them deleted and made anew by "
-    "`python -m streams topics apply`) and have the callbacks sent again"
+    "takes no partition away again: make a new set of topics by `python -m streams topics apply` under another "
+    "AIRUDDER_TOPIC_PREFIX, and copy the callbacks into it by `python -m streams replay --to-prefix`"
 )
 
 

@@ -67,6 +67,10 @@ class Registry:
         """Whether records of the topic can be encoded."""
         return topic.name in self._ids
 
+    def id_of(self, topic: Topic) -> int:
+        """The id that records of the topic are written under. Only when `has` says so."""
+        return self._ids[topic.name]
+
     async def check(self, topic: Topic) -> None:
         """Check that our schema still has the id that we write under. If not, all ids are forgotten.
 

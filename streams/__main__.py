@@ -3,7 +3,7 @@
 import typer
 
 from schemas.runtime.build import VersionOption
-from streams.commands import checks, dead_letters, roles, schemas, subscribers, topics
+from streams.commands import checks, dead_letters, growing, roles, schemas, subscribers, topics
 from streams.commands.options import OPERATORS
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     ```
     """,
 )
-for group in (roles, subscribers, checks):
+for group in (roles, subscribers, checks, growing):
     app.add_typer(group.app)
 app.add_typer(topics.app, name="topics", rich_help_panel=OPERATORS)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=OPERATORS)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import typer
 
-from schemas.runtime import instants
+from schemas.runtime import instants, rules
 
 
 class OneOf:
@@ -32,3 +32,11 @@ def epoch_ms(text: str) -> int:
         return instants.parse(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is {error}") from error
+
+
+def topic_prefix(text: str) -> str:
+    """A prefix of topics' names; may be empty. Raises: typer.BadParameter."""
+    try:
+        return rules.topic_prefix(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error

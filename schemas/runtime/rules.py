@@ -166,7 +166,8 @@ def _no_controls(text: Any) -> Any:
     return text
 
 
-def _topic_prefix(text: str) -> str:
+def topic_prefix(text: str) -> str:
+    """The text itself. Raises: ValueError when no name of a topic may begin so."""
     if not _TOPIC_PREFIX.fullmatch(text):
         raise ValueError("must be up to 100 letters, digits, dots, dashes or underscores, as it begins topics' names")
     return text
@@ -192,7 +193,7 @@ Rate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]  # 0: no
 TimezoneName = Annotated[str, AfterValidator(_timezone)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 GroupId = Annotated[str, AfterValidator(_group_id)]
-TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
+TopicPrefix = Annotated[str, AfterValidator(topic_prefix)]
 GroupPatterns = Annotated[str, BeforeValidator(_no_controls), AfterValidator(_group_patterns)]
 SigningKeys = Annotated[Any, BeforeValidator(key_pairs)]
 SignatureScheme = Annotated[str, AfterValidator(_scheme)]

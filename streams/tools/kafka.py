@@ -1,6 +1,7 @@
 """What the tools need of Kafka besides reading: errors as this package's own, and a producer."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -42,14 +43,15 @@ def _kind(error: BaseException) -> type[RefusedError | BrokerUnavailableError]:
 
 
 @asynccontextmanager
-async def open_producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    """An idempotent producer with acks=all, flushed and closed at the end."""
+async def open_producer(kafka: KafkaSettings, **more: Any) -> AsyncIterator[Any]:
+    """An idempotent producer with acks=all, flushed and closed at the end. more: further arguments of aiokafka's."""
     producer = AIOKafkaProducer(
         **kafka.client_arguments(),
         acks="all",
         enable_idempotence=True,
         max_request_size=MAX_KEPT_BYTES,
         compression_type=kafka.producer_compression,
+        **more,
     )
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -64,3 +66,11 @@ async def _stop(producer: Any) -> None:
     with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await producer.stop()
+
+
+async def pace(free_at: float, count: int, rate: float | None) -> float:
+    """Wait until the next `count` may be sent; when those after them may. rate: a second; None: no limit."""
+    if rate is None:
+        return free_at
+    await asyncio.sleep(max(0.0, free_at - time.monotonic()))
+    return max(free_at, time.monotonic()) + count / rate

@@ -17,15 +17,16 @@ from schemas.headers import TraceContext, headers_for
 from schemas.records.types import TYPES
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
+from schemas.topic_names import TopicNames
 from schemas.topics import Topic
 from streams.settings import KafkaSettings, TopicSettings
 from streams.topics.admin import apply_topics
 from tests.support.provider import read_callback
 
 
-async def create_topics(bootstrap: str, partitions: int = 3) -> None:
+async def create_topics(bootstrap: str, partitions: int = 3, prefix: str = "") -> None:
     """Every topic and changelog of one deployment, as `python -m streams topics apply` makes them. Repeat: safe."""
-    kafka = KafkaSettings(bootstrap_servers=bootstrap)
+    kafka = KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=prefix)
     await apply_topics(TopicSettings(kafka=kafka, partitions=partitions, replication_factor=1))
 
 
@@ -50,8 +51,9 @@ class Read:
 class Subscriber:
     """Reads topics from their beginning to where they end now."""
 
-    def __init__(self, bootstrap: str, registry: Registry) -> None:
+    def __init__(self, bootstrap: str, registry: Registry, prefix: str = "") -> None:
         self._bootstrap = bootstrap
+        self._names = TopicNames(prefix)
         self._registry = registry
 
     async def read(self, topic: Topic) -> list[Read]:
@@ -59,7 +61,7 @@ class Subscriber:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         await consumer.start()
         try:
-            return [await self._decoded(topic, record) for record in await all_records(consumer, topic.name)]
+            return [await self._decoded(topic, record) for record in await all_records(consumer, self._names.of(topic))]
         finally:
             await consumer.stop()
 
@@ -104,9 +106,10 @@ class _OddlyNamed(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
 class CallbackWriter:
     """Writes deliveries into the callbacks topic as the gateway does, without HTTP in between."""
 
-    def __init__(self, bootstrap: str, registry: Registry) -> None:
+    def __init__(self, bootstrap: str, registry: Registry, prefix: str = "") -> None:
         self._bootstrap = bootstrap
         self._registry = registry
+        self._names = TopicNames(prefix)
         self._producer: Any = None
 
     async def __aenter__(self) -> CallbackWriter:
@@ -128,7 +131,9 @@ class CallbackWriter:
                 "Callback", callback.event_id, "/airudder/gateway", received_at, TraceContext(callback.event_id[:32])
             )
             value = self._registry.encode(topics.CALLBACKS, callback)
-            sent.append(await self._producer.send(topics.CALLBACKS.name, value, key=key.encode(), headers=headers))
+            sent.append(
+                await self._producer.send(self._names.of(topics.CALLBACKS), value, key=key.encode(), headers=headers)
+            )
             callbacks.append(callback)
         for future in sent:
             await future
@@ -136,7 +141,7 @@ class CallbackWriter:
 
     async def write_raw(self, value: bytes | None, key: bytes = b"poison", topic: Topic = topics.CALLBACKS) -> None:
         """Write any bytes."""
-        await self._producer.send_and_wait(topic.name, value, key=key)
+        await self._producer.send_and_wait(self._names.of(topic), value, key=key)
 
     async def write_with_odd_header(
         self, value: bytes, key: bytes = b"poison", topic: Topic = topics.CALLBACKS
@@ -144,7 +149,7 @@ class CallbackWriter:
         """Write any bytes with a header whose name is no UTF-8. Python's clients refuse one, so the batch is forged."""
         batch = _OddlyNamed(1_000_000, 0, is_transactional=False)
         batch.append(key=key, value=value, timestamp=None, headers=[(_OddlyNamed.ASKED.decode(), b"1")])
-        await (await self._producer.send_batch(batch, topic.name, partition=0))
+        await (await self._producer.send_batch(batch, self._names.of(topic), partition=0))
 
 
 def callback_of(delivery: dict[str, Any], received_at: int) -> Callback:

@@ -18,6 +18,7 @@ from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 from streams.rules.dimensions import DIMENSIONS
 from streams.tools.dead_letters.decisions import CLOCKS_DIFFER_MS, Failure, ReplayMarks, ReplayPlan, decision_on
 from streams.tools.dead_letters.letters import LetterFilter, Origin, headers_again, origin_of
+from streams.tools.kafka import pace
 
 AT_ONCE: Final = 100
 BATCHES_A_SECOND: Final = 10
@@ -88,10 +89,10 @@ class DeadLetters:
             if origin_of(letter) in due:
                 batch.setdefault(origin_of(letter), letter)
             if len(batch) == size:
-                free_at = await _pace(free_at, size, rate)
+                free_at = await pace(free_at, size, rate)
                 await self._send(batch.values(), producer, due)
                 batch = {}
-        await _pace(free_at, len(batch), rate)
+        await pace(free_at, len(batch), rate)
         await self._send(batch.values(), producer, due)
         return total - len(due)
 
@@ -137,11 +138,3 @@ class DeadLetters:
         now_ms = time.time_ns() // 1_000_000
         since = {tp: (firsts[tp] or now_ms) if beginning > 0 else None for tp, beginning in beginnings.items()}
         return {(tp.topic, tp.partition): ReplayMarks(frozenset(marks[tp.partition]), since[tp]) for tp in ends}
-
-
-async def _pace(free_at: float, count: int, rate: float | None) -> float:
-    """Wait until the next `count` may be sent; when those after them may."""
-    if rate is None:
-        return free_at
-    await asyncio.sleep(max(0.0, free_at - time.monotonic()))
-    return max(free_at, time.monotonic()) + count / rate

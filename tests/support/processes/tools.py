@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from schemas.reader import TopicReader
 from schemas.topics import CO_PARTITIONED
-from streams.settings import KafkaSettings
+from streams.settings import DEFAULT_APP_ID, KafkaSettings
 from tests.support.processes.worker import WorkerSystem
 from tests.support.waiting import wait_until
 
@@ -28,6 +28,7 @@ def environ_of(system: WorkerSystem, **environ: str) -> dict[str, str]:
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": system.bootstrap,
         "SCHEMA_REGISTRY_URL": system.registry_url,
+        "AIRUDDER_TOPIC_PREFIX": system.prefix,
         "COLUMNS": "250",
         **system.settings,
         **environ,
@@ -49,7 +50,8 @@ async def run(system: WorkerSystem, *arguments: str, program: str = "streams", *
 
 async def wait_until_committed(system: WorkerSystem) -> None:
     """Wait until the worker has committed all it was given: nothing is on its way any more."""
-    async with TopicReader(KafkaSettings(bootstrap_servers=system.bootstrap), "airudder-streams") as reader:
+    kafka = KafkaSettings(bootstrap_servers=system.bootstrap, topic_prefix=system.prefix)
+    async with TopicReader(kafka, kafka.names.group(DEFAULT_APP_ID)) as reader:
 
         async def is_done() -> bool:
             ends = await reader.ends(*CO_PARTITIONED)

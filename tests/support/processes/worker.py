@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from schemas.connection import RegistryConnection
 from schemas.records.outcomes import WindowedOutcomes
 from schemas.registry import Registry
 from schemas.topics import CALLS, TOPICS, Topic
@@ -76,13 +77,14 @@ class WorkerSystem:
     settings: Mapping[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
     command: tuple[str, ...] = ("-m", "streams", "worker")
+    prefix: str = ""
 
     async def __aenter__(self) -> WorkerSystem:
-        self.registry = Registry(self.registry_url)
+        self.registry = Registry(RegistryConnection(url=self.registry_url, topic_prefix=self.prefix))
         await self.registry.register(TOPICS)
-        await create_topics(self.bootstrap, self.partitions)
-        self.writer = await CallbackWriter(self.bootstrap, self.registry).__aenter__()
-        self.subscriber = Subscriber(self.bootstrap, self.registry)
+        await create_topics(self.bootstrap, self.partitions, self.prefix)
+        self.writer = await CallbackWriter(self.bootstrap, self.registry, self.prefix).__aenter__()
+        self.subscriber = Subscriber(self.bootstrap, self.registry, self.prefix)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -105,6 +107,7 @@ class WorkerSystem:
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
             "SCHEMA_REGISTRY_URL": self.registry_url,
+            "AIRUDDER_TOPIC_PREFIX": self.prefix,
             "STREAMS_DATA_DIR": str(self.directory / name),
             "STREAMS_OPS_PORT": str(port),
             **self.settings,
