@@ -18,10 +18,12 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from msgspec import structs
 
 from schemas.headers import REPLAYED_FROM
 from schemas.placement import partition_of
 from schemas.records.kept import QuarantinedRequest
+from schemas.runtime.instants import text
 from schemas.topics import (
     ANSWERS,
     CALL_ATTEMPTS,
@@ -183,12 +185,28 @@ async def assert_outputs_are_equal(small: WorkerSystem, grown: WorkerSystem) -> 
     assert {read.value.source_topic for read in await grown.subscriber.read(DEAD_LETTERS)} == {
         "grown." + CALLBACKS.name
     }
-    for topic in OUTCOMES:
-        assert await finals(small, topic) == await finals(grown, topic)
     reports = [await recount_of(system) for system in (small, grown)]
-    assert reports[0] == reports[1]
-    assert reports[0]["windows"]["equal"] > 50
-    assert {window["state"] for window in reports[0]["differences"]} <= {"late"}
+    assert reports[0]["calls"] == reports[1]["calls"]
+    assert min(report["windows"]["equal"] for report in reports) > 50
+    assert {window["state"] for report in reports for window in report["differences"]} <= {"late"}
+    # Which calls a key counts as late depends on the order in which partitions are read, in any set and at any time.
+    late = {place_of(window) for report in reports for window in report["differences"]}
+    for topic in OUTCOMES:
+        both = [await finals(system, topic) for system in (small, grown)]
+        assert both[0].keys() == both[1].keys()
+        different = [
+            window
+            for key, window in both[0].items()
+            if structs.replace(both[1][key], revision=window.revision) != window
+        ]
+        assert [
+            window for window in different if (window.dimension, window.value, text(window.window_start_at)) not in late
+        ] == []
+
+
+def place_of(window: dict[str, Any]) -> tuple[str, str, str]:
+    """Which window a line of a recount is about."""
+    return window["dimension"], window["value"], window["window_start_at"]
 
 
 async def assert_gateways_keep_to_their_set(stack: AsyncExitStack, small: WorkerSystem, grown: WorkerSystem) -> None:
