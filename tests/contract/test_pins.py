@@ -30,6 +30,7 @@ NOT_IMPORTED = {
     "mypy": "in CI",
     "pytest-asyncio": "a plugin",
     "pytest-timeout": "a plugin",
+    "pytest-xdist": "a plugin",
     "ruff": "in CI",
     "types-psutil": "for mypy",
     "types-pyyaml": "for mypy",
