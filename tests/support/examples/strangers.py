@@ -86,7 +86,9 @@ class _Stranger:
     async def write_poison(self) -> None:
         """What no reader can take: no Avro, no known schema, nothing at all, cut short, or without an id of its own."""
         for number, value in enumerate(POISON):
-            await self.producer.send_and_wait(self.topic.name, value, key=f"poison-{number}".encode())
+            name = f"poison-{number}"
+            for headers in ([], self.headers(name)):
+                await self.producer.send_and_wait(self.topic.name, value, key=name.encode(), headers=headers)
         await self.write("cut", value=self.registry.encode(self.topic, self.named("cut"))[:-3])
         await self.write("nameless", headers=[])
 
