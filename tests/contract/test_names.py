@@ -148,6 +148,7 @@ STREAMS_COMMANDS = [
     "lag",
     "tail",
     "trace-call",
+    "replay",
 ]
 UP_OPTIONS = [
     "--demo",

@@ -140,6 +140,7 @@ TOOLS = (
     ("trace-call", "x"),
     ("dead-letters", "list"),
     ("dead-letters", "show", "callbacks[0]@0"),
+    ("replay", "--to-prefix", "next."),
 )
 
 
