@@ -25,6 +25,7 @@ Operation = Literal["Alter", "AlterConfigs", "Create", "Describe", "DescribeConf
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 FAMILY: Final = "airudder."  # every declared name begins with it
+REPLAY_GROUP: Final = "airudder-replay"  # keeps how far `replay` has come, behind the prefix of the new topics
 
 
 class Right(NamedTuple):
@@ -125,6 +126,7 @@ def _operator(deployment: Deployment, _: str) -> Iterator[Right]:
     yield _family("Read", deployment)
     yield _family("Write", deployment)
     yield Right("Group", deployment.group, "Describe")
+    yield Right("Group", deployment.names.group(REPLAY_GROUP), "Read")
 
 
 def _subscriber(deployment: Deployment, user: str) -> Iterator[Right]:

@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from streams.settings import KafkaSettings
 from streams.topics.admin import admin_client
 
-GROUP: Final = "airudder-replay"  # behind the prefix of the new topics
 _NOTE: Final = "copied="
 
 

@@ -16,8 +16,9 @@ from streams.errors import TopicsError
 from streams.settings import TopicSettings
 from streams.tools.growing.checks import START_ANEW, check_marks, check_order, check_target
 from streams.tools.growing.copying import COPIED, Copy, Target
-from streams.tools.growing.marks import GROUP, Marks
+from streams.tools.growing.marks import Marks
 from streams.tools.kafka import open_producer, translated
+from streams.topics.acls import REPLAY_GROUP
 
 PREFIX: Final = "AIRUDDER_TOPIC_PREFIX"
 BATCHES: Final = {"max_batch_size": 512 * 1024, "linger_ms": 5}
@@ -57,7 +58,7 @@ async def _replay(
     async with (
         TopicReader(source.kafka) as reader,
         TopicReader(target.kafka) as there,
-        Marks(source.kafka, target.kafka.names.group(GROUP)) as marks,
+        Marks(source.kafka, target.kafka.names.group(REPLAY_GROUP)) as marks,
     ):
         before = await there.ends(*COPIED)
         found = await marks.read(await reader.beginnings(*COPIED))
