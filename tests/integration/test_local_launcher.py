@@ -109,7 +109,8 @@ def test_a_signal_stops_all_in_order_with_exit_code_0(start_up: StartUp, number:
 
     assert up.wait_for_exit() == 0
     assert gone(children)
-    assert up.output.endswith("ready\nstopping\nstopped\n")
+    ready, subscribe, *end = up.output.splitlines()[-4:]
+    assert (ready, subscribe.split()[0], end) == ("ready", "subscribe:", ["stopping", "stopped"])
     assert "error" not in up.output
 
 

@@ -140,6 +140,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         answer.put("position", position);
         answer.put("question_content", readable(question.get("question_content")));
         answer.put("call_ended_at", endedAt);
+        answer.put("call_ended_at_source", "provider");
         answer.put("answer_count", count);
         answer.put("state", Disposition.ofQuestion(question));
         return answer;
@@ -178,6 +179,7 @@ final class FanOut extends ContextualProcessor<String, byte[], String, Main.Outp
         copy(dial, attempt, "ring_type", "hangup_type", "result_label");
         attempt.put("record_id", recordId("attempt", callback, callId, number));
         attempt.put("final_call_id", callId);
+        attempt.put("revision", 1);
         attempt.put("attempt_number", number);
         attempt.put("is_final", last);
         attempt.put("ring_time_s", dial.get("ring_time"));
