@@ -123,6 +123,8 @@ TOPICS: tuple[Topic, ...] = (
     EVENTS,
 )
 
+OUTPUTS = tuple(topic for topic in TOPICS if topic.is_output)
+
 BY_NAME = {topic.name: topic for topic in TOPICS}
 BY_SHORT_NAME = {topic.short_name: topic for topic in TOPICS}
 

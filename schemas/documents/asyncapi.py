@@ -11,13 +11,12 @@ from schemas.documents.examples import example_of
 from schemas.documents.headers import headers_schema
 from schemas.documents.promises import PROMISES, promises_of
 from schemas.runtime.build import DISTRIBUTION, this_build
-from schemas.topics import DEFAULT_PARTITIONS, TOPICS, Topic
+from schemas.topics import DEFAULT_PARTITIONS, OUTPUTS, Topic
 
 Json = dict[str, Any]
 
 BINDING: Final = "0.5.0"
 AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
-OUTPUTS: Final = tuple(topic for topic in TOPICS if topic.is_output)
 REPLICAS: Final = "as many as brokers, up to 3 (STREAMS_REPLICATION_FACTOR); with 3, two copies acknowledge each record"
 DESCRIPTION: Final = """\
 AiRudder's callbacks as verified streams, and the windowed outcomes of calls. The document is written from the

@@ -12,7 +12,7 @@ from typing import Any, Final
 from schemas.codec import schema_text
 from schemas.evolution.compatibility import faults_between, shape
 from schemas.evolution.soundness import faults_of
-from schemas.topics import TOPICS
+from schemas.topics import OUTPUTS
 
 FOLDER: Final = Path(__file__).parents[1] / "released"
 RELEASE: Final = "run `python -m schemas release`"
@@ -86,7 +86,7 @@ class Releases:
 
 def released_records() -> list[str]:
     """The records of the output topics. The internal ones are read by the worker alone, and `golden` keeps them."""
-    return sorted({topic.record for topic in TOPICS if topic.is_output})
+    return sorted({topic.record for topic in OUTPUTS})
 
 
 def refusals_by(earlier: dict[str, str], candidate: Any) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from schemas.topic_names import TopicNames
 from schemas.topics import (
     CO_PARTITIONED,
+    OUTPUTS,
     SIP_LINE_OUTCOMES,
     TOPICS,
     WORKFLOW_OUTCOMES,
@@ -130,7 +131,7 @@ def _operator(deployment: Deployment, _: str) -> Iterator[Right]:
 
 
 def _subscriber(deployment: Deployment, user: str) -> Iterator[Right]:
-    yield from _on("Read", deployment, *(topic for topic in TOPICS if topic.is_output))
+    yield from _on("Read", deployment, *OUTPUTS)
     yield Right("Group", user, "Read", is_prefix=True)
 
 

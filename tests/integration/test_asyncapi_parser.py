@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import schema_text
-from schemas.documents.asyncapi import OUTPUTS
+from schemas.topics import OUTPUTS
 from tests.support.toolchains import NODE, build
 
 PROGRAM = Path(__file__).parent / "asyncapi_parser"

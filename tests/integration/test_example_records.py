@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
-from schemas.documents.asyncapi import OUTPUTS
+from schemas.topics import OUTPUTS
 from tests.support.example_records.files import FOLDER, files_of
 from tests.support.example_records.making import RECEIVED_AT, Made, make_examples
 from tests.support.processes.service import KafkaProcess

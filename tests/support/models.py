@@ -13,10 +13,10 @@ from msgspec import structs
 
 from schemas import codec
 from schemas.records.record import Record
-from schemas.topics import TOPICS
+from schemas.topics import OUTPUTS
 from tests.support.records import EVERY_RECORD
 
-PUBLIC = sorted({topic.record for topic in TOPICS if topic.is_output})
+PUBLIC = sorted({topic.record for topic in OUTPUTS})
 EXAMPLES: dict[str, Record] = {type(record).__name__: record for record in EVERY_RECORD}
 
 ADDED: dict[str, Any] = {"name": "added_later", "type": ["null", "string"], "default": None, "doc": "New."}

@@ -8,7 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, SIP_LINE_OUTCOMES, TOPICS, WORKFLOW_OUTCOMES, Topic
+from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, OUTPUTS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES, Topic
 
 EXAMPLES: Final = files("schemas") / "examples"
 
@@ -27,7 +27,7 @@ class Example:
     install: Callable[[Traversable], str]
     comment: str = "//"
     topics: tuple[Topic, ...] = (CALLS,)
-    readable: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.is_output)
+    readable: tuple[Topic, ...] = OUTPUTS
 
     @property
     def folder(self) -> Traversable:

@@ -17,8 +17,7 @@ import msgspec
 from msgspec import structs
 
 from gateway.webhooks.kinds import CALL_COMPLETION
-from schemas.documents.asyncapi import OUTPUTS
-from schemas.topics import DEAD_LETTERS, LATE_CALLS, QUARANTINE, Topic
+from schemas.topics import DEAD_LETTERS, LATE_CALLS, OUTPUTS, QUARANTINE, Topic
 from streams.worker.dead_letters import dead_letter_headers
 from tests.support.deliveries import EXAMPLE, to_body
 from tests.support.kinds import SAMPLES, SERVED

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from schemas.documents.asyncapi import OUTPUTS, document
+from schemas.documents.asyncapi import document
 from schemas.documents.fields import fields_of
 from schemas.documents.headers import HEADERS
 from schemas.documents.promises import PROMISES
-from schemas.topics import Topic
+from schemas.topics import OUTPUTS, Topic
 from streams.monitor.app import create_app
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.templating import with_code
