@@ -43,12 +43,13 @@ def parsed_schema(record: str) -> Schema:
     return parse(schema_text(record))
 
 
-def parse(text: str) -> Schema:
-    """A schema ready to write and read with, from its JSON text.
+def parse(text: str, *, logical_types: bool = False) -> Schema:
+    """A schema ready to write and read with, from its JSON text. logical_types: read instants as datetimes, and so on.
 
     Raises: fastavro's SchemaParseException, and UnboundedSchemaError for one whose records could not be read safely.
     """
-    schema = fastavro.parse_schema(_without_logical_types(json.loads(text)))
+    node = json.loads(text)
+    schema = fastavro.parse_schema(node if logical_types else _without_logical_types(node))
     check_bounded(schema)
     return schema
 

@@ -138,20 +138,19 @@ class Registry:
         with suppress(UnknownSchemaError):
             await self._writer_of(codec.schema_id_of(data))
 
-    async def schema_text(self, schema_id: int) -> str:
-        """The Avro schema of an id, as it was registered. Only the registry's own 404 is final; the rest may pass.
+    async def schema(self, schema_id: int, *, logical_types: bool = False) -> AvroSchema:
+        """The schema of an id, ready to read with: see `codec.parse`. It is requested each time.
 
+        Only the registry's own 404, and a schema that we cannot read with, are final; the rest may pass.
         Raises: UnknownSchemaError, RegistryUnavailableError.
         """
+        text = await self._text_of(schema_id)
         try:
-            schema = await self._client.request(self._api.get_schema(schema_id))
-        except RegistryError as error:
-            raise RegistryUnavailableError(str(error)) from error
-        if schema.schema_type not in (None, "AVRO"):
-            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema")
-        if not isinstance(schema.schema_str, str) or not schema.schema_str:
-            raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
-        return schema.schema_str
+            return codec.parse(text, logical_types=logical_types)
+        except UnboundedSchemaError as error:
+            raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
+        except Exception as error:  # JSON and fastavro errors alike
+            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
 
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
@@ -231,15 +230,19 @@ class Registry:
                 raise
 
     async def _writer_of(self, schema_id: int) -> AvroSchema:
-        text = await self.schema_text(schema_id)
-        try:
-            writer = codec.parse(text)
-        except UnboundedSchemaError as error:
-            raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
-        except Exception as error:  # JSON and fastavro errors alike
-            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
-        self._writers[schema_id] = writer
+        writer = self._writers[schema_id] = await self.schema(schema_id)
         return writer
+
+    async def _text_of(self, schema_id: int) -> str:
+        try:
+            schema = await self._client.request(self._api.get_schema(schema_id))
+        except RegistryError as error:
+            raise RegistryUnavailableError(str(error)) from error
+        if schema.schema_type not in (None, "AVRO"):
+            raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema")
+        if not isinstance(schema.schema_str, str) or not schema.schema_str:
+            raise RegistryUnavailableError(f"the schema registry's answer for id {schema_id} has no schema in it")
+        return schema.schema_str
 
 
 def _schema_of(topic: Topic) -> Schema:

@@ -1,7 +1,6 @@
 """A record of any topic and of any version as plain values: as its writer wrote it, not as this release knows it."""
 
 import base64
-import json
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -10,12 +9,11 @@ import fastavro
 from fastavro.types import Schema
 
 from schemas import codec
-from schemas.errors import DecodeError, UnknownSchemaError
+from schemas.errors import DecodeError
 from schemas.headers import rfc3339
 from schemas.reader import StoredRecord
 from schemas.registry import Registry
 from schemas.topics import Topic
-from schemas.writers import UnboundedSchemaError, check_bounded
 
 Plain = dict[str, Any]
 
@@ -99,20 +97,8 @@ class Decoder:
     async def _writer_of(self, schema_id: int) -> Schema:
         writer = self._writers.get(schema_id)
         if writer is None:
-            text = await self._registry.schema_text(schema_id)
-            writer = self._writers[schema_id] = _parsed(schema_id, text)
+            writer = self._writers[schema_id] = await self._registry.schema(schema_id, logical_types=True)
         return writer
-
-
-def _parsed(schema_id: int, text: str) -> Schema:
-    try:
-        writer = fastavro.parse_schema(json.loads(text))
-        check_bounded(writer)
-    except UnboundedSchemaError as error:
-        raise UnknownSchemaError(f"schema id {schema_id} cannot be read safely: {error}") from error
-    except Exception as error:  # JSON and fastavro errors alike
-        raise UnknownSchemaError(f"schema id {schema_id} is not an Avro schema") from error
-    return writer
 
 
 def plain(value: Any) -> Any:
