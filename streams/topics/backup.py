@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from schemas.connection import RegistryConnection
-from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.registry_backup import Backup, RegistryBackup, Restored, from_text, to_text
 from schemas.registry_client import RegistryClient
 from schemas.runtime import disk_faults, instants
-from streams.errors import BackupError, DiskError, RegistryAwayError, SchemasError
+from streams.errors import BackupError, DiskError, SchemasError
+from streams.topics.registry_errors import registry_errors
 
 
 async def export_schemas(registry: RegistryConnection, subjects: Iterable[str]) -> Backup:
@@ -54,10 +54,7 @@ def read(path: Path | None) -> Backup:
 async def _opened(connection: RegistryConnection) -> AsyncIterator[RegistryBackup]:
     client = RegistryClient(connection)
     try:
-        yield RegistryBackup(client)
-    except RegistryUnavailableError as error:
-        raise RegistryAwayError(str(error)) from error
-    except SchemaError as error:
-        raise SchemasError(str(error)) from error
+        with registry_errors():
+            yield RegistryBackup(client)
     finally:
         await client.aclose()

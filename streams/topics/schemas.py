@@ -7,7 +7,8 @@ from schemas.connection import RegistryConnection
 from schemas.errors import RegistryUnavailableError, SchemaError
 from schemas.registry import Registry
 from schemas.topics import TOPICS, Topic
-from streams.errors import RegistryAwayError, SchemasError
+from streams.errors import SchemasError
+from streams.topics.registry_errors import registry_errors
 
 
 async def apply_schemas(registry: RegistryConnection | str) -> int:
@@ -48,10 +49,7 @@ async def _foreign(registry: Registry, topics: Iterable[Topic]) -> list[str]:
 async def _opened(connection: RegistryConnection | str) -> AsyncIterator[Registry]:
     registry = Registry(connection)
     try:
-        yield registry
-    except RegistryUnavailableError as error:
-        raise RegistryAwayError(str(error)) from error
-    except SchemaError as error:
-        raise SchemasError(str(error)) from error
+        with registry_errors():
+            yield registry
     finally:
         await registry.aclose()
