@@ -2,18 +2,18 @@
 
 import json
 import os
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import typer
 
 from streams.commands.running import run
+from streams.topics.acls import ROLES, USER, Deployment, Role, granted
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Topics and schemas: create what is missing, compare with what is declared, print rights.",
 )
 
-RoleName = Literal["gateway", "worker", "monitor", "topics", "operator", "subscriber"]
 Output = Literal["table", "commands", "json"]
 
 
@@ -55,12 +55,10 @@ def check() -> None:
 
 @app.command("acls")
 def acls(
-    role: Annotated[
-        RoleName | None, typer.Option(metavar="ROLE", help=f"{', '.join(get_args(RoleName))}; default: all.")
-    ] = None,
+    role: Annotated[Role | None, typer.Option(metavar="ROLE", help=f"{', '.join(ROLES)}; default: all.")] = None,
     user: Annotated[
         str, typer.Option(metavar="NAME", help="The user at Kafka; `{role}` stands for the role's name.")
-    ] = "airudder-{role}",
+    ] = USER,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to print them.")] = "table",
 ) -> None:
     """Print the rights (ACLs) that each role needs at Kafka, and no others. Asks no broker.
@@ -70,7 +68,7 @@ def acls(
     `python -m streams topics acls --role worker --user my-worker -o commands`
     """
     from streams.settings import TopicSettings
-    from streams.topics.acls import ROLES, Deployment, granted, print_table
+    from streams.topics.acl_table import print_table
 
     async def work() -> None:
         settings = TopicSettings.from_env(os.environ)

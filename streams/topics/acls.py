@@ -4,11 +4,8 @@ In Kafka, Read and Write imply Describe. No role needs a right on the cluster.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple, get_args
-
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from schemas.topic_names import TopicNames
 from schemas.topics import (
@@ -19,12 +16,12 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams import output
 
 Role = Literal["gateway", "worker", "monitor", "topics", "operator", "subscriber"]
-Operation = Literal["Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs", "Read", "Write"]
+Operation = Literal["AlterConfigs", "Create", "Describe", "DescribeConfigs", "Read", "Write"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+USER: Final = "airudder-{role}"
 FAMILY: Final = "airudder."  # every declared name begins with it
 REPLAY_GROUP: Final = "airudder-replay"  # keeps how far `replay` has come, behind the prefix of the new topics
 
@@ -78,23 +75,10 @@ class Grant(NamedTuple):
         }
 
 
-def granted(role: Role, deployment: Deployment, user: str = "airudder-{role}") -> Grant:
+def granted(role: Role, deployment: Deployment, user: str) -> Grant:
     """What one role needs. `user`: at Kafka; `{role}` in it stands for the role."""
     user = user.replace("{role}", role)
     return Grant(role, user, sorted(set(_RIGHTS[role](deployment, user))))
-
-
-def print_table(grants: Iterable[Grant]) -> None:
-    """Print a row for each thing that a role has rights on."""
-    table = Table("role, user", "on", "rights", box=SIMPLE_HEAD)
-    for grant in grants:
-        by_name: dict[str, list[str]] = {}
-        for right in grant.rights:
-            name = f"{right.resource.lower()} {right.name}{'*' if right.is_prefix else ''}"
-            by_name.setdefault(name, []).append(right.operation)
-        for number, (name, operations) in enumerate(by_name.items()):
-            table.add_row(f"{grant.role}, {grant.principal}" if number == 0 else "", name, ", ".join(operations))
-    output.console().print(table)
 
 
 # `gateway serve` alone; the gateway's tools are an operator's.
