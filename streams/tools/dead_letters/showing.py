@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from schemas.documents.headers import HEADERS
 from schemas.errors import DecodeError
-from schemas.headers import REPLAYED_FROM, TraceContext, headers_for, rfc3339
+from schemas.headers import rfc3339
 from schemas.records.kept import DeadLetter
 from schemas.runtime import exits
 from schemas.topic_names import TopicNames
@@ -19,10 +20,7 @@ from streams.tools.dead_letters.printing import open_letters
 from streams.tools.decoding import Decoder, Plain, text_of
 from streams.tools.masking import MASK, masked
 
-_EVERY_HEADER = headers_for(
-    "Call", "0" * 16, "/airudder/streams", 0, TraceContext("1" * 32, state=b"a=b"), synthetic=True
-)
-OURS = frozenset({name for name, _ in _EVERY_HEADER} | {REPLAYED_FROM})
+OURS = frozenset(header.name for header in HEADERS)
 
 
 class Value(NamedTuple):

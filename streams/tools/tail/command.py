@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from aiokafka import TopicPartition
+
 from schemas.reader import StoredRecord, TopicReader
 from schemas.registry import Registry
 from schemas.topics import Topic
@@ -86,7 +88,7 @@ async def _records(reader: TopicReader, options: TailOptions) -> AsyncGenerator[
     starts = await reader.ends(topic)
     if since is not None or not options.follow:
         async for stored in reader.in_order(topic, since):
-            place = next(tp for tp in starts if tp.partition == stored.partition)
+            place = TopicPartition(stored.topic, stored.partition)
             starts[place] = max(starts[place], stored.offset + 1)
             if since is None or stored.timestamp >= since:
                 yield stored
