@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +17,7 @@ from streams.tools.dead_letters.decisions import ReplayDecision, ReplayPlan
 from streams.tools.dead_letters.letters import LetterFilter, LetterRow, row_of
 from streams.tools.dead_letters.replay import DeadLetters
 from streams.tools.kafka import open_producer, translated
+from streams.tools.progress import counting_records
 
 HEADS = ("failed at", "record", "bytes", "reason", "detail")
 
@@ -43,13 +42,10 @@ async def open_letters(environ: Mapping[str, str], wanted: LetterFilter) -> Asyn
     if wanted.topic:
         wanted = wanted._replace(topic=settings.kafka.names.of(BY_NAME[wanted.topic]))
     registry = Registry(settings.registry)
-    columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
     try:
         async with translated(settings.kafka), TopicReader(settings.kafka) as reader:
-            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-                task = progress.add_task("records")
-                letters = DeadLetters(reader, registry, lambda: progress.advance(task))
-                yield Opened(settings, reader, registry, letters, wanted)
+            with counting_records() as advance:
+                yield Opened(settings, reader, registry, DeadLetters(reader, registry, advance), wanted)
     finally:
         await registry.aclose()
 

@@ -3,10 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import Progress as ProgressBar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from schemas.reader import Offsets, TopicReader
 from schemas.registry import Registry
 from schemas.runtime import exits, instants
@@ -17,6 +13,7 @@ from streams.rules.windows import window_start
 from streams.settings import WorkerSettings
 from streams.tools.decoding import Decoded, Decoder
 from streams.tools.kafka import translated
+from streams.tools.progress import counting_records
 from streams.tools.tracing.printing import as_json, as_lines
 from streams.tools.tracing.search import CallSearch
 from streams.tools.tracing.story import Progress, tell
@@ -39,15 +36,10 @@ async def print_trace(environ: Mapping[str, str], options: TraceOptions) -> int:
     """
     settings = WorkerSettings.from_env(environ)
     registry = Registry(settings.registry)
-    columns = (SpinnerColumn(), TextColumn("{task.completed} records"), TimeElapsedColumn())
-    console = Console(stderr=True)
     try:
         async with translated(settings.kafka), TopicReader(settings.kafka, settings.group) as reader:
-            with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-                task = bar.add_task("records")
-                search = CallSearch(
-                    reader, Decoder(registry), options.call_id, options.from_ms, lambda: bar.advance(task)
-                )
+            with counting_records() as advance:
+                search = CallSearch(reader, Decoder(registry), options.call_id, options.from_ms, advance)
                 committed = await reader.committed(*CO_PARTITIONED)
                 ends = await reader.ends(*CO_PARTITIONED)
                 await search.run()
