@@ -8,9 +8,8 @@ import shlex
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -21,9 +20,8 @@ from msgspec import structs
 from schemas.codec import schema_text
 from schemas.topics import ANSWERS, CALLBACKS, CALLS, LATE_CALLS, QUARANTINE, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
 from tests.support.deliveries import delivery, detail, redial
-from tests.support.processes.service import KafkaProcess
 from tests.support.processes.tools import environ_of, run, wait_until_committed
-from tests.support.processes.worker import WorkerProcess, WorkerSystem
+from tests.support.processes.worker import WorkerSystem
 from tests.support.records import CALL, QUARANTINED
 from tests.support.times import now_ms
 from tests.support.waiting import wait_until
@@ -32,31 +30,10 @@ LINE_S = 60
 PHONES = ("+15550100", "+15550199")
 
 
-@pytest.fixture(scope="module")
-def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One broker for all tests here; each has calls of its own."""
-    with KafkaProcess(tmp_path_factory.mktemp("kafka")) as kafka:
-        yield kafka.bootstrap_servers
-
-
-@pytest.fixture(scope="module")
-def shared_workers() -> Iterator[list[WorkerProcess]]:
-    workers: list[WorkerProcess] = []
-    yield workers
-    for worker in workers:
-        worker.terminate()
-
-
 @pytest.fixture
-async def system(
-    shared_broker: str, registry_url: str, shared_workers: list[WorkerProcess], tmp_path: Path
-) -> AsyncIterator[WorkerSystem]:
-    """A system with a worker, started by the first test that asks."""
-    async with WorkerSystem(shared_broker, registry_url, tmp_path) as system:
-        if not shared_workers:
-            shared_workers.append(await system.start_worker())
-            system.workers.clear()
-        yield system
+def system(running: WorkerSystem) -> WorkerSystem:
+    """A system with a worker, which all tests here share; each has calls of its own."""
+    return running
 
 
 @asynccontextmanager
