@@ -16,7 +16,7 @@ import typer
 import uvloop
 
 from gateway.console import fail, settings_or_exit
-from gateway.errors import KeysError, SpoolError, SpoolInUseError, WorkersError
+from gateway.errors import SpoolError, SpoolInUseError, WorkersError
 from gateway.importing.command import import_callbacks
 from gateway.recovery import commands as quarantine_commands
 from gateway.sender.client import Sender
@@ -27,7 +27,7 @@ from gateway.serving.worker import WorkerSlot
 from gateway.serving.worker import serve_worker as serve_as_worker
 from gateway.settings import GatewaySettings
 from gateway.signatures.verification import matching_schemes
-from schemas.errors import SettingsError
+from schemas.errors import KeysError, SettingsError
 from schemas.runtime import exits
 from schemas.runtime.build import VersionOption
 from schemas.runtime.listening import PortError

@@ -23,7 +23,6 @@ GatewayError
 |   |       +-- SpoolInUseError  another process has the directory open; the start fails
 |   +-- ClientGoneError          400: the sender hung up; nobody reads the answer
 |   +-- InternalError            500: a fault of ours
-+-- KeysError                    the signing keys cannot be used
 +-- WorkersError                 a worker process could not start
 +-- NoValidKeyError              a tool's: no signing key is valid now
 +-- DeliveryRefusedError         a sender's: the gateway will never accept this body
@@ -234,16 +233,6 @@ class ClientGoneError(RequestError):
 
 class InternalError(RequestError):
     """A fault of ours; the sender may come again."""
-
-
-class KeysError(GatewayError):
-    """Signing keys that cannot be used; `faults` says why, without secrets."""
-
-    code = "bad_keys"
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 class WorkersError(GatewayError):

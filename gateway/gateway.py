@@ -11,7 +11,7 @@ from gateway.metrics import Metrics
 from gateway.publishing.publisher import Publisher
 from gateway.reception import Reception
 from gateway.settings import GatewaySettings
-from gateway.signatures.keys import KeyRing
+from gateway.signatures.key_ring import KeyRing
 from gateway.tracing import TracedPublishing
 
 if TYPE_CHECKING:

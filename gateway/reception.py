@@ -18,13 +18,14 @@ from gateway.publishing.publisher import Publishing, Spooled, Stored
 from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
 from gateway.settings import GatewaySettings
-from gateway.signatures.verification import Key, Unverified, Verified, Verifier, looked_for
+from gateway.signatures.verification import Unverified, Verified, Verifier, looked_for
 from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import Unknowns
 from schemas.headers import TraceContext
 from schemas.records.record import Record
+from schemas.signatures.keys import Key
 
 log = structlog.get_logger()
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.signatures.schemes import RawHeaders
 from gateway.signatures.verification import Verified
 from gateway.webhooks.mapping import Envelope
 from schemas.headers import TraceContext, trace_of
+from schemas.signatures.schemes import RawHeaders
 
 NO_SCHEME: Final = "none"  # the scheme of a callback that nobody verified
 TRACE_HEADERS: Final = (b"traceparent", b"tracestate")

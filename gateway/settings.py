@@ -4,10 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field
 
-from gateway.errors import KeysError
-from gateway.signatures.keys import read_keys
-from gateway.signatures.schemes import standard_webhooks_key
-from gateway.signatures.verification import Key
+from schemas.errors import KeysError
 from schemas.runtime.rules import is_loopback, key_pairs, setting
 from schemas.runtime.settings import (
     DEFAULT_KEYS,
@@ -19,6 +16,8 @@ from schemas.runtime.settings import (
     shown_keys,
 )
 from schemas.runtime.tracing import TracingVariables
+from schemas.signatures.keys import Key, read_keys
+from schemas.signatures.schemes import standard_webhooks_key
 
 NEEDED_TO_SERVE: Final = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 WORKER_DIR: Final = "worker-"  # and its number: the spool of one of several workers, below GATEWAY_SPOOL_DIR

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from gateway.publishing.publisher import Published, Publishing, Stored
 from gateway.requests import TRACE_HEADERS
-from gateway.signatures.schemes import RawHeaders
 from schemas.headers import Headers, TraceContext, sender_of, trace_of, under_span, unsampled
 from schemas.records.record import Record
+from schemas.signatures.schemes import RawHeaders
 from schemas.topic_names import TopicNames
 from schemas.topics import Topic
 

@@ -1,6 +1,7 @@
 """The errors of settings, schemas, records and topics, shared by all roles.
 
 SettingsError                fatal: a setting is missing, wrong or unknown; exit code 78 in every role and tool
+KeysError                    fatal at a start: the signing keys cannot be used
 SchemaError
 +-- DecodeError              permanent: the bytes are not a record of the schema
 |   +-- UnknownSchemaError   permanent: the registry does not know the schema id
@@ -24,6 +25,16 @@ class SettingsError(Exception):
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(["These settings are wrong:", *(f"  {fault}" for fault in faults)]))
+        self.faults = list(faults)
+
+
+class KeysError(Exception):
+    """Signing keys that cannot be used; `faults` says why, without secrets."""
+
+    code: ClassVar[str] = "bad_keys"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
         self.faults = list(faults)
 
 

@@ -9,7 +9,7 @@ import httpx2
 
 from gateway.errors import DeliveryRefusedError
 from gateway.settings import GatewaySettings
-from gateway.signatures.verification import sign
+from schemas.signatures.signing import sign
 
 REQUEST_TIMEOUT_S: Final = 15.0
 MAX_RETRY_DELAY_S: Final = 5.0

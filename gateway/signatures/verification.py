@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
 
-from gateway.signatures.schemes import AUTO, SAFE_SCHEMES, SCHEMES, RawHeaders, Reason, Scheme, SignedRequest
+from schemas.signatures.keys import Key
+from schemas.signatures.schemes import AUTO, SAFE_SCHEMES, SCHEMES, RawHeaders, Reason, Scheme, SignedRequest
 
 _REASONS_BY_WEIGHT: Final[tuple[Reason, ...]] = (
     "stale",
@@ -16,22 +16,6 @@ _REASONS_BY_WEIGHT: Final[tuple[Reason, ...]] = (
     "repeated",
     "missing",
 )  # the first one is reported
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A signing key; the id is public and goes into records and metrics. Times in epoch seconds, None: no bound."""
-
-    id: str
-    secret: bytes = field(repr=False)
-    not_before_s: float | None = None
-    not_after_s: float | None = None
-
-    def is_valid(self, now_s: float) -> bool:
-        """Whether it may sign at this moment: from not_before on, until just before not_after."""
-        return (self.not_before_s is None or self.not_before_s <= now_s) and (
-            self.not_after_s is None or now_s < self.not_after_s
-        )
 
 
 class Verified(Struct, frozen=True):  # as cheap to make as a tuple
@@ -84,15 +68,6 @@ def looked_for(scheme: str, signature_header: str) -> str:
     """The headers that may hold a signature."""
     named = [signature_header] if scheme != "standard-webhooks" else []
     return " or ".join([*named, *(["webhook-signature"] if scheme in ("auto", "standard-webhooks") else [])])
-
-
-def sign(body: bytes, scheme: str, key: Key, signature_header: str, now_s: float) -> dict[str, str]:
-    """The headers a sender adds; `auto` signs with the first scheme it accepts.
-
-    Raises: ValueError when the scheme cannot sign this body, or not with this key.
-    """
-    chosen = SAFE_SCHEMES[0] if scheme == AUTO else SCHEMES[scheme]
-    return chosen.sign(body, key.secret, signature_header, now_s)
 
 
 def matching_schemes(

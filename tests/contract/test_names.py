@@ -16,13 +16,13 @@ from typer.core import TyperGroup
 
 import gateway.__main__ as gateway_main
 import streams.__main__ as streams_main
-from gateway.signatures.schemes import SCHEME_NAMES
 from gateway.webhooks.kinds import KINDS
 from schemas.codec import schema_text
 from schemas.headers import TraceContext, headers_for
 from schemas.records.types import TYPES
 from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import IN_FILES, NAMES
+from schemas.signatures.schemes import SCHEME_NAMES
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
 from streams.monitor.app import create_app
 from streams.monitor.lag.metrics import lag_families

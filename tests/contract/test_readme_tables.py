@@ -15,10 +15,10 @@ from gateway import errors
 from gateway.metrics import GatewayInfo, Metrics, ops_refusals
 from gateway.serving.workers import Workers
 from gateway.settings import GatewaySettings
-from gateway.signatures.schemes import SAFE_SCHEMES, SCHEMES
 from gateway.webhooks.kinds import KINDS
 from schemas.runtime.rules import SIGNATURE_SCHEMES
 from schemas.runtime.settings import DEFAULT_KEYS, GROUPS
+from schemas.signatures.schemes import SAFE_SCHEMES, SCHEMES
 from schemas.topics import TOPICS
 from tests.support.readmes import READMES, ROOT, Row, name_of, tables, word, words
 

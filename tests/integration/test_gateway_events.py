@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from gateway.signatures.verification import Key, sign
 from gateway.webhooks.kinds import PREDICTIVE_DIALER_STATUS, Kind
 from schemas.records.webhooks import Event, PredictiveDialerStatus
 from schemas.registry import Registry
+from schemas.signatures.keys import Key
+from schemas.signatures.signing import sign
 from schemas.topics import EVENTS, PREDICTIVE_DIALER_STATUSES, Topic
 from tests.support.bodies import KEPT, REFUSED
 from tests.support.deliveries import DIALER_STATUS, to_body

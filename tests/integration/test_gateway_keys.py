@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.signatures.verification import Key
+from schemas.signatures.keys import Key
 from schemas.topics import CALLBACKS
 from tests.support.deliveries import to_body, with_detail
 from tests.support.load.steady import SteadyLoad

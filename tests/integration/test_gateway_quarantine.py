@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from gateway.signatures.verification import Key, sign
 from gateway.webhooks.kinds import CALL_COMPLETION, WORKFLOW_STATUS_CHANGE
 from schemas.records.kept import QuarantinedRequest
 from schemas.records.webhooks import Callback
 from schemas.registry import Registry
+from schemas.signatures.keys import Key
+from schemas.signatures.signing import sign
 from schemas.topics import CALLBACKS, QUARANTINE, WORKFLOW_STATUS_CHANGES
 from tests.support.deliveries import STATUS_CHANGE, to_body, with_detail
 from tests.support.processes.gateway import (

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.signatures.verification import Key, sign
 from schemas.runtime import exits
+from schemas.signatures.keys import Key
+from schemas.signatures.signing import sign
 from schemas.topics import CALLBACKS, QUARANTINE
 from tests.support.deliveries import EXAMPLE, to_body, with_detail
 from tests.support.gateway_metrics import DRIVEN, MORE_OR_LESS

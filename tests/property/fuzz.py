@@ -27,11 +27,11 @@ import structlog
 from gateway.gateway import Gateway
 from gateway.http.app import create_app
 from gateway.publishing.publisher import Published
-from gateway.signatures.schemes import SAFE_SCHEMES
-from gateway.signatures.verification import sign
 from gateway.webhooks.kinds import kind_at
 from schemas.headers import Headers
 from schemas.records.record import Record
+from schemas.signatures.schemes import SAFE_SCHEMES
+from schemas.signatures.signing import sign
 from schemas.topics import Topic
 from tests.support.fakes import FakePublisher
 from tests.support.kinds import SAMPLES, SERVED

@@ -17,12 +17,14 @@ from gateway.arrivals import Arrivals
 from gateway.errors import BodyTooLargeError
 from gateway.http.body import read_body
 from gateway.limits import InFlight
-from gateway.signatures.schemes import SAFE_SCHEMES, SCHEME_NAMES, SCHEMES
-from gateway.signatures.verification import Key, Unverified, Verified, Verifier, matching_schemes, sign
+from gateway.signatures.verification import Unverified, Verified, Verifier, matching_schemes
 from gateway.webhooks.kinds import Kind
 from gateway.webhooks.mapping import Envelope
 from schemas import codec
 from schemas.records.types import TYPES
+from schemas.signatures.keys import Key
+from schemas.signatures.schemes import SAFE_SCHEMES, SCHEME_NAMES, SCHEMES
+from schemas.signatures.signing import sign
 from tests.support.kinds import SAMPLES, SERVED
 from tests.support.provider import provider_json
 from tests.support.requests import receive_of

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.types import Message, Receive
 
 from gateway.settings import GatewaySettings
-from gateway.signatures.verification import Key, sign
+from schemas.signatures.keys import Key
+from schemas.signatures.signing import sign
 
 KEY = Key("k1", b"s3cret-planted-key")
 WEBHOOK = "/webhooks/airudder/call-completion"

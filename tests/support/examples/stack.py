@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx2
 
-from gateway.signatures.verification import Key
 from schemas.registry import Registry
+from schemas.signatures.keys import Key
 from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLS, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES, Topic
 from tests.support.examples.deliveries import CALLS_COUNTED, bodies
 from tests.support.examples.strangers import write_strangers

@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx2
 
-from gateway.signatures.verification import Key
+from schemas.signatures.keys import Key
 from tests.support.deliveries import to_body, with_detail
 from tests.support.processes.gateway import GatewayProcess
 from tests.support.requests import KEY, WEBHOOK, signed

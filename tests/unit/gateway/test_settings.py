@@ -10,9 +10,9 @@ import pytest
 
 from gateway.serving import server
 from gateway.settings import ENVIRONMENT_NAMES, NEEDED_TO_SERVE, GatewaySettings
-from gateway.signatures.verification import Key
 from schemas.errors import SettingsError
 from schemas.runtime.listening import PortError
+from schemas.signatures.keys import Key
 
 KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "SCHEMA_REGISTRY_URL": "http://r:8081"}
 # section 5 of the contract, the gateway's part

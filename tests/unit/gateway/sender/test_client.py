@@ -9,8 +9,9 @@ import pytest
 
 from gateway.errors import DeliveryRefusedError
 from gateway.sender.client import Sender
-from gateway.signatures.schemes import SCHEMES
-from gateway.signatures.verification import Key, Verified, Verifier
+from gateway.signatures.verification import Verified, Verifier
+from schemas.signatures.keys import Key
+from schemas.signatures.schemes import SCHEMES
 from tests.support.requests import settings
 
 URL = "http://gateway/hook"

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.errors import KeysError
 from gateway.gateway import Gateway
 from gateway.settings import GatewaySettings
-from gateway.signatures.keys import KeyRing, _content, read_keys
-from gateway.signatures.verification import Key, Unverified, Verified, Verifier, sign
-from schemas.errors import SettingsError
+from gateway.signatures.key_ring import KeyRing, _content
+from gateway.signatures.verification import Unverified, Verified, Verifier
+from schemas.errors import KeysError, SettingsError
+from schemas.signatures.keys import Key, read_keys
+from schemas.signatures.signing import sign
 from tests.support.fakes import FakePublisher
 from tests.support.waiting import PATIENCE_S, wait_until
 

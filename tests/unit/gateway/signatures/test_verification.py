@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from gateway.signatures.schemes import SCHEMES
-from gateway.signatures.verification import Key, Unverified, Verified, Verifier, matching_schemes, sign
+from gateway.signatures.verification import Unverified, Verified, Verifier, matching_schemes
+from schemas.signatures.keys import Key
+from schemas.signatures.schemes import SCHEMES
+from schemas.signatures.signing import sign
 
 HEADER = "X-AIRudder-Sign"
 JEFE, WHAT = b"Jefe", b"what do ya want for nothing?"
