@@ -53,7 +53,7 @@ class GatewayError(Exception):
 class RequestError(GatewayError):
     """A request that is not accepted. `status`, `title`: its HTTP answer. `outcome`: its word in
     `webhook_requests_total`. `retry_after_s`: when to send it again, None where that does not help or is up to the
-    sender. `is_quarantined`: whether the request is kept."""
+    sender. `is_quarantined`: whether the request is kept. `is_probe`: whether a verified probe was refused."""
 
     code: ClassVar[str] = "internal_error"
     outcome: ClassVar[str] = "internal_error"
@@ -61,6 +61,7 @@ class RequestError(GatewayError):
     title: ClassVar[str] = "Something went wrong here"
     is_quarantined: ClassVar[bool] = False
     retry_after_s: int | None = None
+    is_probe = False
 
 
 class EdgeError(RequestError):

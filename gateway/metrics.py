@@ -11,7 +11,9 @@ from gateway.webhooks.unknowns import Found
 from schemas.runtime.build import show_build
 from schemas.runtime.tracing import SPAN_OUTCOMES, SpanOutcome
 
-PROVIDER: Final = "airudder"  # the label `source`
+Source = Literal["airudder", "probe"]
+PROVIDER: Final = "airudder"
+PROBE: Final = "probe"  # verified and read as one; what is refused before that counts as the provider's
 Acceptance = Literal["accepted", "spooled", "duplicate"]
 OUTCOMES: Final = (
     *get_args(Acceptance),
@@ -214,8 +216,9 @@ class Metrics:
 
     def _start_at_zero(self, key_ids: Iterable[str]) -> None:
         """Create the series at the start, so that `rate()` sees the first event."""
-        for outcome in OUTCOMES:
-            self.requests.labels(PROVIDER, outcome)
+        for source in get_args(Source):
+            for outcome in OUTCOMES:
+                self.requests.labels(source, outcome)
         for key_id in (*key_ids, "none"):
             self.signatures.labels(key_id)
         for scope in ("global", "source"):

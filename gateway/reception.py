@@ -12,8 +12,8 @@ import structlog
 
 from gateway.deviations import DeviationLog
 from gateway.duplicates import Duplicates
-from gateway.errors import MalformedBodyError, StaleSignatureError, UnverifiedError
-from gateway.metrics import Acceptance, Metrics
+from gateway.errors import MalformedBodyError, RequestError, StaleSignatureError, UnverifiedError
+from gateway.metrics import PROBE, PROVIDER, Acceptance, Metrics, Source
 from gateway.publishing.publisher import Publishing, Spooled, Stored
 from gateway.quarantine import Quarantine
 from gateway.requests import NO_SCHEME, RawRequest, envelope_of
@@ -23,7 +23,7 @@ from gateway.webhooks.kinds import KINDS, Kind
 from gateway.webhooks.lenient import Deviations
 from gateway.webhooks.mapping import Envelope
 from gateway.webhooks.unknowns import Unknowns
-from schemas.headers import TraceContext
+from schemas.headers import SYNTHETIC, TraceContext
 from schemas.records.record import Record
 from schemas.signatures.keys import Key
 
@@ -34,6 +34,7 @@ class Receipt(NamedTuple):
     """Where the callback is, and whether it was there before this request."""
 
     stored: Stored
+    source: Source
     is_duplicate: bool
 
     @property
@@ -55,7 +56,7 @@ class Reception:
         self._metrics = metrics
         self.quarantine = Quarantine(publisher, metrics, settings.quarantine_bytes_per_day, settings.signature_header)
         self.deviations = DeviationLog(metrics)
-        self._duplicates: Duplicates[Stored] = Duplicates()
+        self._duplicates: Duplicates[tuple[Stored, Source]] = Duplicates()
         self._unknowns = {kind.name: Unknowns(kind.mapping.model, kind.words, kind.shown) for kind in KINDS}
         metrics.show_words((kind, path) for kind, finder in self._unknowns.items() for path in finder.word_paths)
 
@@ -70,10 +71,10 @@ class Reception:
         Repeat: safe; a delivery that is stored already is not published again.
         """
         verified = await self._verify(request)
-        stored, is_duplicate = await self._duplicates.once(
+        (stored, source), is_duplicate = await self._duplicates.once(
             f"{request.path} {request.event_id}", lambda: self._deliver(kind, request, verified)
         )
-        return Receipt(stored, is_duplicate)
+        return Receipt(stored, source, is_duplicate)
 
     async def refuse_type(self, request: RawRequest, detail: str) -> None:
         """Keep a request whose headers say that it is not plain JSON: a proxy's setting must not lose signed callbacks.
@@ -112,7 +113,9 @@ class Reception:
             raise StaleSignatureError(verdict.reason)
         raise UnverifiedError(verdict.reason, self._looked_for if verdict.reason == "missing" else "")
 
-    async def _deliver(self, kind: Kind[Record], request: RawRequest, verified: Verified | None) -> Stored:
+    async def _deliver(
+        self, kind: Kind[Record], request: RawRequest, verified: Verified | None
+    ) -> tuple[Stored, Source]:
         envelope = envelope_of(request, verified)
         deviations: Deviations = defaultdict(int)
         try:
@@ -120,16 +123,23 @@ class Reception:
         except MalformedBodyError as error:
             await self.quarantine.keep_malformed(request, str(error))
             raise
-        stored = await self._publish(kind, record, envelope, request.trace)
+        delivered = await self._publish(kind, record, envelope, request.trace)
         if deviations:
             self.deviations.add(kind.name, deviations, time.monotonic())
         if verified is not None:  # only a verified sender adds labels to metrics
             self._metrics.count_unknown(kind.name, self._unknowns[kind.name].find(record))
-        return stored
+        return delivered
 
-    async def _publish(self, kind: Kind[Record], record: Record, envelope: Envelope, trace: TraceContext) -> Stored:
+    async def _publish(
+        self, kind: Kind[Record], record: Record, envelope: Envelope, trace: TraceContext
+    ) -> tuple[Stored, Source]:
         key, headers = kind.key_and_headers(record, envelope, trace)
+        source: Source = PROBE if SYNTHETIC in headers else PROVIDER
         started = time.perf_counter()
-        stored = await self._publisher.publish(kind.topic, key, record, headers)
+        try:
+            stored = await self._publisher.publish(kind.topic, key, record, headers)
+        except RequestError as error:
+            error.is_probe = source == PROBE
+            raise
         self._metrics.publish_durations[kind.topic.name,].observe(time.perf_counter() - started)
-        return stored
+        return stored, source

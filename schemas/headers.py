@@ -17,6 +17,7 @@ from schemas.topics import SYNTHETIC_HEADER
 Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = b"application/avro"
+SYNTHETIC = (SYNTHETIC_HEADER, b"1")  # the mark of probe traffic
 REPLAYED_FROM = "replayed_from"  # written by a replay: topic[partition]@offset of the kept record
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _SPECVERSION = ("ce_specversion", b"1.0")
@@ -69,7 +70,7 @@ def _shared(record: str, source: str, at_ms: int, synthetic: bool) -> Headers:
         ("ce_time", rfc3339(at_ms).encode()),
         ("content-type", CONTENT_TYPE),
     ]
-    return [*headers, (SYNTHETIC_HEADER, b"1")] if synthetic else headers
+    return [*headers, SYNTHETIC] if synthetic else headers
 
 
 def trace_of(headers: Iterable[tuple[str, bytes]], otherwise: str) -> TraceContext:

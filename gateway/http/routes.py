@@ -17,7 +17,7 @@ from gateway.errors import (
 from gateway.gateway import Gateway
 from gateway.http.body import read_body, require_length
 from gateway.http.problems import problem
-from gateway.metrics import PROVIDER
+from gateway.metrics import PROBE, PROVIDER, Source
 from gateway.reception import Receipt
 from gateway.requests import RawRequest
 from gateway.sources import source_of
@@ -45,20 +45,25 @@ async def receive_callback(gateway: Gateway, kind: Kind[Record], scope: Scope, r
     """The answer to one delivery: 200 `{}` once it is stored, else a problem document. Counts and logs it."""
     started = time.perf_counter()
     event: dict[str, object] = {"kind": kind.name}
+    source: Source = PROVIDER
+    tell = log.info
     outcome: str
     response: Response
     try:
         receipt = await _receive(gateway, kind, scope, receive, event)
         event.update(receipt.stored._asdict())
-        outcome, response = receipt.outcome, _ACCEPTED
+        outcome, response, source = receipt.outcome, _ACCEPTED, receipt.source
+        if source == PROBE:  # one every few seconds, as it should be
+            tell = log.debug
     except RequestError as error:
         outcome, response = error.outcome, problem(error)
+        source = PROBE if error.is_probe else PROVIDER
         event["reason"] = error.code
     except Exception as error:  # a 5xx makes the sender try again; the message may hold personal data
         log.error("callback.failed", reason=type(error).__name__)
         outcome, response = InternalError.outcome, problem(InternalError("unexpected error"))
-    gateway.metrics.request_counts[PROVIDER, outcome].inc()
-    log.info("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
+    gateway.metrics.request_counts[source, outcome].inc()
+    tell("callback", outcome=outcome, duration_ms=round((time.perf_counter() - started) * 1000, 1), **event)
     return response
 
 

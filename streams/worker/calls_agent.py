@@ -46,6 +46,10 @@ from streams.worker.run_agent import MAX_PRODUCT_BYTES, UNIT_BYTES, RunAgent
 from streams.worker.tables import StateTable
 
 SCANNED_AT_ONCE: Final = 500
+# Probes have rows of their own, so that a probe and a call of one id never meet. No call_id in UTF-8 begins so.
+PROBE_ROW: Final = b"\xff"
+PROBES_KEPT_MS: Final = 3_600_000
+PROBE: Final = "probe"  # the outcome of a probe, whatever became of it: no other outcome counts probes
 
 
 class CallsAgent(RunAgent):
@@ -77,10 +81,11 @@ class CallsAgent(RunAgent):
         return msgpack.decode(row, type=CallState)
 
     async def expire(self, partition: int, dedup_ms: int) -> None:
-        """Expire the rows of calls last received `dedup_ms` before the partition's newest."""
+        """Expire the rows of calls last received `dedup_ms` before the partition's newest; those of probes sooner."""
         newest, old = self._newest.get(partition, 0), []
         for number, (key, value) in enumerate(self.table.store.scan(partition), start=1):
-            if self.rows.read(partition, key, value).received_at < newest - dedup_ms:
+            kept_ms = min(dedup_ms, PROBES_KEPT_MS) if key.startswith(PROBE_ROW) else dedup_ms
+            if self.rows.read(partition, key, value).received_at < newest - kept_ms:
                 old.append(key)
             if number % SCANNED_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -122,7 +127,10 @@ class CallsAgent(RunAgent):
             return []
         is_small = len(record.value) <= SMALL_RECORD_BYTES
         check_detail(detail, is_small=is_small)
+        synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
         key = (detail.call_id or "").encode()
+        if synthetic:
+            key = PROBE_ROW + key
         state = self._state(rows, record.partition, key)
         position = SourcePosition.of(self._declared[record.topic], record.partition, record.offset)
         delivery = delivery_of(callback.event_id, callback.detail_offset)
@@ -131,16 +139,19 @@ class CallsAgent(RunAgent):
         if decision is Ignored.DUPLICATE or decision is Ignored.STALE:
             note_delivery(state, delivery)
             rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
-            self.count(decision.value)
+            self.count(PROBE if synthetic else decision.value)
             return []
         fanned = fan_out(callback, detail, decision.revision, self._zone)
         if not is_small:
             fanned = replace(fanned, outcome=bounded(fanned.outcome))
-        outputs = self._outputs(record, callback, decision, fanned)
+        outputs = self._outputs(record, callback, decision, fanned, synthetic=synthetic)
         remember(state, decision, delivery, digest, fanned.outcome, callback.received_at, detail.call_times)
         rows[key] = self.rows.packed(key, state.version, msgpack.encode(state))
         self._newest[record.partition] = max(self._newest.get(record.partition, 0), callback.received_at)
-        self._observe(callback, fanned)
+        if synthetic:
+            self.count(PROBE)
+        else:
+            self._observe(callback, fanned)
         return outputs
 
     def _state(self, rows: dict[bytes, bytes | None], partition: int, key: bytes) -> CallState:
@@ -157,8 +168,9 @@ class CallsAgent(RunAgent):
         if fanned.outcome.call_times_conflict:
             self.metrics.contradictions.labels("call_times").inc()
 
-    def _outputs(self, record: Any, callback: Callback, decision: Decision, fanned: FanOut) -> list[Outgoing]:
-        synthetic = is_synthetic(record.headers) or callback.workflow_id == SYNTHETIC_WORKFLOW_ID
+    def _outputs(
+        self, record: Any, callback: Callback, decision: Decision, fanned: FanOut, *, synthetic: bool
+    ) -> list[Outgoing]:
         trace = trace_of(record.headers, callback.event_id)
         call = fanned.call
         # An event cannot have happened after it was reported, nor been reported after the broker had it.

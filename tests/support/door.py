@@ -31,8 +31,8 @@ class Door:
     async def post(self, body: Any = BODY, headers: dict[str, str] | None = None) -> httpx2.Response:
         return await self.hook.post(WEBHOOK, content=body, headers=signed(body) if headers is None else headers)
 
-    def outcome(self, outcome: str) -> float:
-        labels = {"source": "airudder", "outcome": outcome}
+    def outcome(self, outcome: str, source: str = "airudder") -> float:
+        labels = {"source": source, "outcome": outcome}
         return self.gateway.metrics.registry.get_sample_value("webhook_requests_total", labels) or 0
 
     def quarantined(self, reason: str, outcome: str) -> float:

@@ -115,6 +115,31 @@ async def test_probe_traffic_is_marked_synthetic_and_other_traffic_is_not() -> N
         probe, real = (dict(stored.headers) for stored in door.publisher.records(CALLBACKS))
         assert probe["synthetic"] == b"1"
         assert "synthetic" not in real
+        assert (door.outcome("accepted", "probe"), door.outcome("accepted")) == (1, 1)
+
+
+async def test_a_probe_counts_as_one_once_it_is_verified_and_whatever_becomes_of_it() -> None:
+    body = to_body(example(workflow_id="__probe__"))
+    async with open_door() as door:
+        for headers in (None, None, {"content-type": "application/json"}):
+            await door.post(body, headers)
+        door.publisher.fault = "Kafka is away"
+        with structlog.testing.capture_logs() as logs:
+            await door.post(to_body(example(workflow_id="__probe__", task_id="2")))
+
+        of_probes = {outcome: count for outcome in OUTCOMES if (count := door.outcome(outcome, "probe"))}
+        of_provider = {outcome: count for outcome in OUTCOMES if (count := door.outcome(outcome))}
+        assert of_probes == {"accepted": 1, "duplicate": 1, "broker_unavailable": 1}
+        assert of_provider == {"bad_signature": 1}, "anybody can write __probe__ into a body"
+        assert [line["log_level"] for line in logs if line["event"] == "callback"] == ["info"]
+
+
+async def test_an_accepted_probe_is_logged_for_debugging_only() -> None:
+    async with open_door() as door:
+        with structlog.testing.capture_logs() as logs:
+            await door.post(to_body(example(workflow_id="__probe__")))
+
+        assert [line["log_level"] for line in logs if line["event"] == "callback"] == ["debug"]
 
 
 async def test_a_duplicate_is_answered_200_and_published_once() -> None:
