@@ -85,6 +85,12 @@ def _urls(text: str) -> str:
     return ",".join(urls)
 
 
+def _plain_urls(text: str) -> str:
+    if "@" in text:
+        raise ValueError("must have no user and no password: what is read there is public inside the network")
+    return _urls(text)
+
+
 def is_url(text: str) -> bool:
     """True for a URL with http or https and a host, without query and fragment."""
     try:
@@ -185,6 +191,7 @@ Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=0, le=_LAST_PORT)]  # 0: a free one
 Servers = Annotated[str, AfterValidator(_servers)]
 Urls = Annotated[str, AfterValidator(_urls)]
+PlainUrls = Annotated[str, AfterValidator(_plain_urls)]
 ReadableFile = Annotated[str, AfterValidator(_readable_file)]
 Text = Annotated[str, BeforeValidator(_no_controls)]
 Secret = Annotated[SecretStr, BeforeValidator(_no_controls)]

@@ -23,6 +23,7 @@ from schemas.runtime.rules import (
     HeaderName,
     Host,
     LogLevel,
+    PlainUrls,
     Port,
     Rate,
     Seconds,
@@ -121,12 +122,19 @@ class TopicVariables(Variables):
 
 
 class MonitorVariables(Variables):
-    """The monitor. `groups`: patterns of consumer groups that it watches beside our own; unset: none."""
+    """The monitor. `groups`: patterns of consumer groups that it watches beside our own; unset: none.
+
+    data_dir: where it keeps its history; no other monitor may use it; unset: in memory.
+    gateway_urls, worker_urls: the ops addresses of all of them, whose counters it reads; unset: none.
+    """
 
     host: Host = setting("MONITOR_HOST", "127.0.0.1")
     port: Port = setting("MONITOR_PORT", 8080)
     groups: GroupPatterns | None = setting("MONITOR_GROUPS")
     history_days: Annotated[int, Field(ge=1, le=365)] = setting("MONITOR_HISTORY_DAYS", DEFAULT_HISTORY_DAYS)
+    data_dir: Path | None = setting("MONITOR_DATA_DIR")
+    gateway_urls: PlainUrls | None = setting("MONITOR_GATEWAY_URLS")
+    worker_urls: PlainUrls | None = setting("MONITOR_WORKER_URLS")
 
 
 class LogVariables(Variables):

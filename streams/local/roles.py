@@ -117,6 +117,9 @@ def role_environment(
             "STREAMS_OPS_PORT": str(endpoints.streams_ops_port),
             "MONITOR_HOST": endpoints.monitor_host,
             "MONITOR_PORT": str(endpoints.monitor_port),
+            "MONITOR_DATA_DIR": str(data_dir / "monitor"),
+            "MONITOR_GATEWAY_URLS": http_url(endpoints.gateway_ops_host, endpoints.gateway_ops_port),
+            "MONITOR_WORKER_URLS": http_url(endpoints.streams_ops_host, endpoints.streams_ops_port),
         }
     )
 
@@ -125,6 +128,12 @@ def _emptied(group: type[Variables], *prefixes: str) -> dict[str, str]:
     fields = [(name, field) for name, field in group.variables() if name.startswith(prefixes)]
     in_files = [name + FILE for name, field in fields if may_be_in_file(field)]
     return dict.fromkeys([*(name for name, _ in fields), *in_files], "")
+
+
+def http_url(host: str, port: int) -> str:
+    """The address of a server of ours, for a client on this machine."""
+    reached = probe_host(host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def probe_host(host: str) -> str:

@@ -8,8 +8,11 @@ from typing import Any, Final
 import structlog
 
 from schemas.runtime import instants
+from schemas.topics import CALLBACKS
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
+from streams.monitor.history.history import History
+from streams.monitor.history.recorder import samples
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -38,14 +41,17 @@ class Monitor:
         self.metrics = MonitorMetrics(settings.window_s)
         self.poller = LagPoller(settings, self._lag_polled, self.metrics.poll_duration.observe)
         self.reader = OutcomeReader(settings, self._outcomes_changed)
+        self.history = History(settings.data_dir, settings.history_days)
+        self._polled: LagSnapshot | None = None
         self.metrics.watch(self.poller, self.reader)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to poll and read. Returns at once and does not wait for Kafka."""
-        loops = (self.poller.run(), self.reader.run(), self._beat())
+        """Open the history, then begin to poll and read. Does not wait for Kafka."""
+        await self.history.open()
+        loops = (self.poller.run(), self.reader.run(), self.history.run(), self._beat())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -58,6 +64,7 @@ class Monitor:
                 # in the moment its own wait ends
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        await self.history.aclose()
 
     def health(self, now_ms: int | None = None) -> Health:
         """The health now."""
@@ -102,6 +109,10 @@ class Monitor:
         }
 
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
+        callbacks = self.settings.kafka.names.of(CALLBACKS)
+        for name, value in samples(snapshot, self._polled, self.settings.group, callbacks):
+            self.history.record(name, snapshot.as_of_ms, value)
+        self._polled = snapshot
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
 
     def _outcomes_changed(self, changes: int) -> None:

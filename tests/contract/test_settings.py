@@ -89,6 +89,8 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({"GATEWAY_HOST": "http://0.0.0.0"}, "GATEWAY_HOST"),
     ({"GATEWAY_OPS_HOST": "[::1]"}, "GATEWAY_OPS_HOST"),
     ({"MONITOR_HISTORY_DAYS": "0"}, "MONITOR_HISTORY_DAYS"),
+    ({"MONITOR_GATEWAY_URLS": "http://a:8001, http://b:8001"}, ""),
+    ({"MONITOR_WORKER_URLS": f"http://u:{SECRET}@a:8002"}, "MONITOR_WORKER_URLS"),
     ({"STREAMS_WINDOW_S": "5m"}, "STREAMS_WINDOW_S"),
     ({"STREAMS_WINDOW_S": "86401"}, "STREAMS_WINDOW_S"),
     ({"STREAMS_APP_ID": "my app"}, "STREAMS_APP_ID"),

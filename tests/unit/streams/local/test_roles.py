@@ -56,6 +56,9 @@ def test_every_role_is_told_the_same_settings_by_the_names_of_the_contract() -> 
         "STREAMS_OPS_PORT": "8002",
         "MONITOR_HOST": "127.0.0.1",
         "MONITOR_PORT": "8080",
+        "MONITOR_DATA_DIR": str(Path("/data/monitor")),
+        "MONITOR_GATEWAY_URLS": "http://127.0.0.1:8001",
+        "MONITOR_WORKER_URLS": "http://127.0.0.1:8002",
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import certifi
 import pytest
 from pydantic import SecretStr
@@ -33,6 +35,9 @@ def test_every_setting_is_read() -> None:
             "STREAMS_WINDOW_S": "60",
             "MONITOR_GROUPS": "mine-*",
             "MONITOR_HISTORY_DAYS": "7",
+            "MONITOR_DATA_DIR": "/data",
+            "MONITOR_GATEWAY_URLS": "http://g:8001",
+            "MONITOR_WORKER_URLS": "http://a:8002, http://b:8002",
         }
     )
 
@@ -54,6 +59,9 @@ def test_every_setting_is_read() -> None:
         window_s=60,
         groups="mine-*",
         history_days=7,
+        data_dir=Path("/data"),
+        gateway_urls="http://g:8001",
+        worker_urls="http://a:8002,http://b:8002",
     )
     assert settings == expected
 
