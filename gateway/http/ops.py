@@ -2,13 +2,14 @@
 
 from typing import Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.http.openapi import document
 from gateway.metrics import GatewayInfo
 from gateway.settings import GatewaySettings
+from schemas.runtime.exposition import expose
 from schemas.runtime.health import HEADERS, liveness, readiness
 
 
@@ -47,10 +48,11 @@ async def readyz(source: OpsSource, request: Request) -> Response:
 
 
 async def metrics(source: OpsSource, info: GatewayInfo, request: Request) -> Response:
-    """Prometheus text."""
+    """Prometheus text or OpenMetrics, by Accept."""
     source.refresh_gauges()
     info.ready.set(not source.faults())
-    return Response(generate_latest(source.registry), media_type=CONTENT_TYPE_LATEST)
+    answer = expose(source.registry, request.headers)
+    return Response(answer.body, headers=answer.headers)
 
 
 async def openapi(source: OpsSource, request: Request) -> Response:

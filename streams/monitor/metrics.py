@@ -4,22 +4,17 @@
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Protocol
 
-from prometheus_client import (
-    CollectorRegistry,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from schemas.runtime.build import show_build
+from schemas.runtime.exposition import Exposition, expose
 from streams.monitor.errors import NotReadyError
 from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
@@ -50,7 +45,6 @@ class MonitorMetrics(Collector):
     """The metrics of one monitor, in a registry of their own."""
 
     def __init__(self, pane_s: int, now_s: Callable[[], float] = time.time) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every counter, and nothing of ours reads them
         self._sources: tuple[PollerView, ReaderView] | None = None
         self._outcomes = OutcomeFamilies(pane_s, now_s=now_s)
         self._now_s = now_s
@@ -70,10 +64,10 @@ class MonitorMetrics(Collector):
         self._sources = (poller, reader)
         self.registry.register(self)
 
-    def text(self) -> bytes:
-        """Everything in Prometheus' text format. From any thread, one at a time."""
+    def answer(self, asked: Mapping[str, str]) -> Exposition:
+        """Everything, for a request with these headers. From any thread, one at a time."""
         with self._lock:
-            return generate_latest(self.registry)
+            return expose(self.registry, asked)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: no other collector of this registry can have a family of ours."""

@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -116,9 +115,9 @@ async def events(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Prometheus text."""
-    text = await asyncio.to_thread(_monitor(request).metrics.text)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    """Prometheus text or OpenMetrics, by Accept."""
+    answer = await asyncio.to_thread(_monitor(request).metrics.answer, request.headers)
+    return Response(answer.body, headers=answer.headers)
 
 
 async def livez(_: Request) -> Response:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 import uvicorn
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from schemas.runtime.exposition import expose
 from schemas.runtime.health import HEADERS, HealthAnswer, liveness, readiness
 
 # A loop that did not turn for this long is stuck, not busy: runs yield every few milliseconds.
@@ -63,8 +63,9 @@ def create_ops_app(state: WorkerState, registry: CollectorRegistry) -> Starlette
         reason = STUCK if state.is_stuck else state.reason_not_ready
         return _json(readiness([reason] if reason else []))
 
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    async def metrics(request: Request) -> Response:
+        answer = expose(registry, request.headers)
+        return Response(answer.body, headers=answer.headers)
 
     return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
 
