@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from schemas.topic_names import DECLARED, TopicNames
 from schemas.topics import CO_PARTITIONED
+from streams.monitor.lag.losses import Losses
 from streams.monitor.lag.readings import Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, unmoved_s, verdict
 
@@ -111,9 +112,7 @@ class LagTracker:
         self._worker = worker
         self._histories: dict[tuple[str, Partition], deque[Sample]] = {}
         self._memories: dict[tuple[str, Partition], Memory] = {}
-        self._accounted: dict[tuple[str, Partition], int] = {}
-        self._lost: dict[tuple[str, str], int] = {}
-        self._lost_at_ms: dict[tuple[str, str], int] = {}
+        self.losses = Losses()
 
     def update(self, reading: Reading) -> LagSnapshot:
         """The snapshot of this reading. Groups that are gone are dropped, but not those that could not be read now."""
@@ -124,11 +123,11 @@ class LagTracker:
         return LagSnapshot(
             reading.at_ms,
             groups,
-            dict(self._lost),
+            dict(self.losses.counts),
             reading.begin,
             reading.end,
             reading.unseen,
-            dict(self._lost_at_ms),
+            dict(self.losses.grew_at_ms),
             reading.dead_letters,
         )
 
@@ -140,14 +139,10 @@ class LagTracker:
         }
         for key in gone:
             del self._histories[key], self._memories[key]
-            self._accounted.pop(key, None)
-        counted = {(name, partition.topic) for name, partition in self._histories.keys() | alive}
-        for counter in self._lost.keys() - counted:
-            del self._lost[counter]
-            self._lost_at_ms.pop(counter, None)
+        self.losses.keep(self._histories.keys() | alive, groups, topics)
 
     def _group(self, group: GroupReading, shown: set[Partition], reading: Reading) -> GroupLag:
-        self._count_lost(group, shown, reading)
+        self.losses.count(group, shown & group.committed.keys(), reading)
         rows = tuple(self._partition(group, partition, reading) for partition in sorted(shown))
         drains: dict[str, float] = {}
         for topic, partitions in groupby(sorted(shown), lambda partition: partition.topic):
@@ -187,24 +182,6 @@ class LagTracker:
         while sample.at_ms - history[0].at_ms > HISTORY_S * 1000:
             history.popleft()
         return list(history)
-
-    def _count_lost(self, group: GroupReading, shown: set[Partition], reading: Reading) -> None:
-        """Count the records that retention took before the group read them, each once.
-
-        A counter starts at 0 and grows from the next reading on: Prometheus' `increase()` cannot see a first value.
-        """
-        lost: dict[str, int] = {}
-        for partition in shown & group.committed.keys():
-            key, begin = (group.name, partition), reading.begin[partition]
-            gone = begin - max(group.committed[partition], self._accounted.get(key, 0))
-            lost[partition.topic] = lost.get(partition.topic, 0) + max(0, gone)
-            if gone > 0 and (group.name, partition.topic) in self._lost:
-                self._accounted[key] = begin
-        for topic, count in lost.items():
-            counter = (group.name, topic)
-            if counter in self._lost and count:
-                self._lost_at_ms[counter] = reading.at_ms
-            self._lost[counter] = self._lost[counter] + count if counter in self._lost else 0
 
 
 def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: Worker) -> int | None:
