@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 from schemas.runtime import instants
+from streams.monitor.history.beginnings import Beginnings
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
@@ -26,6 +27,7 @@ LOSS_SHOWN_S: Final = 86_400.0
 NO_MEMBER_AFTER_S: Final = 3.0
 
 MAX_NAMED: Final = 12
+BEGUN: Final = "begun"
 SEVERITY: Final[dict[LagVerdict, HealthState]] = {
     "stop": "broken",
     "stall": "broken",
@@ -93,8 +95,8 @@ class Health:
 class HealthTracker:
     """Remembers since when each problem has been there. One per process."""
 
-    def __init__(self) -> None:
-        self._since: dict[tuple[HealthState, str], int] = {}
+    def __init__(self, beginnings: Beginnings[tuple[str, str]] | None = None) -> None:
+        self._beginnings = beginnings or Beginnings(lambda *_: None, "\n".join)
 
     def update(self, sources: Iterable[HealthSource], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
         """The health now. snapshot: the newest, however old; sources: lag first."""
@@ -102,8 +104,13 @@ class HealthTracker:
         problems = list(blindness((lag, *others), now_ms))
         if snapshot is not None and not lag.is_stale(now_ms):
             problems += lag_problems(snapshot, worker)
-        self._since = {(p.state, p.what): self._since.get((p.state, p.what), p.since_ms or now_ms) for p in problems}
-        dated = [replace(p, since_ms=p.since_ms or self._since[p.state, p.what]) for p in problems]
+        # what is not looked at may go on: only a whole look ends a problem
+        is_whole = not any(source.is_stale(now_ms) for source in (lag, *others))
+        found: dict[tuple[str, str], tuple[str, int]] = {
+            (p.state, p.what): (BEGUN, p.since_ms or now_ms) for p in problems
+        }
+        self._beginnings.update(found, now_ms, is_whole=is_whole)
+        dated = [replace(p, since_ms=p.since_ms or self._beginnings.since_ms((p.state, p.what))) for p in problems]
         dated = [p for p in dated if now_ms - (p.since_ms or 0) >= p.lasting_s * 1000]
         dated.sort(key=lambda p: (HEALTH_STATES.index(p.state), p.since_ms))
         return Health(dated[0].state if dated else "ok", now_ms, tuple(dated))

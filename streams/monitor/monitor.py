@@ -8,11 +8,9 @@ from typing import Any, Final
 import structlog
 
 from schemas.runtime import instants
-from schemas.topics import CALLBACKS
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
-from streams.monitor.history.history import History
-from streams.monitor.history.recorder import samples
+from streams.monitor.history.memory import Memory
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -41,16 +39,16 @@ class Monitor:
         self.metrics = MonitorMetrics(settings.window_s)
         self.poller = LagPoller(settings, self._lag_polled, self.metrics.poll_duration.observe)
         self.reader = OutcomeReader(settings, self._outcomes_changed)
-        self.history = History(settings.data_dir, settings.history_days)
-        self._polled: LagSnapshot | None = None
+        self.memory = Memory(settings, self.poller.losses)
+        self.history = self.memory.history
         self.metrics.watch(self.poller, self.reader)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
-        self._health = HealthTracker()
+        self._health = HealthTracker(self.memory.problems)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the history, then begin to poll and read. Does not wait for Kafka."""
-        await self.history.open()
+        await self.memory.open()
         loops = (self.poller.run(), self.reader.run(), self.history.run(), self._beat())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
@@ -109,10 +107,7 @@ class Monitor:
         }
 
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
-        callbacks = self.settings.kafka.names.of(CALLBACKS)
-        for name, value in samples(snapshot, self._polled, self.settings.group, callbacks):
-            self.history.record(name, snapshot.as_of_ms, value)
-        self._polled = snapshot
+        self.memory.add(snapshot)
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
 
     def _outcomes_changed(self, changes: int) -> None:

@@ -17,6 +17,7 @@ from streams.monitor.errors import NotReadyError
 from streams.monitor.faults import FaultNote
 from streams.monitor.lag.ahead import look_ahead
 from streams.monitor.lag.groups import GroupReader, Topology
+from streams.monitor.lag.losses import Losses
 from streams.monitor.lag.readings import RECENT_S, Ahead, GroupReading, Partition, Reading, Unseen
 from streams.monitor.lag.tracker import LagSnapshot, LagTracker, Worker, concerns, effective_offset
 from streams.monitor.lag.watched import MAX_GROUPS, watches
@@ -62,6 +63,11 @@ class LagPoller:
     def fault(self) -> str | None:
         """Why the last poll failed; None when it succeeded."""
         return self._fault.text
+
+    @property
+    def losses(self) -> Losses:
+        """What retention took, counted."""
+        return self._tracker.losses
 
     @property
     def snapshot(self) -> LagSnapshot:
