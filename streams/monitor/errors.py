@@ -5,6 +5,7 @@ StreamsError
     +-- TopicsMissingError       retriable: the outcome topics do not exist (yet)
     +-- NotReadyError            retriable: nothing to serve yet
     +-- TooManyListenersError    retriable: /api/events has as many listeners as it may
+    +-- TooManyReadsError        retriable: records are being read for others
     +-- ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
     +-- BadParameterError        permanent: a query parameter makes no sense
     +-- NotFoundError            permanent: no such workflow or SIP line
@@ -37,6 +38,13 @@ class TooManyListenersError(MonitorError):
     """/api/events has as many listeners as it may."""
 
     code = "too_many_listeners"
+    retriable = True
+
+
+class TooManyReadsError(MonitorError):
+    """Records of a range are read for one request at a time, and enough others wait."""
+
+    code = "too_many_reads"
     retriable = True
 
 

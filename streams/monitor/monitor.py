@@ -18,6 +18,7 @@ from streams.monitor.lag.views import lag_view
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.records.dials import DialReader
 from streams.monitor.settings import MonitorSettings
 
 BEAT_S: Final = 2.0
@@ -41,6 +42,7 @@ class Monitor:
         self.reader = OutcomeReader(settings, self._outcomes_changed)
         self.memory = Memory(settings, self.poller.losses)
         self.history = self.memory.history
+        self.dials = DialReader(settings)
         self.metrics.watch(self.poller, self.reader)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker(self.memory.problems)
@@ -62,6 +64,7 @@ class Monitor:
                 # in the moment its own wait ends
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        await self.dials.aclose()
         await self.history.aclose()
 
     def health(self, now_ms: int | None = None) -> Health:

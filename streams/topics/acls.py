@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from schemas.topic_names import TopicNames
 from schemas.topics import (
+    CALL_ATTEMPTS,
     CO_PARTITIONED,
     OUTPUTS,
     SIP_LINE_OUTCOMES,
@@ -97,7 +98,7 @@ def _worker(deployment: Deployment, _: str) -> Iterator[Right]:
 
 
 def _monitor(deployment: Deployment, _: str) -> Iterator[Right]:
-    yield from _on("Read", deployment, *CO_PARTITIONED, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES)
+    yield from _on("Read", deployment, *CO_PARTITIONED, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES, CALL_ATTEMPTS)
     yield Right("Group", deployment.group, "Describe")
 
 

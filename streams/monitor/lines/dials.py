@@ -1,11 +1,11 @@
 """What a dial is compared by, from its record or from a window. Nothing of the callee. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from schemas.records.calls import CallAttempt
-from schemas.records.outcomes import WindowedOutcomes
+from schemas.records.outcomes import LineWorkflowOutcomes
 from streams.rules.bounds import cut
 from streams.rules.counts import BUCKETS_S, attempt_label, bucket_of
 from streams.rules.dispositions import ANSWERED, PRE_ALERT_FAILURE, word_or_null
@@ -69,28 +69,18 @@ def dial_of(attempt: CallAttempt, at_ms: int) -> Dial:
     )
 
 
-def dials_of(pane: WindowedOutcomes) -> Counter[Dial]:
-    """The dials of one pane of a line, as far as its `by_workflow` tells."""
+def dials_of(start_ms: int, by_workflow: Mapping[str, LineWorkflowOutcomes]) -> Counter[Dial]:
+    """The dials of one pane of a line. start_ms: its start, UTC epoch ms."""
     found: Counter[Dial] = Counter()
-    hour = hour_of(pane.window_start_at)
-    for workflow, counts in pane.by_workflow.items():
-        rest = counts.attempts - counts.delivered - counts.pre_alert_failure
+    for workflow, counts in by_workflow.items():
         for outcome, count in (
             (ANSWERED, counts.answered),
             (REACHED, counts.delivered - counts.answered),
             (PRE_ALERT_FAILURE, counts.pre_alert_failure),
-            (UNDECIDED, rest),
+            (UNDECIDED, counts.attempts - counts.delivered - counts.pre_alert_failure),
         ):
             if count > 0:
-                found[Dial(workflow, hour, outcome == PRE_ALERT_FAILURE, outcome)] += count
-    return found
-
-
-def total_of(tally: Tally, lines: Iterable[str]) -> Counter[Dial]:
-    """The dials of several lines together."""
-    found: Counter[Dial] = Counter()
-    for line in lines:
-        found.update(tally.get(line, {}))
+                found[Dial(workflow, hour_of(start_ms), outcome == PRE_ALERT_FAILURE, outcome)] += count
     return found
 
 

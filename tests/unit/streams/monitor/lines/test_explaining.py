@@ -13,7 +13,7 @@ from streams.monitor.lines.dials import HOUR_MS, Dial, caller_prefix, dials_of
 from streams.monitor.lines.explaining import FALSE_FINDING, Compared, compared, least_z
 from streams.monitor.lines.sentences import per_cent, sentence, shown_value
 from tests.support.dialling import Bad, dials
-from tests.support.panes import NOON_MS, line_workflow, pane
+from tests.support.panes import NOON_MS, line_workflow
 
 
 def _explained(seed: int, count: int = 400, bad: Bad | None = None, bad_peers: Bad | None = None) -> Compared:
@@ -154,7 +154,7 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, text: str) -> Non
 
 def test_a_pane_tells_the_dials_of_each_workflow_by_how_they_ended() -> None:
     counts = {"wf-a": line_workflow(attempts=10, answered=4, delivered=7, failed=2), "wf-b": line_workflow(3, 0)}
-    found = dials_of(pane(NOON_MS, dimension="sip_line", attempts=13, by_workflow=counts))
+    found = dials_of(NOON_MS, counts)
 
     assert {(dial.workflow, dial.outcome, dial.is_failed): count for dial, count in found.items()} == {
         ("wf-a", "answered", False): 4,

@@ -1,0 +1,35 @@
+"""Makes the explanation of a line: windows from memory, records from Kafka."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+
+from streams.errors import BrokerUnavailableError
+from streams.monitor.lines.dials import Dial
+from streams.monitor.lines.explanation import Explanation, explain
+from streams.monitor.lines.pane_dials import pane_dials
+from streams.monitor.monitor import Monitor
+from streams.monitor.records.ledger import Reading
+from streams.rules.dimensions import SIP_LINE
+
+
+async def explained(monitor: Monitor, line: str, from_ms: int, to_ms: int, names: Mapping[str, str]) -> Explanation:
+    """Why this line, in [from_ms, to_ms), UTC epoch ms. Without Kafka the windows alone are compared, and it says so.
+
+    Raises: NotReadyError, NotFoundError for a line without windows, TooManyReadsError.
+    """
+    store = monitor.reader.caught_up_store
+    store.check(SIP_LINE, line)
+    records: Mapping[str, Counter[Dial]] = {}
+    try:
+        read = await monitor.dials.read(from_ms, to_ms)
+        records, reading = read.dials, read.reading
+    except BrokerUnavailableError as error:
+        reading = Reading(fault=str(error))
+
+    def made() -> Explanation:
+        windows = pane_dials(store, line, from_ms, to_ms, monitor.settings.window_s)
+        return explain(line, from_ms, to_ms, windows, records, reading, names)
+
+    async with monitor.room_for_answers:
+        return await asyncio.to_thread(made)
