@@ -22,14 +22,12 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import STOP_SIGNALS
-from streams.monitor import routes
+from streams.monitor.api import lag, outcomes, service
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
-from streams.monitor.outcomes.parameters import NAMES as PARAMETERS
+from streams.monitor.pages import endpoints as pages
 from streams.monitor.problems import EXCEPTION_HANDLERS
-from streams.monitor.routes import Endpoint
 from streams.monitor.settings import MonitorSettings
-from streams.rules.dimensions import DIMENSIONS, Dimension
 
 SHUTDOWN_TIMEOUT_S: Final = 5
 
@@ -45,27 +43,8 @@ class AnythingConvertor(StringConvertor):
 register_url_convertor("anything", AnythingConvertor())
 
 
-def _of_dimension(dimension: Dimension) -> tuple[Endpoint, Endpoint]:
-    path, serve, name = f"/api/outcomes/{dimension.url}", routes.outcomes_of(dimension), dimension.name
-    return (
-        Endpoint(path, serve, f"the windows of every {name}", PARAMETERS),
-        Endpoint(f"{path}/{{value}}", serve, f"the windows of one {name}; 404 for an unknown one", PARAMETERS),
-    )
-
-
 # Every path but that of this list itself, /api, and /assets.
-ENDPOINTS: Final = (
-    Endpoint("/", routes.page, "the page"),
-    Endpoint("/docs", routes.docs, "the topics, field by field"),
-    Endpoint("/docs/asyncapi.yaml", routes.asyncapi, "the topics as an AsyncAPI document"),
-    Endpoint("/api/health", routes.health, "whether anything is wrong, and whether the monitor knows"),
-    Endpoint("/api/lag", routes.lag, "records, seconds and verdict of every watched partition"),
-    *(endpoint for dimension in DIMENSIONS for endpoint in _of_dimension(dimension)),
-    Endpoint("/api/events", routes.events, "server-sent events: beat, lag, outcomes"),
-    Endpoint("/metrics", routes.metrics, "Prometheus text"),
-    Endpoint("/livez", routes.livez, "200 while the process answers"),
-    Endpoint("/readyz", routes.readyz, "200 when everything watched was read lately and whole"),
-)
+ENDPOINTS: Final = (*pages.ENDPOINTS, *service.ENDPOINTS, *lag.ENDPOINTS, *outcomes.ENDPOINTS)
 
 
 def create_app(settings: MonitorSettings) -> Starlette:
@@ -84,7 +63,7 @@ def create_app(settings: MonitorSettings) -> Starlette:
     app = Starlette(
         routes=[
             *(endpoint.route() for endpoint in ENDPOINTS),
-            Route("/api", routes.index_of(ENDPOINTS)),
+            Route("/api", service.index_of(ENDPOINTS)),
             Mount("/assets", StaticFiles(directory=str(assets))),
         ],
         middleware=[Middleware(BoundedRequests)],

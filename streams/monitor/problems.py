@@ -32,8 +32,14 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 def on_monitor_error(_: Request, error: Exception) -> Response:
     """One of ours: 503 when it is retriable, else by its class."""
     assert isinstance(error, MonitorError)
-    retriable, other = HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INTERNAL_SERVER_ERROR
-    return problem(retriable if error.retriable else STATUS.get(type(error), other), str(error), code=error.code)
+    return problem(status_of(error), str(error), code=error.code)
+
+
+def status_of(error: MonitorError) -> int:
+    """The HTTP status of one of ours."""
+    if error.retriable:
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def on_http_error(_: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from streams.monitor import routes
+from streams.monitor.api import service
 from streams.monitor.monitor import Monitor
 from streams.monitor.settings import MonitorSettings
 from streams.worker.metrics import WorkerMetrics
@@ -43,7 +43,9 @@ async def role(request: pytest.FixtureRequest) -> AsyncIterator[httpx2.AsyncClie
         return
     app: Any = create_ops_app(WorkerState(), WorkerMetrics().registry)
     if request.param == "monitor":
-        app = with_state(Starlette(routes=[Route("/metrics", routes.metrics)]), {"monitor": Monitor(MonitorSettings())})
+        app = with_state(
+            Starlette(routes=[Route("/metrics", service.metrics)]), {"monitor": Monitor(MonitorSettings())}
+        )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://role") as client:
         yield client
 

@@ -22,6 +22,7 @@ from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.outcomes.views import phase
+from streams.monitor.pages.frame import PARAMETERS as PAGE_PARAMETERS
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import DISPOSITIONS
@@ -53,6 +54,12 @@ def test_every_endpoint_is_there() -> None:
 
 def test_every_parameter_is_explained() -> None:
     assert set(column("Parameters of outcomes", "parameter")) == NAMES
+
+
+def test_every_parameter_of_a_page_is_explained() -> None:
+    named = [name.strip("` ") for row in TABLES["Pages"] for name in row["parameter"].split(",")]
+
+    assert set(named) == PAGE_PARAMETERS
 
 
 def test_every_event_is_explained() -> None:

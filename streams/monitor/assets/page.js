@@ -34,7 +34,7 @@ function say(health, text) {
   headline.textContent = text;
   headline.className = `status ${health}`;
   document.getElementById("live").dataset.health = health;
-  document.title = `${health.toUpperCase()} \u00b7 AiRudder streams`;
+  document.title = `${health.toUpperCase()} \u00b7 ${document.body.dataset.title} \u00b7 AiRudder streams`;
   const icon = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E${SHAPES[health]}%3C/svg%3E`;
   document.querySelector("link[rel=icon]").setAttribute("href", icon);
 }
@@ -42,7 +42,7 @@ function say(health, text) {
 async function refresh() {
   planned = null;
   lastAt = performance.now();
-  const answer = await fetch("/", { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.getElementById("live").replaceChildren(...fresh.getElementById("live").childNodes);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
@@ -13,32 +12,14 @@ from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.metrics import OutcomeFamilies
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.views import window_view
-from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings
 from streams.rules import kpis as rules
 from streams.rules.dimensions import WORKFLOW
 from streams.rules.kpis import kpis
+from tests.support.pages import Tags, rendered
 from tests.support.panes import NOON_MS, pane
 
 EVIL = '"><script>alert(1)</script>{x}'
-
-
-class Tags(HTMLParser):
-    """The tags and texts of a document."""
-
-    def __init__(self, document: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(document)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name == "href" and value]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def monitor_with(row: PartitionLag, value: str = "wf") -> Monitor:
@@ -55,16 +36,17 @@ ROW = PartitionLag(EVIL, 0, 1, 0, 5, 4, 12.34, "ok")
 
 
 async def test_names_from_outside_are_text() -> None:
-    page = Tags(render_page(monitor_with(ROW, EVIL)))
+    monitor = monitor_with(ROW, EVIL)
+    pages = [Tags(rendered(monitor, path)) for path in ("/lag", "/workflows")]
 
-    assert page.tags.count("script") == 1
-    assert page.text.count(EVIL) == 3
+    assert [page.tags.count("script") for page in pages] == [1, 1]
+    assert all(EVIL in page.text for page in pages)
 
 
 @pytest.mark.parametrize("value", [EVIL, "<script>alert(1)</script>", "' onmouseover='x", "{{ 7 * 7 }}", "a/b?c#d&e"])
 async def test_a_workflow_id_is_text_whatever_it_holds(value: str) -> None:
-    document = render_page(monitor_with(ROW, value))
-    page, plain = Tags(document), Tags(render_page(monitor_with(ROW)))
+    document = rendered(monitor_with(ROW, value), "/workflows")
+    page, plain = Tags(document), Tags(rendered(monitor_with(ROW), "/workflows"))
 
     assert page.tags == plain.tags
     assert value in page.text
@@ -74,14 +56,14 @@ async def test_a_workflow_id_is_text_whatever_it_holds(value: str) -> None:
 async def test_what_a_problem_says_is_text() -> None:
     monitor = Monitor(MonitorSettings())
     monitor.poller._fault.set(EVIL)
-    page = Tags(render_page(monitor))
+    page = Tags(rendered(monitor, "/"))
 
     assert EVIL in page.text
     assert page.tags.count("script") == 1
 
 
 async def test_a_value_that_is_empty_or_endless_has_no_link() -> None:
-    empty, endless = (Tags(render_page(monitor_with(ROW, value))) for value in ("", "x" * 501))
+    empty, endless = (Tags(rendered(monitor_with(ROW, value), "/workflows")) for value in ("", "x" * 501))
 
     assert "(none)" in empty.text
     assert not any(link.startswith("/api/outcomes/workflows/") for link in empty.links + endless.links)
@@ -89,7 +71,7 @@ async def test_a_value_that_is_empty_or_endless_has_no_link() -> None:
 
 async def test_every_kpi_of_the_list_has_a_column() -> None:
     names = kpis(pane())[0]
-    page = Tags(render_page(monitor_with(ROW)))
+    page = Tags(rendered(monitor_with(ROW), "/workflows"))
 
     assert len(names) > 10
     assert [name for name in names if name.replace("_", " ") not in page.text] == []
@@ -103,32 +85,32 @@ async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pyt
     families = OutcomeFamilies(300, now_s=lambda: NOON_MS / 1000).families(store)
     [laid] = store.laid(WORKFLOW, "wf", WindowQuery(300))
 
-    assert "brand new" in Tags(render_page(monitor)).text
-    assert "50 %" in Tags(render_page(monitor)).text
+    assert "brand new" in Tags(rendered(monitor, "/workflows")).text
+    assert "50 %" in Tags(rendered(monitor, "/workflows")).text
     assert window_view(laid.window(), NOON_MS)["kpis"]["brand_new"]["value"] == 0.5
     assert "brand_new" in {sample.labels.get("kpi") for family in families for sample in family.samples}
 
 
 async def test_lag_shows_the_sum_the_oldest_and_the_worst_verdict_with_its_partition() -> None:
-    page = Tags(render_page(monitor_with(ROW)))
+    page = Tags(rendered(monitor_with(ROW), "/lag"))
 
     assert "stall in 3" in page.text
     assert "12.3" in page.text
 
 
 async def test_a_ratio_is_shown_only_with_enough_samples() -> None:
-    page = Tags(render_page(monitor_with(ROW)))
+    page = Tags(rendered(monitor_with(ROW), "/workflows"))
 
     assert "2 %" in page.text
     assert "answered 1, no answer 39" in page.text
 
 
 async def test_before_anything_is_known_the_page_says_so() -> None:
-    page = Tags(render_page(Monitor(MonitorSettings())))
+    page = Tags(rendered(Monitor(MonitorSettings()), "/lag"))
 
     assert "Blind: lag not read yet (and 1 more)" in page.text
     assert "table" not in page.tags
 
 
 async def test_it_leads_to_the_topics() -> None:
-    assert "/docs" in Tags(render_page(Monitor(MonitorSettings()))).links
+    assert "/docs" in Tags(rendered(Monitor(MonitorSettings()), "/")).links

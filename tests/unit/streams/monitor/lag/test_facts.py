@@ -14,8 +14,8 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS
 from streams.monitor.lag.views import lag_view
 from streams.monitor.monitor import Monitor
-from streams.monitor.page import render_page
 from streams.monitor.settings import MonitorSettings
+from tests.support.pages import rendered
 
 ROW = PartitionLag("t", 0, 101, 102, 103, 104, 105.5, "ok", 106)
 SNAPSHOT = LagSnapshot(0, (GroupLag("g", "Stable", 1, (ROW,), {}),), {}, {}, {})
@@ -41,8 +41,8 @@ async def test_every_view_has_a_fact(fact: Fact) -> None:
         assert {fact.of_partition, fact.text(ROW)} <= set(command(by_partition=True))
     if fact.of_topic:
         assert {fact.of_topic, fact.text(ROW)} <= set(command(by_partition=False))
-        assert f'<td class="number">{fact.text(ROW)}</td>' in render_page(monitor)
-        assert f'<th scope="col">{fact.of_topic.capitalize()}</th>' in render_page(monitor)
+        assert f'<td class="number">{fact.text(ROW)}</td>' in rendered(monitor, "/lag")
+        assert f'<th scope="col">{fact.of_topic.capitalize()}</th>' in rendered(monitor, "/lag")
 
 
 def test_no_two_facts_share_a_name() -> None:

@@ -1,6 +1,5 @@
-"""The first page, rendered on the server: tables that need no script. The templates are in `templates/`."""
+"""The tables of lag and of the newest windows, as the views show them."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,41 +7,17 @@ from urllib.parse import quote
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import NotReadyError
-from streams.monitor.health import HealthState
 from streams.monitor.lag.facts import FACTS, Fact
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.views import phase
-from streams.monitor.templating import environment
-from streams.rules.dimensions import DIMENSIONS, Dimension
+from streams.rules.dimensions import Dimension
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import Kpi, kpis
 
 MAX_ROWS: Final = 100
 MAX_LINKED_CHARS: Final = 500
 OLD_AFTER_S: Final = 10.0
-
-ICON: Final = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E{shape}%3C/svg%3E"
-# Different in shape, too, for those who see no colours.
-ICON_SHAPES: Final[dict[HealthState, str]] = {
-    "ok": "%3Ccircle cx='4' cy='4' r='3' fill='%231a7f4b'/%3E",
-    "degraded": "%3Cpath d='M4 1 7 7H1z' fill='%23a15c00'/%3E",
-    "broken": "%3Crect x='1' y='1' width='6' height='6' fill='%23d0423a'/%3E",
-    "blind": "%3Cpath d='M1 1h6v6H1zM3 3v2h2V3z' fill='%23d0423a' fill-rule='evenodd'/%3E",
-}
-
-
-def render_page(monitor: Monitor, now_ms: int | None = None) -> str:
-    """A complete HTML document of what the monitor knows now; what it does not know is said in words."""
-    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-    health = monitor.health(now_ms)
-    return environment.get_template("page.html").render(
-        health=health,
-        icon=ICON.format(shape=ICON_SHAPES[health.state]),
-        max_rows=MAX_ROWS,
-        lag=_lag_panel(monitor, now_ms),
-        outcomes=[_outcomes_panel(monitor, dimension, now_ms) for dimension in DIMENSIONS],
-    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +73,8 @@ class OutcomesPanel:
         return [kpi.name for kpi in self.rows[0].kpis]
 
 
-def _lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:
+def lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:
+    """The newest lag, or why there is none."""
     age = _age(monitor.poller.as_of_ms, now_ms)
     try:
         return LagPanel(age, monitor.poller.snapshot, tuple(fact for fact in FACTS if fact.of_topic))
@@ -106,7 +82,8 @@ def _lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:
         return LagPanel(age, absent=str(error))
 
 
-def _outcomes_panel(monitor: Monitor, dimension: Dimension, now_ms: int) -> OutcomesPanel:
+def outcomes_panel(monitor: Monitor, dimension: Dimension, now_ms: int) -> OutcomesPanel:
+    """The newest window of each value, or why there is none."""
     age, window_s = _age(monitor.reader.as_of_ms, now_ms), monitor.settings.window_s
     try:
         newest = monitor.reader.caught_up_store.newest(dimension)

@@ -1,0 +1,42 @@
+"""The pages' endpoints: one row a view."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from schemas.documents.files import asyncapi_text
+from streams.monitor.api.endpoint import NO_STORE, Endpoint, refuse_parameters
+from streams.monitor.pages import lag, lines, losses, overview, workflows
+from streams.monitor.pages.docs import render_docs
+from streams.monitor.pages.frame import HEADERS, Build, view
+
+# The topics have no script.
+DOCS_HEADERS: Final = HEADERS | {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:"}
+
+
+async def docs(request: Request) -> Response:
+    """The topics for subscribers. It needs no Kafka."""
+    refuse_parameters(request)
+    return HTMLResponse(await asyncio.to_thread(render_docs, request.app.state.topic_prefix), headers=DOCS_HEADERS)
+
+
+async def asyncapi(request: Request) -> Response:
+    """The same as the AsyncAPI document that this build ships."""
+    refuse_parameters(request)
+    return Response(asyncapi_text(), media_type="application/yaml", headers=NO_STORE)
+
+
+VIEWS: Final[dict[str, tuple[Build, str]]] = {
+    "/": (overview.build, "the overview: is anything wrong?"),
+    "/lag": (lag.build, "every group that is watched: how far is it behind?"),
+    "/lines": (lines.build, "the SIP lines"),
+    "/workflows": (workflows.build, "the workflows"),
+    "/losses": (losses.build, "what was lost, and where"),
+}
+ENDPOINTS: Final = (
+    *(view(path, build, answers) for path, (build, answers) in VIEWS.items()),
+    Endpoint("/docs", docs, "the topics, field by field"),
+    Endpoint("/docs/asyncapi.yaml", asyncapi, "the topics as an AsyncAPI document"),
+)

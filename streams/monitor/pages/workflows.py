@@ -1,0 +1,13 @@
+"""`/workflows`: the newest window of each."""
+
+from collections.abc import Mapping
+
+from streams.monitor.monitor import Monitor
+from streams.monitor.pages.frame import Page, PageRequest
+from streams.monitor.pages.tables import outcomes_panel
+from streams.rules.dimensions import WORKFLOW
+
+
+def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
+    """The newest window of each."""
+    return Page("Workflows", "outcomes.html", {"panel": outcomes_panel(monitor, WORKFLOW, asked.now_ms)})
