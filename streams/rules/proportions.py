@@ -7,7 +7,9 @@ two-proportion z. `kpis.wilson` has the interval of one proportion.
 
 from collections.abc import Iterable
 from math import copysign, erfc, inf, sqrt
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CONTINUITY: Final = 0.5
 
 
 class Stratum(NamedTuple):
@@ -35,11 +37,18 @@ class Comparison(NamedTuple):
 
     @property
     def z(self) -> float:
-        """How many standard deviations the group is above its control, below 0 when it is worse; 0 for no samples."""
-        difference = self.observed - self.pooled
-        if self.variance > 0:
-            return difference / sqrt(self.variance)
-        return 0.0 if abs(difference) < 1e-9 else copysign(inf, difference)
+        """How many standard deviations the group is above its control, below 0 when it is worse; 0 for no samples.
+
+        Counts are whole: half of one is taken off the difference, or few samples would seem surer than they are.
+        """
+        return _z(self.observed - self.pooled, sqrt(self.variance))
+
+    def z_from(self, relative: float) -> float:
+        """How many standard deviations the group is above what it had with this `relative`."""
+        if self.control_n == 0:
+            return 0.0
+        deviation = sqrt(self.variance) * (self.n + self.control_n) / self.control_n
+        return _z(self.observed - (1 + relative) * self.expected, deviation)
 
     @property
     def relative(self) -> float:
@@ -48,7 +57,7 @@ class Comparison(NamedTuple):
 
 
 def compare(strata: Iterable[Stratum]) -> Comparison:
-    """Mantel and Haenszel's sums, without a correction for continuity. A stratum without a control says nothing."""
+    """Mantel and Haenszel's sums. A stratum without a control says nothing."""
     n = control_n = observed = 0
     pooled = variance = expected = 0.0
     for successes, size, control_successes, control_size in strata:
@@ -61,6 +70,13 @@ def compare(strata: Iterable[Stratum]) -> Comparison:
         variance += size * control_size * hits * (both - hits) / (both * both * (both - 1))
         expected += size * control_successes / control_size
     return Comparison(n, control_n, observed, pooled, variance, expected)
+
+
+def _z(difference: float, deviation: float) -> float:
+    surely = copysign(max(0.0, abs(difference) - CONTINUITY), difference)
+    if deviation > 0:
+        return surely / deviation
+    return copysign(inf, surely) if surely else 0.0
 
 
 def two_proportion_z(successes: int, n: int, control_successes: int, control_n: int) -> float:

@@ -137,6 +137,11 @@ class OutcomeStore:
         panes = self._panes[dimension].get(value, {})
         return [_unpack(pane.packed) for start in starts if (pane := panes.get(start))]
 
+    def kept(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[tuple[int, StoredPane]]:
+        """The value's panes that begin at these instants with their starts, packed: to unpack only what one needs."""
+        panes = self._panes[dimension].get(value, {})
+        return [(start, pane) for start in starts if (pane := panes.get(start))]
+
     def newest_end(self, dimension: Dimension, value: str | None = None) -> int | None:
         """Where the newest pane of this value, or of any, ends, epoch ms."""
         kept = self._panes[dimension]

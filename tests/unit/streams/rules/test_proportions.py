@@ -54,7 +54,7 @@ def test_the_stratified_z_is_mantels_and_haenszels_of_statsmodels(strata: int) -
             )
             for row in rows
         ]
-        known = StratifiedTable(tables).test_null_odds(correction=False).statistic
+        known = StratifiedTable(tables).test_null_odds(correction=True).statistic
 
         assert compare(rows).z ** 2 == pytest.approx(known, rel=1e-9)
 
@@ -63,8 +63,8 @@ def test_the_stratified_z_is_mantels_and_haenszels_of_statsmodels(strata: int) -
 def test_the_stratified_z_of_large_samples_of_one_stratum_is_that_of_two_proportions(strata: int) -> None:
     row = Stratum(36_000, 60_000, 130_000, 200_000)
 
-    assert compare([row]).z == pytest.approx(two_proportion_z(*row), rel=1e-4)
-    assert compare([row] * strata).z == pytest.approx(strata**0.5 * two_proportion_z(*row), rel=1e-4)
+    assert compare([row]).z == pytest.approx(two_proportion_z(*row), rel=1e-3)
+    assert compare([row] * strata).z == pytest.approx(strata**0.5 * two_proportion_z(*row), rel=1e-3)
 
 
 @pytest.mark.parametrize("z", [-8.0, -4.5, -1.0, 0.0, 2.0])
