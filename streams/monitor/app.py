@@ -22,7 +22,7 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import STOP_SIGNALS
-from streams.monitor.api import lag, outcomes, service
+from streams.monitor.api import lag, line, outcomes, service
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages import endpoints as pages
@@ -44,7 +44,7 @@ register_url_convertor("anything", AnythingConvertor())
 
 
 # Every path but that of this list itself, /api, and /assets.
-ENDPOINTS: Final = (*pages.ENDPOINTS, *service.ENDPOINTS, *lag.ENDPOINTS, *outcomes.ENDPOINTS)
+ENDPOINTS: Final = (*pages.ENDPOINTS, *service.ENDPOINTS, *lag.ENDPOINTS, *line.ENDPOINTS, *outcomes.ENDPOINTS)
 
 
 def create_app(settings: MonitorSettings) -> Starlette:

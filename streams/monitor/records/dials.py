@@ -27,7 +27,7 @@ from streams.monitor.settings import MonitorSettings
 
 MAX_RECORDS: Final = 100_000
 MAX_BYTES: Final = 128 * 1024 * 1024
-MAX_S: Final = 8.0
+MAX_S: Final = 6.0  # an open page waits 8 s for its next view
 BEFORE_MS: Final = 60_000  # how far the broker's clock may be behind the dialler's
 AFTER_MS: Final = 3_600_000  # how long after its start a dial's record may be appended
 REST_EVERY: Final = 500  # records between two turns for everything else
