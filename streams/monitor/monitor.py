@@ -51,7 +51,7 @@ class Monitor:
     async def start(self) -> None:
         """Open the history, then begin to poll and read. Does not wait for Kafka."""
         await self.memory.open()
-        loops = (self.poller.run(), self.reader.run(), self.history.run(), self._beat())
+        loops = (self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:

@@ -27,6 +27,8 @@ DIGITS: Final = 6
 NOT_THE_NETWORKS: Final = (BAD_NUMBER, UNKNOWN)
 BAD_LIST: Final = (BAD_NUMBER, SUBSCRIBER_BARRED)
 
+MEANS: Final = ("acd_s", "attempts_per_answer")
+
 Kpi = dict[str, float | int | None]
 
 
@@ -57,14 +59,21 @@ def mean(total: int, n: int) -> Kpi | None:
 
 def kpis(window: WindowedOutcomes) -> tuple[dict[str, Kpi | None], dict[str, int]]:
     """(KPI by name, sample size by name) of one window, merged or not."""
-    proportions = _proportions(window)
-    means = {
+    counts = kpi_counts(window)
+    return {name: kpi_of(name, *pair) for name, pair in counts.items()}, {name: n for name, (_, n) in counts.items()}
+
+
+def kpi_counts(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
+    """(numerator, denominator) of each KPI. Those of several windows add up to those of their sum."""
+    return _proportions(window) | {
         "acd_s": (window.answered_duration_s_sum, window.answered),
         "attempts_per_answer": (window.attempts, window.answered),
     }
-    values = {name: ratio(*counts) for name, counts in proportions.items()}
-    values |= {name: mean(*counts) for name, counts in means.items()}
-    return values, {name: n for name, (_, n) in (proportions | means).items()}
+
+
+def kpi_of(name: str, numerator: int, denominator: int) -> Kpi | None:
+    """The KPI of these counts; None below MIN_SAMPLES."""
+    return (mean if name in MEANS else ratio)(numerator, denominator)
 
 
 def question_kpis(window: WindowedOutcomes) -> dict[str, dict[str, Any]]:

@@ -20,14 +20,14 @@ from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.parameters import NAMES
-from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.outcomes.store import Observer, OutcomeStore
 from streams.monitor.outcomes.views import phase
 from streams.monitor.pages.frame import PARAMETERS as PAGE_PARAMETERS
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
-from tests.support.panes import PANE_MS, pane
+from tests.support.panes import PANE_MS, pane, question
 from tests.support.readmes import ROOT, Row, tables, word
 
 PAGE = ROOT / "streams" / "monitor" / "README.md"
@@ -167,6 +167,10 @@ class Known:
     caught_up_store: OutcomeStore
     as_of_ms: int | None
     undecodable: int = field(default=0)
+    is_caught_up: bool = True
+
+    def observe(self, observer: Observer) -> None:
+        self.caught_up_store.observe(observer)
 
 
 def families() -> list[Metric]:
@@ -178,11 +182,11 @@ def families() -> list[Metric]:
     group = GroupLag("g", "Stable", 1, (row,), {"t": 3.0})
     snapshot = LagSnapshot(now_ms, (group,), {("g", "t"): 5}, {partition: 0}, {partition: 10})
     for dimension in DIMENSIONS:
-        counts = {"attempts": 40, "attempt_dispositions": {"answered": 40}}
+        counts = {"attempts": 40, "attempt_dispositions": {"answered": 40}, "questions": {"q": question(completed=1)}}
         store.put(dimension, pane(start, dimension=dimension.name, **counts), now_ms)
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
     metrics.watch(known, known)
-    return [family for family in metrics.registry.collect() if not family.name.startswith("process_")]
+    return [family for family in metrics.families() if not family.name.startswith("process_")]
 
 
 def test_every_metric_has_its_type_and_labels() -> None:

@@ -15,7 +15,7 @@ from streams.errors import BrokerUnavailableError
 from streams.monitor.errors import ImplausibleRecordError, NotReadyError, TopicsMissingError
 from streams.monitor.faults import FaultNote
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.outcomes.store import Observer, OutcomeStore
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 
@@ -24,6 +24,7 @@ RETRY_S: Final = 1.0
 EXPIRE_EVERY_S: Final = 600.0
 CHECK_PARTITIONS_EVERY_S: Final = 30.0
 STALE_AFTER_S: Final = 10.0
+DAY_MS: Final = 86_400_000
 
 log = structlog.get_logger("monitor.outcomes")
 
@@ -37,6 +38,7 @@ class OutcomeReader:
 
     def __init__(self, settings: MonitorSettings, on_change: Callable[[int], None] = lambda _: None) -> None:
         self._settings = settings
+        self._retention_ms = settings.history_days * DAY_MS
         self._registry = Registry(settings.registry)
         names = settings.kafka.names
         self._dimensions = {names.of(dimension.results): dimension for dimension in DIMENSIONS}
@@ -52,6 +54,15 @@ class OutcomeReader:
     def fault(self) -> str | None:
         """What keeps us from reading, in words."""
         return self._fault.text
+
+    @property
+    def is_caught_up(self) -> bool:
+        """True once all that was in the topics at the start has been read."""
+        return self._is_caught_up
+
+    def observe(self, observer: Observer) -> None:
+        """See OutcomeStore.observe."""
+        self._store.observe(observer)
 
     @property
     def caught_up_store(self) -> OutcomeStore:
@@ -104,6 +115,8 @@ class OutcomeReader:
     async def _process(self, record: KeptRecord) -> None:
         """Put one record into the store. Waits while the registry is away; counts and skips what cannot be decoded."""
         dimension = self._dimensions[record.topic]
+        if record.appended_at < time.time() * 1000 - self._retention_ms:  # it would be new again after each reconnect
+            return None
         if record.value is None:
             return self._store.delete(dimension, record.key or b"")
         while True:

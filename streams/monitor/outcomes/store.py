@@ -1,6 +1,6 @@
 """Windowed outcomes in memory: panes as the worker sent them, longer windows as exact sums of panes. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -36,9 +36,17 @@ class StoredPane:
     length_ms: int
     packed: bytes
 
+    def unpacked(self) -> WindowedOutcomes:
+        """The record."""
+        return _unpack(self.packed)
+
     def is_newer_than(self, other: Self | None) -> bool:
         """True unless `other` has a higher revision: a worker that recovers may send older ones again."""
         return other is None or (self.revision, self.is_final) >= (other.revision, other.is_final)
+
+
+# Told of each change: the pane that was there, and the record in its place; None where there was or is none.
+Observer = Callable[[Dimension, StoredPane | None, WindowedOutcomes | None], None]
 
 
 class Laid(NamedTuple):
@@ -51,7 +59,7 @@ class Laid(NamedTuple):
 
     def window(self) -> WindowedOutcomes:
         """The sum of the panes; a window of one pane is that pane."""
-        members = [_unpack(pane.packed) for pane in self.panes]
+        members = [pane.unpacked() for pane in self.panes]
         if len(members) == 1 and (members[0].window_start_at, members[0].window_end_at) == (self.start_at, self.end_at):
             return members[0]
         is_final = self.is_past and all(pane.is_final for pane in self.panes)
@@ -67,7 +75,19 @@ class OutcomeStore:
     def __init__(self) -> None:
         self._panes: dict[Dimension, dict[str, dict[int, StoredPane]]] = {dimension: {} for dimension in DIMENSIONS}
         self._final_until: dict[Dimension, int] = dict.fromkeys(DIMENSIONS, 0)
+        self._observers: list[Observer] = []
         self.changes = 0
+
+    def observe(self, observer: Observer) -> None:
+        """Tell the observer of every pane that is there, and from now on of each that comes, changes or is deleted.
+
+        Not of those that expire: they are long past.
+        """
+        for dimension, values in self._panes.items():
+            for panes in values.values():
+                for pane in panes.values():
+                    observer(dimension, None, pane.unpacked())
+        self._observers.append(observer)
 
     def put(self, dimension: Dimension, record: WindowedOutcomes, appended_at: int) -> None:
         """Keep a record, unless a newer one of the same pane is there. Repeat: safe.
@@ -79,9 +99,10 @@ class OutcomeStore:
         panes = self._panes[dimension].setdefault(record.value, {})
         end, length = record.window_end_at, record.window_end_at - record.window_start_at
         pane = StoredPane(record.revision, record.is_final, appended_at, end, length, _pack(record))
-        if pane.is_newer_than(panes.get(record.window_start_at)):
+        if pane.is_newer_than(before := panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
+            self._tell(dimension, before, record)
         if record.is_final:
             # the worker closes panes by one clock for all values: where one is final, the others are past
             self._final_until[dimension] = max(self._final_until[dimension], record.window_start_at + 1)
@@ -91,9 +112,10 @@ class OutcomeStore:
         value, _, start = key.decode("utf-8", "replace").rpartition("|")
         panes = self._panes[dimension].get(value, {})
         if start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS and int(start) in panes:
-            del panes[int(start)]
+            before = panes.pop(int(start))
             self._drop_empty(dimension, value)
             self.changes += 1
+            self._tell(dimension, before, None)
 
     def expire(self, now_ms: int, retention: timedelta = RETENTION) -> int:
         """Drop the panes that were appended longer ago than that. Returns how many."""
@@ -135,7 +157,7 @@ class OutcomeStore:
     def trailing(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[WindowedOutcomes]:
         """The value's panes that begin at these instants, where there are any."""
         panes = self._panes[dimension].get(value, {})
-        return [_unpack(pane.packed) for start in starts if (pane := panes.get(start))]
+        return [pane.unpacked() for start in starts if (pane := panes.get(start))]
 
     def kept(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[tuple[int, StoredPane]]:
         """The value's panes that begin at these instants with their starts, packed: to unpack only what one needs."""
@@ -148,6 +170,10 @@ class OutcomeStore:
         chosen = list(kept.values()) if value is None else [kept.get(value, {})]
         newest = [panes[max(panes)].end_at for panes in map(dict, chosen) if panes]
         return max(newest, default=None)
+
+    def _tell(self, dimension: Dimension, before: StoredPane | None, now: WindowedOutcomes | None) -> None:
+        for observer in self._observers:
+            observer(dimension, before, now)
 
     def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):

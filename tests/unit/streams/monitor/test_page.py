@@ -82,7 +82,9 @@ async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pyt
     monkeypatch.setattr(rules, "_proportions", lambda window: proportions(window) | {"brand_new": (20, 40)})
     monitor = monitor_with(ROW)
     store = monitor.reader.caught_up_store
-    families = OutcomeFamilies(300, now_s=lambda: NOON_MS / 1000).families(store)
+    outcomes = OutcomeFamilies(300, now_s=lambda: NOON_MS / 1000)
+    store.observe(outcomes.observe)
+    families = outcomes.refresh(store).families
     [laid] = store.laid(WORKFLOW, "wf", WindowQuery(300))
 
     assert "brand new" in Tags(rendered(monitor, "/workflows")).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,11 @@ from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import WORKFLOW
 from streams.settings import KafkaSettings
-from tests.support.panes import NOON_MS, pane
+from tests.support.panes import pane
 
 TP = TopicPartition(WORKFLOW_OUTCOMES.name, 0)
+
+NOW_MS = int(time.time() * 1000)
 
 
 class Decoding:
@@ -41,7 +44,7 @@ async def test_a_record_that_cannot_be_taken_is_counted_and_the_next_one_taken(p
     reader = OutcomeReader(MonitorSettings())
     reader._registry = Decoding(poison, pane(calls=3))  # type: ignore[assignment]  # all a reader asks of it
     for offset in range(2):
-        await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOON_MS, b"k", b"v"))
+        await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, offset, NOW_MS, b"k", b"v"))
 
     assert (reader.undecodable, len(reader._store.values(WORKFLOW))) == (1, 1)
 
@@ -113,3 +116,12 @@ async def test_partitions_that_came_later_are_noticed(consumer: Any) -> None:
     assert not await consumer.has_all_partitions()
     consumer._consumer.assigned = set(await partitions())
     assert await consumer.has_all_partitions()
+
+
+async def test_a_record_older_than_the_history_is_left_out() -> None:
+    """Read again after a reconnect it would be new to counters, since its pane has expired."""
+    reader = OutcomeReader(MonitorSettings(history_days=1))
+    reader._registry = Decoding(pane(), pane())  # type: ignore[assignment]  # all a reader asks of it
+    await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, 0, NOW_MS - 2 * 86_400_000, b"k", b"v"))
+
+    assert reader._store.values(WORKFLOW) == []
