@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -20,6 +21,8 @@ from streams.monitor.outcomes.metrics import OutcomeFamilies
 from streams.monitor.outcomes.store import Observer, OutcomeStore
 from streams.rules.dimensions import SIP_LINE
 from tests.support.panes import NOON_MS, PANE_MS, pane
+
+MAX_SERIES = 15_000  # of lines alone; streams/monitor/README.md has the figure of all
 
 
 @dataclass
@@ -238,6 +241,35 @@ def test_ten_thousand_invented_lines_stay_under_the_cap_and_are_counted() -> Non
     assert len(labels) == SIP_LINE.max_labels + 1
     assert found["sip_line_kpi_samples kpi=asr sip_line=__other__ window=15m"] == 40 * (10_000 - SIP_LINE.max_labels)
     assert found["label_values_dropped_total label=sip_line"] == 10_000 - SIP_LINE.max_labels
+    assert found["call_attempts_total class=answered sip_line=__other__"] == 10 * (10_000 - SIP_LINE.max_labels)
+    assert len(found) < MAX_SERIES
+
+
+def test_a_scrape_of_ten_thousand_lines_makes_nothing() -> None:
+    """Counted, not timed: once the background has rendered, a scrape takes no more calls than one of a single line."""
+    calls = []
+    for count in (1, 10_000):
+        metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
+        metrics.watch(Poller(), Reader(lines(count)))
+        metrics.answer({})
+        calls.append(calls_of(metrics.answer))
+
+    assert calls[1] <= calls[0] + 50
+
+
+def calls_of(answer: Callable[[Mapping[str, str]], object]) -> int:
+    """How many functions are called, C's included."""
+    counted = [0]
+
+    def count(frame: object, event: str, argument: object) -> None:
+        counted[0] += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        answer({})
+    finally:
+        sys.setprofile(None)
+    return counted[0]
 
 
 def test_families_are_made_again_only_when_something_changed() -> None:
