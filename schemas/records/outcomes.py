@@ -12,6 +12,7 @@ class QuestionOutcomes(Record, frozen=True, kw_only=True):
     skipped: int
     broke_off: int
     not_reached: int
+    position_sum: int = 0
 
 
 class LineWorkflowOutcomes(Record, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class WindowedOutcomes(Record, frozen=True, kw_only=True):
     by_workflow: dict[str, LineWorkflowOutcomes]
     overflow: dict[str, int] = field(default_factory=dict)
     contradictions: dict[str, int] = field(default_factory=dict)
+    workflow_names: dict[str, int] = field(default_factory=dict)
 
 
 class QuestionState(Record, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ class CallOutcome(Record, frozen=True, kw_only=True):
     call_times_conflict: bool
     questions: list[QuestionState]
     contradiction: str | None = None
+    workflow_name: str = ""
 
 
 class OutcomeChange(Record, frozen=True, kw_only=True):

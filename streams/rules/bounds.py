@@ -99,6 +99,7 @@ def bounded(outcome: CallOutcome) -> CallOutcome:
         result_label=cut(outcome.result_label),
         hangup_type=cut(outcome.hangup_type),
         ring_type=cut(outcome.ring_type),
+        workflow_name=cut(outcome.workflow_name),
         questions=[
             QuestionState(question_name=cut(question.question_name), state=question.state)
             for question in outcome.questions

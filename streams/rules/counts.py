@@ -53,6 +53,7 @@ MAPS: Final = (
     "reached_attempt",
     "overflow",
     "contradictions",
+    "workflow_names",
 )
 HISTOGRAMS: Final = ("duration_s_histogram", "answered_ring_time_s_histogram", "unanswered_ring_time_s_histogram")
 RECORD_MAPS: Final[dict[str, type[QuestionOutcomes] | type[LineWorkflowOutcomes]]] = {
@@ -99,6 +100,7 @@ class OutcomeCounts(Struct, array_like=True):
     by_workflow: dict[str, dict[str, int]] = field(default_factory=dict)
     overflow: dict[str, int] = field(default_factory=dict)
     contradictions: dict[str, int] = field(default_factory=dict)
+    workflow_names: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: CallOutcome, *, by_workflow: bool) -> None:
         """Count one call in. by_workflow: also under its workflow, as a SIP line's windows do."""
@@ -121,11 +123,13 @@ class OutcomeCounts(Struct, array_like=True):
         self.call_times_conflicts += sign * outcome.call_times_conflict
         if outcome.contradiction is not None:
             self._count("contradictions", self.contradictions, outcome.contradiction, sign)
-        for question in outcome.questions:
+        for position, question in enumerate(outcome.questions, start=1):
             name = question.question_name
             if name not in self.questions:
                 name = self._place("questions", self.questions, name, sign)
-            _bump(self.questions, name, question.state, sign)
+            _bump(self.questions, name, {question.state: sign, "position_sum": sign * position})
+        if outcome.workflow_name and not by_workflow:
+            self._count("workflow_names", self.workflow_names, outcome.workflow_name, sign)
         self._apply_attempts(outcome, sign, by_workflow)
         self._apply_answered(outcome, sign)
 
@@ -144,14 +148,13 @@ class OutcomeCounts(Struct, array_like=True):
     def _apply_line_workflow(self, workflow_id: str, disposition: str, sign: int) -> None:
         if workflow_id not in self.by_workflow:
             workflow_id = self._place("by_workflow", self.by_workflow, workflow_id, sign)
-        for name, counts in (
-            ("attempts", True),
-            ("answered", disposition == ANSWERED),
-            ("delivered", disposition in DELIVERED),
-            ("pre_alert_failure", disposition == PRE_ALERT_FAILURE),
-        ):
-            if counts:
-                _bump(self.by_workflow, workflow_id, name, sign)
+        changes = {
+            "attempts": sign,
+            "answered": sign * (disposition == ANSWERED),
+            "delivered": sign * (disposition in DELIVERED),
+            "pre_alert_failure": sign * (disposition == PRE_ALERT_FAILURE),
+        }
+        _bump(self.by_workflow, workflow_id, changes)
 
     def _apply_answered(self, outcome: CallOutcome, sign: int) -> None:
         if outcome.disposition != ANSWERED:
@@ -210,17 +213,18 @@ def bucket_of(seconds: int) -> int:
     return next((index for index, edge in enumerate(BUCKETS_S) if seconds <= edge), len(BUCKETS_S))
 
 
-def _bump(counts: dict[str, dict[str, int]], key: str, name: str, by: int) -> None:
+def _bump(counts: dict[str, dict[str, int]], key: str, changes: dict[str, int]) -> None:
     if key not in counts:
         counts[key] = {}
     inner = counts[key]
-    value = inner[name] + by if name in inner else by
-    if value:
-        inner[name] = value
-    else:
-        inner.pop(name, None)
-        if not inner and len(counts) < MAX_WORDS:  # a full map keeps its names
-            del counts[key]
+    for name in changes:
+        value = inner[name] + changes[name] if name in inner else changes[name]
+        if value:
+            inner[name] = value
+        elif name in inner:
+            del inner[name]
+    if not inner and len(counts) < MAX_WORDS:  # a full map keeps its names
+        del counts[key]
 
 
 def _record_of(

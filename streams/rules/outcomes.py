@@ -36,6 +36,7 @@ def outcome_of_call(call: Call) -> CallOutcome:
         call_times_conflict=call.call_times is not None and call.call_times != call.attempt_count,
         questions=[],
         contradiction=contradiction_of(call.ring_type, call.duration_s, call.talk_round),
+        workflow_name=call.workflow_name,
     )
 
 

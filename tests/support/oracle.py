@@ -28,7 +28,7 @@ REACHED_CALLEE = {"answered", "user_busy", "rejected", "no_answer", "subscriber_
 PROBE = "__probe__"
 WORD_MAPS = {
     *("results", "result_labels", "hangup_types", "ring_types", "answered_hangup_types", "dispositions"),
-    *("questions", "by_workflow"),
+    *("questions", "by_workflow", "workflow_names"),
 }
 
 OF_THE_DELIVERY = ("workflow_id", "workflow_name", "nodetask_id", "nodetask_name", "task_id", "task_name", "sip_line")
@@ -363,7 +363,9 @@ def windows_of(latest: Iterable[Telling], window_ms: int) -> dict[Window, Cells]
             continue
         start = telling.ended_at - telling.ended_at % window_ms
         outcome = cells_of(telling)
-        windows.setdefault(("workflow", workflow, start), Counter()).update(outcome)
+        of_workflow = windows.setdefault(("workflow", workflow, start), Counter())
+        of_workflow.update(outcome)
+        of_workflow.update(_workflow_names(telling))
         of_line = windows.setdefault(("sip_line", line, start), Counter())
         of_line.update(outcome)
         of_line.update(_by_workflow(telling, workflow))
@@ -388,7 +390,9 @@ def cells_of(telling: Telling) -> Cells:
     cells["duration_s_sum",] += duration
     cells["ring_time_s_sum",] += ring_time
     cells["talk_round_sum",] += rounds
-    cells.update(("questions", question["question_name"], fate(question)) for question in detail["question_answer"])
+    for place, question in enumerate(detail["question_answer"], 1):
+        cells["questions", question["question_name"], fate(question)] += 1
+        cells["questions", question["question_name"], "position_sum"] += place
     cells.update(("reached_attempt", _number(n)) for n in range(1, min(len(dials), 5) + 1))
     blamed = [dial.get("hangup_type") == "ByCallee" for dial in dials]
     cells["never_rang_conflicts",] += sum(
@@ -407,6 +411,11 @@ def cells_of(telling: Telling) -> Cells:
         cells["duration_s_histogram", _bucket(duration)] += 1
     cells["answered_ring_time_s_histogram" if answered else "unanswered_ring_time_s_histogram", _bucket(ring_time)] += 1
     return +cells
+
+
+def _workflow_names(telling: Telling) -> Cells:
+    name = telling.arrival.delivery["workflow_name"]
+    return Counter({("workflow_names", name): 1} if name else {})
 
 
 def _by_workflow(telling: Telling, workflow: str) -> Cells:
@@ -441,7 +450,7 @@ def named(cells: Cells, published: Cells) -> Cells:
             found[cell[0], word, *cell[2:]] += count
             continue
         found[cell[0], "other", *cell[2:]] += count
-        if cell[0] != "by_workflow" or cell[2] == "attempts":
+        if (cell[0] != "by_workflow" or cell[2] == "attempts") and cell[-1] != "position_sum":
             found["overflow", cell[0]] += count
     return found
 

@@ -119,6 +119,7 @@ def outcome(**changes: Any) -> CallOutcome:
         "never_rang_conflicts": 0,
         "call_times_conflict": False,
         "questions": [QuestionState(question_name="Q0", state="completed")],
+        "workflow_name": "Survey",
     }
     return CallOutcome(**{**values, **changes})
 
@@ -236,7 +237,7 @@ WINDOWED = WindowedOutcomes(
     duration_s_sum=43,
     ring_time_s_sum=2,
     talk_round_sum=3,
-    questions={"Q0": QuestionOutcomes(completed=1, skipped=0, broke_off=1, not_reached=0)},
+    questions={"Q0": QuestionOutcomes(completed=1, skipped=0, broke_off=1, not_reached=0, position_sum=2)},
     short_calls=0,
     silent_answers=0,
     engaged_calls=0,
@@ -251,6 +252,7 @@ WINDOWED = WindowedOutcomes(
     call_times_conflicts=1,
     by_workflow={"wf-1": LineWorkflowOutcomes(attempts=3, answered=1, delivered=2, pre_alert_failure=1)},
     overflow={"result_labels": 1},
+    workflow_names={"Survey": 2},
 )
 
 QUARANTINED = QuarantinedRequest(

@@ -69,6 +69,7 @@ def window(topic: str, value: str, start: int, revision: int, calls: int, is_fin
 def differences(outputs: Planted, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(oracle, "cells_of", lambda telling: oracle.Cells({("calls",): 1}))
     monkeypatch.setattr(oracle, "_by_workflow", lambda telling, workflow: oracle.Cells())
+    monkeypatch.setattr(oracle, "_workflow_names", lambda telling: oracle.Cells())
     return compare(ARRIVALS, [POISON], outputs).differences
 
 

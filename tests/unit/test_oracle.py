@@ -50,6 +50,10 @@ def test_the_providers_example_adds_these_cells_and_no_other() -> None:
     skipped: dict[Cell, int] = {
         ("questions", name, "skipped"): 1 for name in ("Q1", "Q2", "Q3", "Q3N", "Q4", "Q4N", "Q5")
     }
+    places: dict[Cell, int] = {
+        ("questions", question["question_name"], "position_sum"): place
+        for place, question in enumerate(EXAMPLE["details"][0]["question_answer"], 1)
+    }
     assert cells_of(telling) == {
         ("calls",): 1,
         ("answered",): 1,
@@ -66,6 +70,7 @@ def test_the_providers_example_adds_these_cells_and_no_other() -> None:
         ("talk_round_sum",): 3,
         ("questions", "Q0", "completed"): 1,
         **skipped,
+        **places,
         ("answered_duration_s_sum",): 43,
         ("answered_hangup_types", "ByCallee"): 1,
         ("answered_on_attempt", "2"): 1,
@@ -222,7 +227,7 @@ def test_questions_fare_in_four_ways() -> None:
     [telling] = tellings_of(arrivals(delivery(detail("c", question_answer=asked))))["c"]
 
     fates = {cell[2]: n for cell, n in cells_of(telling).items() if cell[0] == "questions"}
-    assert fates == {"completed": 1, "skipped": 1, "broke_off": 1, "not_reached": 1}
+    assert fates == {"completed": 1, "skipped": 1, "broke_off": 1, "not_reached": 1, "position_sum": 1 + 2 + 3 + 4}
 
 
 def test_double_escapes_become_text() -> None:

@@ -467,6 +467,8 @@ class QuestionOutcomes:
     """The callee hung up at this question, which has another status."""
     not_reached: int
     """Any other status, or none."""
+    position_sum: int = 0
+    """Sum of the question's places in those calls, from 1: divided by their number, where it usually stands."""
 
     @classmethod
     def of(cls, decoded: Mapping[str, Any]) -> QuestionOutcomes:
@@ -571,6 +573,9 @@ class WindowedOutcomes:
     one window names; map name -> count. Empty in almost every window."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """Calls whose fields contradict each other, by how: talked_unreachable, talked_no_seconds, seconds_unreachable."""
+    workflow_names: dict[str, int] = field(default_factory=dict)
+    """For a workflow: its calls by the name that it had, those without a name left out; two when it was renamed.
+    Empty for a SIP line."""
 
     @classmethod
     def of(cls, decoded: Mapping[str, Any]) -> WindowedOutcomes:

@@ -630,6 +630,8 @@ export interface QuestionOutcomes {
   broke_off: number;
   /** Any other status, or none. */
   not_reached: number;
+  /** Sum of the question's places in those calls, from 1: divided by their number, where it usually stands. */
+  position_sum: number;
 }
 
 /** Throws TypeError when a field without a default is missing. */
@@ -639,6 +641,7 @@ export function toQuestionOutcomes(decoded: Decoded): QuestionOutcomes {
     skipped: required(decoded, "skipped"),
     broke_off: required(decoded, "broke_off"),
     not_reached: required(decoded, "not_reached"),
+    position_sum: decoded.position_sum ?? 0,
   };
 }
 
@@ -743,6 +746,11 @@ export interface WindowedOutcomes {
   overflow: Record<string, number>;
   /** Calls whose fields contradict each other, by how: talked_unreachable, talked_no_seconds, seconds_unreachable. */
   contradictions: Record<string, number>;
+  /**
+   * For a workflow: its calls by the name that it had, those without a name left out; two when it was renamed.
+   * Empty for a SIP line.
+   */
+  workflow_names: Record<string, number>;
 }
 
 /** Throws TypeError when a field without a default is missing. */
@@ -782,6 +790,7 @@ export function toWindowedOutcomes(decoded: Decoded): WindowedOutcomes {
     by_workflow: mapped(required(decoded, "by_workflow"), toLineWorkflowOutcomes),
     overflow: decoded.overflow ?? {},
     contradictions: decoded.contradictions ?? {},
+    workflow_names: decoded.workflow_names ?? {},
   };
 }
 

@@ -59,6 +59,7 @@ def outcomes(draw: st.DrawFn) -> CallOutcome:
         attempt_dispositions=dials,
         never_rang_conflicts=draw(st.integers(0, len(dials))),
         call_times_conflict=draw(st.booleans()),
+        workflow_name=draw(WORDS),
         questions=[
             QuestionState(question_name=name, state=state)
             for name, state in draw(
@@ -120,6 +121,10 @@ def test_counts_are_what_counting_by_hand_gives(calls: list[CallOutcome]) -> Non
         for number, label in enumerate(["1", "2", "3", "4", "5+"], start=1)
         if (reached := sum(len(call.attempt_dispositions) >= number for call in calls))
     }
+    for name, question in counts.questions.items():
+        places = [(p, q) for c in calls for p, q in enumerate(c.questions, 1) if q.question_name == name]
+        assert {k: n for k, n in question.items() if k != "position_sum"} == Counter(q.state for _, q in places)
+        assert question["position_sum"] == sum(place for place, _ in places)
     for workflow_id, line in counts.by_workflow.items():
         dials = Counter(d for c in calls if c.workflow_id == workflow_id for d in c.attempt_dispositions)
         assert line.get("attempts", 0) == dials.total()
@@ -132,10 +137,25 @@ def test_a_workflows_windows_do_not_count_by_workflow() -> None:
     assert counted(outcome(), by_workflow=False).by_workflow == {}
 
 
+def test_a_workflows_windows_count_its_names_and_a_lines_do_not() -> None:
+    calls = [outcome(workflow_name=name) for name in ("Survey", "Survey 2", "Survey", "")]
+
+    assert counted(*calls, by_workflow=False).workflow_names == {"Survey": 2, "Survey 2": 1}
+    assert counted(*calls, by_workflow=True).workflow_names == {}
+
+
+def test_a_call_counted_before_windows_had_names_is_taken_out_without_one() -> None:
+    """Its outcome, from the row of an earlier release, has none."""
+    counts = counted(outcome(workflow_name=""), by_workflow=False)
+    counts.remove(outcome(workflow_name=""), by_workflow=False)
+
+    assert counts == OutcomeCounts()
+
+
 def test_a_question_asked_twice_in_one_call_counts_twice() -> None:
     twice = [QuestionState(question_name="Q0", state=state) for state in ("skipped", "completed")]
 
-    assert counted(outcome(questions=twice)).questions == {"Q0": {"skipped": 1, "completed": 1}}
+    assert counted(outcome(questions=twice)).questions == {"Q0": {"skipped": 1, "completed": 1, "position_sum": 3}}
 
 
 def test_the_counts_are_exactly_the_fields_of_a_windowed_record() -> None:
