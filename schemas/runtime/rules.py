@@ -91,6 +91,12 @@ def _plain_urls(text: str) -> str:
     return _urls(text)
 
 
+def _plain_url(text: str) -> str:
+    if "," in text:
+        raise ValueError("must be one URL")
+    return _plain_urls(text)
+
+
 def is_url(text: str) -> bool:
     """True for a URL with http or https and a host, without query and fragment."""
     try:
@@ -192,6 +198,7 @@ Port = Annotated[int, Field(ge=0, le=_LAST_PORT)]  # 0: a free one
 Servers = Annotated[str, AfterValidator(_servers)]
 Urls = Annotated[str, AfterValidator(_urls)]
 PlainUrls = Annotated[str, AfterValidator(_plain_urls)]
+PlainUrl = Annotated[str, AfterValidator(_plain_url)]
 ReadableFile = Annotated[str, AfterValidator(_readable_file)]
 Text = Annotated[str, BeforeValidator(_no_controls)]
 Secret = Annotated[SecretStr, BeforeValidator(_no_controls)]

@@ -23,6 +23,7 @@ from schemas.runtime.rules import (
     HeaderName,
     Host,
     LogLevel,
+    PlainUrl,
     PlainUrls,
     Port,
     Rate,
@@ -135,6 +136,13 @@ class MonitorVariables(Variables):
     data_dir: Path | None = setting("MONITOR_DATA_DIR")
     gateway_urls: PlainUrls | None = setting("MONITOR_GATEWAY_URLS")
     worker_urls: PlainUrls | None = setting("MONITOR_WORKER_URLS")
+    probe_url: PlainUrl | None = setting("MONITOR_PROBE_URL")  # unset: no probes
+    probe_interval_s: Annotated[int, Field(ge=0, le=3600)] = setting("MONITOR_PROBE_INTERVAL_S", 10)  # 0: no probes
+
+    @property
+    def has_probe(self) -> bool:
+        """Whether probes are sent."""
+        return self.probe_url is not None and self.probe_interval_s > 0
 
 
 class LogVariables(Variables):

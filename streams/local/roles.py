@@ -10,6 +10,7 @@ from pathlib import Path
 
 from schemas.connection import KafkaConnection, RegistryConnection, Variables, may_be_in_file
 from schemas.runtime.environment import FILE
+from schemas.topics import CALL_COMPLETION_PATH
 from streams.local.ports import LOOPBACK
 from streams.local.probes import http_status
 from streams.local.process import Command
@@ -117,6 +118,7 @@ def role_environment(
             "STREAMS_OPS_PORT": str(endpoints.streams_ops_port),
             "MONITOR_HOST": endpoints.monitor_host,
             "MONITOR_PORT": str(endpoints.monitor_port),
+            "MONITOR_PROBE_URL": http_url(endpoints.gateway_host, endpoints.gateway_port) + CALL_COMPLETION_PATH,
             "MONITOR_DATA_DIR": str(data_dir / "monitor"),
             "MONITOR_GATEWAY_URLS": http_url(endpoints.gateway_ops_host, endpoints.gateway_ops_port),
             "MONITOR_WORKER_URLS": http_url(endpoints.streams_ops_host, endpoints.streams_ops_port),

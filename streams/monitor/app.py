@@ -26,6 +26,7 @@ from streams.monitor.api import lag, line, outcomes, service
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages import endpoints as pages
+from streams.monitor.probe import endpoints as probe
 from streams.monitor.problems import EXCEPTION_HANDLERS
 from streams.monitor.settings import MonitorSettings
 
@@ -44,7 +45,14 @@ register_url_convertor("anything", AnythingConvertor())
 
 
 # Every path but that of this list itself, /api, and /assets.
-ENDPOINTS: Final = (*pages.ENDPOINTS, *service.ENDPOINTS, *lag.ENDPOINTS, *line.ENDPOINTS, *outcomes.ENDPOINTS)
+ENDPOINTS: Final = (
+    *pages.ENDPOINTS,
+    *service.ENDPOINTS,
+    *lag.ENDPOINTS,
+    *line.ENDPOINTS,
+    *outcomes.ENDPOINTS,
+    *probe.ENDPOINTS,
+)
 
 
 def create_app(settings: MonitorSettings) -> Starlette:

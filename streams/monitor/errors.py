@@ -9,6 +9,7 @@ StreamsError
     +-- ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
     +-- BadParameterError        permanent: a query parameter makes no sense
     +-- NotFoundError            permanent: no such workflow or SIP line
+    +-- UnsignedProbeError       permanent: no key can sign a probe now
 """
 
 from streams.errors import StreamsError
@@ -64,3 +65,9 @@ class NotFoundError(MonitorError):
     """A workflow or SIP line without windows."""
 
     code = "not_found"
+
+
+class UnsignedProbeError(MonitorError):
+    """A probe cannot be signed. The message has no secret."""
+
+    code = "unsigned_probe"

@@ -98,10 +98,17 @@ class HealthTracker:
     def __init__(self, beginnings: Beginnings[tuple[str, str]] | None = None) -> None:
         self._beginnings = beginnings or Beginnings(lambda *_: None, "\n".join)
 
-    def update(self, sources: Iterable[HealthSource], snapshot: LagSnapshot | None, worker: str, now_ms: int) -> Health:
-        """The health now. snapshot: the newest, however old; sources: lag first."""
+    def update(
+        self,
+        sources: Iterable[HealthSource],
+        snapshot: LagSnapshot | None,
+        worker: str,
+        now_ms: int,
+        others_found: Iterable[Problem] = (),
+    ) -> Health:
+        """The health now. snapshot: the newest, however old; sources: lag first; others_found: besides lag's."""
         lag, *others = sources
-        problems = list(blindness((lag, *others), now_ms))
+        problems = [*blindness((lag, *others), now_ms), *others_found]
         if snapshot is not None and not lag.is_stale(now_ms):
             problems += lag_problems(snapshot, worker)
         # what is not looked at may go on: only a whole look ends a problem

@@ -11,6 +11,7 @@ from schemas.runtime import instants
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
 from streams.monitor.history.memory import Memory
+from streams.monitor.history.names import PROBE_ROUNDTRIP, of_hop
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -18,6 +19,9 @@ from streams.monitor.lag.views import lag_view
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.probe.hops import LAST
+from streams.monitor.probe.prober import Prober
+from streams.monitor.probe.problems import probe_problems
 from streams.monitor.records.dials import DialReader
 from streams.monitor.settings import MonitorSettings
 
@@ -43,6 +47,7 @@ class Monitor:
         self.memory = Memory(settings, self.poller.losses)
         self.history = self.memory.history
         self.dials = DialReader(settings)
+        self.prober = Prober(settings, self.metrics.registry, self._probe_arrived) if settings.has_probe else None
         self.metrics.watch(self.poller, self.reader)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker(self.memory.problems)
@@ -51,7 +56,9 @@ class Monitor:
     async def start(self) -> None:
         """Open the history, then begin to poll and read. Does not wait for Kafka."""
         await self.memory.open()
-        loops = (self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat())
+        loops = [self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat()]
+        if self.prober:
+            loops.append(self.prober.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -70,7 +77,8 @@ class Monitor:
     def health(self, now_ms: int | None = None) -> Health:
         """The health now."""
         now_ms = _now_ms() if now_ms is None else now_ms
-        return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms)
+        found = probe_problems(self.prober) if self.prober else ()
+        return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
         """Empty when everything watched was read lately and whole; else what is missing, and why."""
@@ -112,6 +120,11 @@ class Monitor:
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
         self.memory.add(snapshot)
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
+
+    def _probe_arrived(self, hop: str, seconds: float) -> None:
+        self.history.record(of_hop(hop), _now_ms(), seconds)
+        if hop == LAST:
+            self.history.record(PROBE_ROUNDTRIP, _now_ms(), seconds)
 
     def _outcomes_changed(self, changes: int) -> None:
         as_of_ms = self.reader.as_of_ms or _now_ms()

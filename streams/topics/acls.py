@@ -9,7 +9,9 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from schemas.topic_names import TopicNames
 from schemas.topics import (
+    ANSWERS,
     CALL_ATTEMPTS,
+    CALLS,
     CO_PARTITIONED,
     OUTPUTS,
     SIP_LINE_OUTCOMES,
@@ -98,7 +100,9 @@ def _worker(deployment: Deployment, _: str) -> Iterator[Right]:
 
 
 def _monitor(deployment: Deployment, _: str) -> Iterator[Right]:
-    yield from _on("Read", deployment, *CO_PARTITIONED, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES, CALL_ATTEMPTS)
+    yield from _on(
+        "Read", deployment, *CO_PARTITIONED, CALLS, ANSWERS, CALL_ATTEMPTS, WORKFLOW_OUTCOMES, SIP_LINE_OUTCOMES
+    )
     yield Right("Group", deployment.group, "Describe")
 
 

@@ -23,6 +23,9 @@ from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import Observer, OutcomeStore
 from streams.monitor.outcomes.views import phase
 from streams.monitor.pages.frame import PARAMETERS as PAGE_PARAMETERS
+from streams.monitor.probe.hops import NAMES as HOPS
+from streams.monitor.probe.ledger import ProbeLedger
+from streams.monitor.probe.metrics import ProbeMetrics
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import DISPOSITIONS
@@ -89,6 +92,10 @@ def test_a_verdict_weighs_as_much_as_health_says(row: Row) -> None:
     weight = EVIDENCE.get(word(row["verdict"]))  # type: ignore[call-overload]
 
     assert row["health"] == (f"`{weight[0]}`" if weight else "-")
+
+
+def test_every_hop_of_a_probe_is_explained_in_its_order() -> None:
+    assert column("Probe", "hop") == list(HOPS)
 
 
 # -- KPIs
@@ -185,6 +192,7 @@ def families() -> list[Metric]:
         counts = {"attempts": 40, "attempt_dispositions": {"answered": 40}, "questions": {"q": question(completed=1)}}
         store.put(dimension, pane(start, dimension=dimension.name, **counts), now_ms)
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
+    ProbeMetrics(metrics.registry, ProbeLedger())
     metrics.watch(known, known)
     return [family for family in metrics.families() if not family.name.startswith("process_")]
 

@@ -8,12 +8,17 @@ from typing import Final, Literal
 
 from streams.monitor.labels import short
 
+PROBE_ROUNDTRIP: Final = "probe_roundtrip_s"
+
 Joined = Literal["max", "mean"]
 
 
 @dataclass(frozen=True)
 class SeriesKind:
-    """One kind of series. of_topic: there is one for each group and topic, too; alone: there is one without them."""
+    """One kind of series. of_topic: there is one for each group and topic, too; alone: there is one without them.
+
+    of_hop: there is one for each hop of a probe, too.
+    """
 
     name: str
     unit: str
@@ -21,6 +26,7 @@ class SeriesKind:
     meaning: str
     of_topic: bool = False
     alone: bool = True
+    of_hop: bool = False
 
 
 SERIES: Final = (
@@ -29,6 +35,7 @@ SERIES: Final = (
     SeriesKind("rate_in", "records/s", "mean", "appended to the topic", of_topic=True, alone=False),
     SeriesKind("rate_out", "records/s", "mean", "read and committed by the group", of_topic=True, alone=False),
     SeriesKind("received_per_s", "callbacks/s", "mean", "callbacks that reached Kafka"),
+    SeriesKind(PROBE_ROUNDTRIP, "s", "max", "from the sending of a probe to its last hop, or to one hop", of_hop=True),
 )
 KINDS: Final = {kind.name: kind for kind in SERIES}
 
@@ -38,10 +45,15 @@ def of_topic(name: str, group: str, topic: str) -> str:
     return f"{name}:{short(group)}:{topic}"
 
 
+def of_hop(hop: str) -> str:
+    """The name of the series of one hop of a probe."""
+    return f"{PROBE_ROUNDTRIP}:{hop}"
+
+
 def kind_of(name: str) -> SeriesKind:
     """The kind of a series. Raises: KeyError for a name that is not declared here."""
     base, separator, _ = name.partition(":")
     kind = KINDS[base]
-    if not (kind.of_topic if separator else kind.alone):
+    if not (kind.of_topic or kind.of_hop if separator else kind.alone):
         raise KeyError(name)
     return kind

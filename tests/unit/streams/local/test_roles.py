@@ -59,6 +59,7 @@ def test_every_role_is_told_the_same_settings_by_the_names_of_the_contract() -> 
         "MONITOR_DATA_DIR": str(Path("/data/monitor")),
         "MONITOR_GATEWAY_URLS": "http://127.0.0.1:8001",
         "MONITOR_WORKER_URLS": "http://127.0.0.1:8002",
+        "MONITOR_PROBE_URL": "http://127.0.0.1:8000/webhooks/airudder/call-completion",
     }
 
 
