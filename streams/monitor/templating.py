@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 from schemas.runtime import instants
 from streams.monitor.labels import short
 from streams.monitor.lag.facts import topics_of
+from streams.monitor.pages.drawing import shares, spark
+from streams.monitor.pages.words import ago_text, clock_text, number_text, share_text, span_text
 
 MAX_SHOWN_CHARS: Final = 80
 
@@ -30,9 +32,17 @@ environment: Final = Environment(
 )
 _filters: dict[str, Callable[..., object]] = {
     "instant": instants.text,
+    "dict": dict,
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),
     "words": lambda name: name.replace("_", " "),
     "topics": topics_of,
     "with_code": with_code,
+    "ago": ago_text,
+    "clock": clock_text,
+    "number": number_text,
+    "share": share_text,
+    "shares": shares,
+    "spark": spark,
+    "span": span_text,
 }
 environment.filters |= _filters

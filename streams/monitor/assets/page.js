@@ -1,7 +1,8 @@
 // Live: the server's beat tells how it is, and what changed is fetched and swapped in. Silence is shown, too.
+import { drawAll } from "./charts.js";
 import { START, clock, heard, isOld, judged } from "./freshness.js";
 
-const AT_MOST_EVERY_MS = 2000;
+const AT_MOST_EVERY_MS = 5000;
 const CHECK_EVERY_MS = 1000;
 const FETCH_TIMEOUT_MS = 8000;
 const SHAPES = {
@@ -25,7 +26,7 @@ function show() {
   for (const section of document.querySelectorAll("[data-reads]")) {
     const age = seen.ages[section.dataset.reads];
     section.classList.toggle("old", isOld(age));
-    if (age !== null) section.querySelector(".age").textContent = isOld(age) ? `${clock(age)} old` : "";
+    if (age !== null) (section.querySelector(".age") ?? {}).textContent = isOld(age) ? `${clock(age)} old` : "";
   }
 }
 
@@ -42,11 +43,34 @@ function say(health, text) {
 async function refresh() {
   planned = null;
   lastAt = performance.now();
-  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+  const here = location.pathname + location.search;
+  const answer = await fetch(here, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById("live").replaceChildren(...fresh.getElementById("live").childNodes);
+  const live = document.getElementById("live");
+  if (isInUse(live)) return;
+  const opened = new Set([...live.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key));
+  const stood = focused(live);
+  live.replaceChildren(...fresh.getElementById("live").childNodes);
+  for (const one of live.querySelectorAll("details[data-key]")) one.open = opened.has(one.dataset.key) || one.open;
+  if (stood) live.querySelector(stood)?.focus({ preventScroll: true });
+  drawAll();
   show();
+}
+
+// What somebody selects or types stays as it is.
+function isInUse(live) {
+  const selected = getSelection();
+  const active = document.activeElement;
+  return (live.contains(active) && active.matches("input, select, textarea")) || (!selected.isCollapsed && live.contains(selected.anchorNode));
+}
+
+// Where the keyboard stands, in words that find the same place on the new page.
+function focused(live) {
+  const active = document.activeElement;
+  if (!live.contains(active)) return null;
+  if (active.matches("summary")) return `details[data-key="${CSS.escape(active.parentElement.dataset.key)}"] > summary`;
+  return active.matches("a[href]") ? `a[href="${CSS.escape(active.getAttribute("href"))}"]` : null;
 }
 
 function plan() {
@@ -76,5 +100,6 @@ function check() {
   show();
 }
 
+drawAll();
 listen();
 setInterval(check, CHECK_EVERY_MS);

@@ -151,6 +151,7 @@ def render(monitor: Monitor, asked: PageRequest, page: Page) -> str:
         health=health,
         icon=ICON.format(shape=ICON_SHAPES[health.state]),
         asked=asked,
+        section=section_of(asked.path),
         now_ms=asked.now_ms,
         ranges=RANGES_S,
         navigation=NAVIGATION,
@@ -158,3 +159,8 @@ def render(monitor: Monitor, asked: PageRequest, page: Page) -> str:
         span=f"{instants.text(asked.from_ms)} to {instants.text(asked.to_ms)}",
         **page.values,
     )
+
+
+def section_of(path: str) -> str:
+    """Which entry of the navigation a path belongs to."""
+    return "/" + path.split("/", 2)[1]

