@@ -12,7 +12,8 @@ from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.plausible import fault_of
-from streams.rules.dimensions import DIMENSIONS, Dimension
+from streams.monitor.outcomes.workflow_names import WorkflowNames
+from streams.rules.dimensions import DIMENSIONS, WORKFLOW, Dimension
 from streams.rules.merging import merge
 
 # As long as the topics keep them, by the same clock: when the record was appended, not its event time.
@@ -76,6 +77,7 @@ class OutcomeStore:
         self._panes: dict[Dimension, dict[str, dict[int, StoredPane]]] = {dimension: {} for dimension in DIMENSIONS}
         self._final_until: dict[Dimension, int] = dict.fromkeys(DIMENSIONS, 0)
         self._observers: list[Observer] = []
+        self.names = WorkflowNames()
         self.changes = 0
 
     def observe(self, observer: Observer) -> None:
@@ -102,6 +104,8 @@ class OutcomeStore:
         if pane.is_newer_than(before := panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
+            if dimension is WORKFLOW:
+                self.names.learn(record)
             self._tell(dimension, before, record)
         if record.is_final:
             # the worker closes panes by one clock for all values: where one is final, the others are past
@@ -178,3 +182,5 @@ class OutcomeStore:
     def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):
             del self._panes[dimension][value]
+            if dimension is WORKFLOW:
+                self.names.forget(value)

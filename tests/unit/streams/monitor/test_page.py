@@ -89,7 +89,7 @@ async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pyt
 
     assert "brand new" in Tags(rendered(monitor, "/workflows")).text
     assert "50 %" in Tags(rendered(monitor, "/workflows")).text
-    assert window_view(laid.window(), NOON_MS)["kpis"]["brand_new"]["value"] == 0.5
+    assert window_view(laid.window(), NOON_MS, store.names)["kpis"]["brand_new"]["value"] == 0.5
     assert "brand_new" in {sample.labels.get("kpi") for family in families for sample in family.samples}
 
 
