@@ -17,6 +17,7 @@ from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.lag.views import lag_view
 from streams.monitor.metrics import MonitorMetrics
+from streams.monitor.outcomes.ner import NerByPane
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
 from streams.monitor.probe.hops import LAST
@@ -48,6 +49,9 @@ class Monitor:
         self.history = self.memory.history
         self.dials = DialReader(settings)
         self.prober = Prober(settings, self.metrics.registry, self._probe_arrived) if settings.has_probe else None
+        self._ner = NerByPane(settings.history_days)
+        self.reader.observe(self._ner.observe)
+        self.history.derive("ner", self._ner.points)
         self.metrics.watch(self.poller, self.reader)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker(self.memory.problems)

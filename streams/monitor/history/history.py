@@ -31,6 +31,7 @@ CLOSE_DEADLINE_S: Final = 3.0
 READ_PATIENCE_S: Final = 1.0
 
 Point = tuple[int, float | None]
+Derived = Callable[[int, int, int], list[Point]]
 T = TypeVar("T")
 
 log = structlog.get_logger("monitor.history")
@@ -54,6 +55,7 @@ class History:
         self._database: Database | None = None
         self._lock = Lock()
         self._waiting = Waiting()
+        self._derived: dict[str, Derived] = {}
         self._rolled_at = 0.0
         self._fault = FaultNote(log, "history.not_written", "history.written")
 
@@ -66,6 +68,11 @@ class History:
         """One sample of a series, at an instant (epoch ms). Raises: KeyError for a series that is not declared."""
         kind_of(name)
         self._waiting.add(name, at_ms, float(value))
+
+    def derive(self, name: str, points: Derived) -> None:
+        """A series that is not recorded: `points(from_ms, to_ms, step_s)` makes it from what is known anyway."""
+        kind_of(name)
+        self._derived[name] = points
 
     def note(self, kind: str, subject: str, at_ms: int, value: str) -> None:
         """One change, for good: the subject of this kind became `value` at that instant (epoch ms)."""
@@ -82,6 +89,8 @@ class History:
         sample, of a rate the mean of all samples. Raises: KeyError for a series that is not declared.
         """
         joined, step_s = kind_of(name).joined, max(1, step_s // FINE_S) * FINE_S
+        if name in self._derived:
+            return self._derived[name](from_ms, to_ms, step_s)
         first, last = from_ms // 1000 // step_s * step_s, -(-to_ms // (1000 * step_s)) * step_s
         with self._reading() as database:
             fine = _read(database, lambda db: db.fine(name, first, last)) + self._waiting.between(name, first, last)
@@ -93,7 +102,7 @@ class History:
     def names(self) -> list[str]:
         """Every series that has samples, sorted."""
         with self._reading() as database:
-            return sorted({*_read(database, lambda db: db.names()), *self._waiting.names()})
+            return sorted({*_read(database, lambda db: db.names()), *self._waiting.names(), *self._derived})
 
     def changes(self, kind: str, beginning: str, from_ms: int, to_ms: int) -> list[Change]:
         """What changed in [from_ms, to_ms) of the subjects that begin so, oldest first."""
