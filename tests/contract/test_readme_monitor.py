@@ -15,6 +15,7 @@ from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
 from streams.monitor.app import create_app
 from streams.monitor.events import Kind
 from streams.monitor.health import EVIDENCE, HEALTH_STATES
+from streams.monitor.history.names import SERIES
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS
@@ -67,6 +68,13 @@ def test_every_parameter_of_a_page_is_explained() -> None:
 
 def test_every_event_is_explained() -> None:
     assert column("Events", "event") == list(get_args(Kind))
+
+
+def test_every_series_is_explained_with_its_unit() -> None:
+    rows = [row for row in TABLES["History"] if "series" in row]
+    explained = [(word(row["series"]), row["unit"].strip(" -"), row["of a step"].strip()) for row in rows]
+
+    assert explained == [(kind.name, kind.unit, {"max": "highest", "mean": "mean"}[kind.joined]) for kind in SERIES]
 
 
 def test_every_phase_is_explained() -> None:
