@@ -1,4 +1,4 @@
-"""Pure: the NER of all lines together, pane by pane: kept up with each record, so that no request adds up thirty days."""
+"""Pure: the NER of all lines together, pane by pane: kept up with each record, no request adds up thirty days."""
 
 from typing import Final, NamedTuple
 
