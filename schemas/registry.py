@@ -48,6 +48,15 @@ class Registry:
         self._ids: dict[str, int] = {}
         self._writers: dict[int, AvroSchema] = {}
 
+    def on_request(self, note: Callable[[str, str], None]) -> None:
+        """Call this with operation and outcome of each request from now on."""
+        self._client.on_request = note
+
+    @property
+    def schemas_kept(self) -> int:
+        """How many schemas are known by their ids."""
+        return len(self._writers)
+
     async def register(self, topics: Iterable[Topic]) -> None:
         """Set each subject's compatibility and register our schema, in the order given: the ids are then the same in
         every installation. A refused subject does not stop the others.

@@ -1,7 +1,7 @@
 """Requests to a Confluent-compatible schema registry: bounded in time and size, with errors of our own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -22,6 +22,10 @@ _NOT_FOUND_CODES: Final = range(40400, 40500)  # the registry's own error codes;
 _CAN_PASS: Final = (408, 429)
 _REFUSED: Final = range(400, 500)
 
+# The client's methods that a role calls; a tool's others are `other`.
+OPERATIONS: Final = ("lookup_schema", "get_schema", "other")
+REQUEST_OUTCOMES: Final = ("ok", "not_found", "refused", "unavailable")
+
 T = TypeVar("T")
 
 
@@ -33,12 +37,26 @@ class RegistryClient:
         bounds = {"timeout": REQUEST_TIMEOUT_S, "max.retries": _RETRIES, "retries.wait.ms": 200}
         self.api = AsyncSchemaRegistryClient({**connection.client_arguments(), **bounds})
         self.api._rest_client.session.event_hooks = {"response": [_bound]}
+        self.on_request: Callable[[str, str], None] = lambda operation, outcome: None
 
     async def request(self, request: Awaitable[T]) -> T:
         """The answer to one call of `api`.
 
         Raises: UnknownSchemaError for the registry's own 404, RegistryError when it refuses, RegistryUnavailableError.
         """
+        name = getattr(request, "__name__", "")
+        try:
+            answer = await self._request(request)
+        except (UnknownSchemaError, RegistryError) as error:
+            self._note(name, _outcome(error))
+            raise
+        self._note(name, "ok")
+        return answer
+
+    def _note(self, name: str, outcome: str) -> None:
+        self.on_request(name if name in OPERATIONS else "other", outcome)
+
+    async def _request(self, request: Awaitable[T]) -> T:
         await self.api.clear_caches()  # type: ignore[no-untyped-call]  # it caches invalid answers too
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -55,6 +73,12 @@ class RegistryClient:
     async def aclose(self) -> None:
         """Close the connections. Safe to call twice."""
         await self.api.aclose()
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, UnknownSchemaError):
+        return "not_found"
+    return "unavailable" if isinstance(error, RegistryUnavailableError) else "refused"
 
 
 def checked_id(value: Any) -> int:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from schemas.runtime.build import show_build
 from schemas.runtime.exposition import Exposition, encoder, joined, packed
+from schemas.runtime.registry_metrics import RegistryMetrics
 from streams.monitor.errors import NotReadyError
 from streams.monitor.lag.metrics import lag_families
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
@@ -71,6 +72,7 @@ class MonitorMetrics(Collector):
             registry=self.registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )
+        self.schema_registry = RegistryMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         show_build("monitor", self.registry)
 

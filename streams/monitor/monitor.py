@@ -53,6 +53,7 @@ class Monitor:
         self.reader.observe(self._ner.observe)
         self.history.derive("ner", self._ner.points)
         self.metrics.watch(self.poller, self.reader)
+        self.metrics.schema_registry.watch(self.reader.registry)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker(self.memory.problems)
         self._tasks: list[asyncio.Task[None]] = []

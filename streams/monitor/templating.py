@@ -8,10 +8,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from schemas.runtime import instants
-from streams.monitor.labels import short
 from streams.monitor.lag.facts import topics_of
 from streams.monitor.pages.drawing import shares, spark
 from streams.monitor.pages.words import ago_text, clock_text, number_text, share_text, span_text
+from streams.rules.labels import short
 
 MAX_SHOWN_CHARS: Final = 80
 

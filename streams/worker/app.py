@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -12,7 +13,7 @@ from schemas.connection_faults import chain, in_words
 from schemas.registry import Registry
 from schemas.runtime import exits
 from schemas.runtime.garbage import collect_seldom
-from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS, Topic
+from schemas.topics import CALLBACKS, CALLS_TABLE, REKEYED_DETAILS, TABLES, Topic
 from streams.errors import StreamsError, WorkerCrashedError
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.windows import WindowSettings
@@ -28,6 +29,7 @@ from streams.worker.ops import WorkerState
 from streams.worker.outbox import Outbox
 from streams.worker.pipeline import Pipeline
 from streams.worker.premises import Premises, commit_note
+from streams.worker.recovery import Recovery
 from streams.worker.run_agent import RunAgent
 from streams.worker.spans import AgentSpans
 from streams.worker.tables import StateTable
@@ -79,6 +81,8 @@ class Worker:
         )
         identity = identity_of(settings.group, settings.data_dir)
         self._premises = Premises(settings.kafka, settings.group, partitions, registry, identity)
+        self._recovery = Recovery()
+        self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         self.app.on_rebalance_complete.connect(self._on_recovered)
 
@@ -125,6 +129,7 @@ class Worker:
             registry=self._registry,
             names=self._names,
             partitions=self._partitions,
+            group=self.settings.group,
             pipeline=Pipeline(outbox, self.fail),
             metrics=self.metrics,
             settle=self._settle,
@@ -155,7 +160,7 @@ class Worker:
             recovery_buffer_size=RESTORED_RUNS,
             help=f"state of the {name} agent",
         )
-        table.restored = self.state.progressed
+        table.restored = partial(self._restored, name)
         return table
 
     def _bind(self, agent: RunAgent, name: str, *topics: Topic) -> None:
@@ -169,6 +174,13 @@ class Worker:
         for agent in self.agents.values():
             await agent.reset()
 
+    async def _on_assigned(self, app: Any, assigned: set[TP], **kwargs: Any) -> None:
+        self._recovery.begin()
+
+    def _restored(self, table: str) -> None:
+        self._recovery.restored(table)
+        self.state.progressed()
+
     async def _on_recovered(self, app: Any, **kwargs: Any) -> None:
         try:
             for topic, agent in self._windows_agents.items():
@@ -176,6 +188,8 @@ class Worker:
         except StreamsError as error:
             self.fail(error)
         self.metrics.recoveries.inc()
+        for table in TABLES:
+            self.metrics.recovery_seconds.labels(table).set(self._recovery.seconds(table))
         log.info("worker.recovered", partitions=len(self.app.consumer.assignment()))
         self.state.reason_not_ready = ""
 

@@ -151,15 +151,17 @@ class CallsAgent(RunAgent):
         if synthetic:
             self.count(PROBE)
         else:
-            self._observe(callback, fanned)
+            self._observe(callback, fanned, is_first=decision.replaced is None)
         return outputs
 
     def _state(self, rows: dict[bytes, bytes | None], partition: int, key: bytes) -> CallState:
         stored = rows[key] if key in rows else self.table.store.read(partition, key)
         return self.rows.read(partition, key, stored) if stored else CallState()
 
-    def _observe(self, callback: Callback, fanned: FanOut) -> None:
+    def _observe(self, callback: Callback, fanned: FanOut, *, is_first: bool) -> None:
         self.count("ok")
+        if is_first:  # a histogram cannot take a call back that a correction changes
+            self.metrics.talk_rounds.observe(fanned.outcome.workflow_id, fanned.outcome.talk_round)
         self.observe_age(callback.received_at)
         if not fanned.event_time.is_trusted:
             self.metrics.event_time_faults.labels(fanned.event_time.source).inc()

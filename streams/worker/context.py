@@ -18,8 +18,8 @@ class AgentContext:
 
     `partitions`: the number of partitions by a topic's real name. `settle`: every effect of this run is durable.
     `progressed`: something got done, which shows the watchdog that the worker does not hang. `fail` ends the process.
-    `hold` stops fetching a partition, `release` goes on with it behind what was delivered. `spans`: None where tracing
-    is off.
+    `hold` stops fetching a partition, `release` goes on with it behind what was delivered. `group`: the worker's own.
+    `spans`: None where tracing is off.
     """
 
     registry: Registry
@@ -32,4 +32,5 @@ class AgentContext:
     fail: Callable[[BaseException], None]
     hold: Callable[[TP], None]
     release: Callable[[TP], Awaitable[None]]
+    group: str
     spans: AgentSpans | None = None

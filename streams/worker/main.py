@@ -85,6 +85,7 @@ async def _run(settings: WorkerSettings) -> str:
         OpsServer(create_ops_app(state, metrics.registry), bound),
     ):
         registry, spans = Registry(settings.registry), start_spans(settings.tracing, "worker", metrics.count_spans)
+        metrics.schema_registry.watch(registry)
         try:
             partitions = await _unless_stopped(stop, prepare(settings, registry, state))
             if partitions is not None:

@@ -6,14 +6,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from schemas.records.kept import DEAD_LETTER_REASONS
 from schemas.runtime.build import show_build
+from schemas.runtime.registry_metrics import RegistryMetrics
 from schemas.runtime.tracing import SPAN_OUTCOMES, SpanOutcome
 from schemas.topics import TABLES
 from streams.rules.counts import MAPS, RECORD_MAPS
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import SECONDS_UNREACHABLE, TALKED_NO_SECONDS, TALKED_UNREACHABLE
 from streams.rules.times import Source
+from streams.worker.talk_rounds import TalkRounds
 
 AGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+PROCESS_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 STAGES: Final = ("call", "table")  # the stages of the agents
 CONTRADICTIONS: Final = (TALKED_NO_SECONDS, TALKED_UNREACHABLE, SECONDS_UNREACHABLE, "call_times")
 
@@ -103,6 +106,21 @@ class WorkerMetrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.process_duration = Histogram(
+            "messaging_process_duration_seconds",
+            "Time to process a run of records, up to giving it to the producer",
+            ["messaging_destination_name", "messaging_consumer_group_name", "error_type"],
+            buckets=PROCESS_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.recovery_seconds = Gauge(
+            "stream_table_recovery_seconds",
+            "The newest recovery, from the assignment to the table's last row; 0 when there was none to restore",
+            ["table"],
+            registry=self.registry,
+        )
+        self.talk_rounds = TalkRounds(self.registry)
+        self.schema_registry = RegistryMetrics(self.registry)
         self.recoveries = Counter("stream_recoveries", "Times tables were recovered", registry=self.registry)
         self._start_at_zero()
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import structlog
 from faust.types import TP, Message
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from schemas.errors import DecodeError, RegistryUnavailableError
 from schemas.headers import Headers
@@ -71,6 +71,7 @@ class RunAgent:
         self._resets_before = 0
         # Looked up once: finding a metric by its labels costs more than counting in it.
         self._counters: dict[str, Counter] = {}
+        self._durations: dict[tuple[str, str, str], Histogram] = {}
         self._age = context.metrics.age.labels(self.stage)
         self.spans = context.spans
         self.process = self.spans.around(self.process_record) if self.spans else self.process_record
@@ -111,7 +112,7 @@ class RunAgent:
         unit, self._resets_before, self.made_bytes = UnitOfWork(stored=self.table.stored), self._resets, 0
         try:
             for run in runs:
-                await self.process_run(run, unit)
+                await self._process_timed(run, unit)
                 self._check_still_ours()
                 unit.settled.append(partial(self.context.settle, run))
         except RevokedError:
@@ -121,6 +122,20 @@ class RunAgent:
         if self.spans is not None:
             unit.settled.append(self.spans.take())
         await self.submit(unit)
+
+    async def _process_timed(self, run: Message, unit: UnitOfWork) -> None:
+        began, error_type = time.perf_counter(), "revoked"  # any other error ends the process
+        try:
+            await self.process_run(run, unit)
+            error_type = ""
+        finally:
+            self._took(run, time.perf_counter() - began, error_type)
+
+    def _took(self, run: Message, seconds: float, error_type: str) -> None:
+        key = (run.tp.topic, self.context.group, error_type)
+        if key not in self._durations:
+            self._durations[key] = self.metrics.process_duration.labels(*key)
+        self._durations[key].observe(seconds)
 
     async def process_run(self, run: Message, unit: UnitOfWork) -> None:
         """Add the rows and outputs of one run to a unit of work. May raise RevokedError."""

@@ -17,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from aiokafka import TopicPartition as TP
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas import codec
@@ -129,7 +130,7 @@ def run_of(topic: Topic, values: list[tuple[bytes, bytes]], first: int = 0) -> A
         )
         for offset, (key, value) in enumerate(values, start=first)
     ]
-    return SimpleNamespace(partition=0, offset=records[-1].offset, value=records)
+    return SimpleNamespace(tp=TP(topic.name, 0), partition=0, offset=records[-1].offset, value=records)
 
 
 def callbacks(first: int = 0, count: int = CALLBACKS_IN_RUN) -> Any:
@@ -243,7 +244,12 @@ async def test_small_runs_of_one_event_share_the_batches_of_what_is_keyed_anew(c
         record.partition = partition_of(record.key, PARTITIONS)
         of_partition[record.partition].append(record)
     runs: list[Any] = [
-        SimpleNamespace(partition=partition, offset=records[FEW - 1].offset, value=records[:FEW])
+        SimpleNamespace(
+            tp=TP(CALLBACKS.name, partition),
+            partition=partition,
+            offset=records[FEW - 1].offset,
+            value=records[:FEW],
+        )
         for partition, records in enumerate(of_partition)
     ]
     agent, together, apart = calls_agent(context), Broker(), Broker()

@@ -23,6 +23,7 @@ from streams.rules.times import Source
 from streams.tools.dead_letters.decisions import ReplayDecision
 from streams.tools.recount.comparison import WindowState
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.talk_rounds import TalkRounds
 from tests.support.readmes import ROOT, Row, tables, word, words
 
 PAGE = ROOT / "streams" / "README.md"
@@ -94,6 +95,8 @@ def test_every_metric_of_the_worker_has_its_type_and_labels() -> None:
         one._name + ("_total" if one._type == "counter" else ""): (one._type, ", ".join(one._labelnames) or "-")
         for one in collectors
     }
+    ours = [family for one in registry._collector_to_names if isinstance(one, TalkRounds) for family in one.describe()]
+    there |= {family.name: (family.type, ", ".join(family._labelnames)) for family in ours}  # type: ignore[attr-defined]
 
     rows = TABLES["Health and metrics of the worker"]
     assert {word(row["metric"]): (row["type"], row["labels"]) for row in rows} == there

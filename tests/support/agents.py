@@ -235,6 +235,7 @@ def context_of(
         "fail": _fail,
         "hold": lambda tp: None,
         "release": release,
+        "group": "my-streams",
     }
     return AgentContext(registry, DECLARED, partitions, pipeline, metrics or WorkerMetrics(), **defaults | more)
 

@@ -6,7 +6,7 @@ A series of a topic has its group and topic behind the name: `lag_seconds:billin
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from streams.monitor.labels import short
+from streams.rules.labels import short
 
 PROBE_ROUNDTRIP: Final = "probe_roundtrip_s"
 

@@ -7,10 +7,10 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from streams.monitor.labels import short
 from streams.monitor.lag.facts import FACTS, LAG, topics_of
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot
 from streams.monitor.lag.verdicts import VERDICTS
+from streams.rules.labels import short
 
 BY_PARTITION: Final = ["consumergroup", "topic", "partition"]
 BY_TOPIC: Final = ["consumergroup", "topic"]

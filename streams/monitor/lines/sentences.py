@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from streams.monitor.labels import short
 from streams.monitor.lines.dials import REACHED, UNDECIDED
 from streams.monitor.lines.explaining import Finding
 from streams.rules.dispositions import ANSWERED, PRE_ALERT_FAILURE
 from streams.rules.kpis import MIN_SAMPLES
+from streams.rules.labels import short
 
 MAX_SHOWN_CHARS: Final = 80
 

@@ -14,10 +14,10 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.labels import Labels
 from streams.monitor.outcomes.counted import ANSWERS, COUNTED, EDGES, SUM, Counted
 from streams.monitor.outcomes.store import StoredPane
 from streams.rules.dimensions import Dimension
+from streams.rules.labels import Labels
 
 MAX_QUESTIONS: Final = 50
 

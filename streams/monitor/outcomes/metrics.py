@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.labels import OTHER, Labels
 from streams.monitor.outcomes.counters import CallCounters
 from streams.monitor.outcomes.store import OutcomeStore, StoredPane
 from streams.rules.dimensions import DIMENSIONS, Dimension
 from streams.rules.kpis import kpi_counts, kpi_of
+from streams.rules.labels import OTHER, Labels
 from streams.rules.windows import window_start
 
 # The trailing spans, up to the end of the present pane: a line that stopped an hour ago has no KPI.

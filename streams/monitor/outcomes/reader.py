@@ -60,6 +60,11 @@ class OutcomeReader:
         """True once all that was in the topics at the start has been read."""
         return self._is_caught_up
 
+    @property
+    def registry(self) -> Registry:
+        """What decodes the records."""
+        return self._registry
+
     def observe(self, observer: Observer) -> None:
         """See OutcomeStore.observe."""
         self._store.observe(observer)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas import codec
 from schemas.connection import RegistryConnection
@@ -23,6 +24,7 @@ from schemas.records.webhooks import Callback
 from schemas.registry import Registry
 from schemas.registry_client import MAX_ANSWER_BYTES
 from schemas.registry_faults import answer_in_words
+from schemas.runtime.registry_metrics import RegistryMetrics
 from schemas.topics import CALLBACKS, CALLS, DEAD_LETTERS, QUARANTINE, TOPICS
 from tests.support.records import callback, detail
 
@@ -288,3 +290,26 @@ async def test_a_foreign_version_is_named_and_a_compatible_one_is_not(stub: Stub
 
     [fault] = await registry.foreign_versions(CALLBACKS)
     assert fault.startswith(f"subject {CALLBACKS.subject} has a foreign schema, version 3, that ours (version 1)")
+
+
+async def test_each_request_is_counted_by_what_became_of_it(stub: Stub, registry: Registry) -> None:
+    metrics = CollectorRegistry()
+    RegistryMetrics(metrics).watch(registry)
+    await registry.register([CALLBACKS])
+    await registry.look_up([CALLBACKS])
+    with pytest.raises(MissingSchemaError):
+        await registry.look_up([CALLS])
+    with pytest.raises(UnknownSchemaError):
+        await registry.schema(999)
+    stub.answer = NONSENSE["502"]
+    with pytest.raises(RegistryUnavailableError):
+        await registry.schema(1)
+
+    def counted(operation: str, outcome: str) -> float | None:
+        labels = {"operation": operation, "outcome": outcome}
+        return metrics.get_sample_value("schema_registry_requests_total", labels)
+
+    assert counted("other", "ok") == len([asked for asked in stub.asked if asked[0] in ("PUT", "POST")]) - 1
+    assert (counted("lookup_schema", "not_found"), counted("get_schema", "not_found")) == (1, 1)
+    assert counted("get_schema", "unavailable") == 1
+    assert metrics.get_sample_value("schema_cache_entries") == 1

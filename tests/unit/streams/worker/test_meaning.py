@@ -78,6 +78,24 @@ async def test_what_contradicts_or_is_stale_is_counted(agents: Agents) -> None:
     assert [counted(agents, "stream_event_time_fault_total", fault=fault) for fault in faults] == [1, 1, 1]
 
 
+async def test_the_turns_of_a_call_are_counted_once_also_when_it_is_corrected(agents: Agents) -> None:
+    end = text_of(NOW_MS - MINUTE)
+    await tell(agents, detail("one", end, talk_round=3))
+    await tell(agents, detail("one", end, talk_round=3))
+    await tell(agents, detail("one", end, talk_round=9))
+    await tell(agents, detail("two", end, talk_round=1))
+
+    assert counted(agents, "call_talk_rounds_sum", workflow="wf-1") == 4
+    assert counted(agents, "call_talk_rounds_count", workflow="wf-1") == 2
+
+
+async def test_each_run_of_records_has_its_duration(agents: Agents) -> None:
+    await tell(agents, detail("one", text_of(NOW_MS - MINUTE)))
+    name, labels = "messaging_process_duration_seconds_count", {"messaging_consumer_group_name": "my-streams"}
+
+    assert counted(agents, name, messaging_destination_name=CALLBACKS.name, error_type="", **labels) == 1
+
+
 async def test_a_late_call_is_an_event_of_its_own_with_the_calls_bytes(agents: Agents) -> None:
     for number in range(2):
         await tell(agents, detail(f"live-{number}", text_of(NOW_MS - MINUTE)))

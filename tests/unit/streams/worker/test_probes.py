@@ -43,12 +43,12 @@ async def tell(agents: Agents, call_id: str, workflow: str, at_ms: int = NOW_MS,
 
 
 def business(agents: Agents) -> tuple[object, ...]:
-    """Every metric but the count of probes, and everything that leads to a window."""
+    """Every metric but the count of probes and those of the process, and everything that leads to a window."""
     samples = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in agents.metrics.registry.collect()
         for sample in family.samples
-        if sample.labels.get("outcome") != "probe" and not sample.name.startswith(("process_", "schema_"))
+        if sample.labels.get("outcome") != "probe" and not sample.name.startswith(("process_", "schema_", "messaging_"))
     }
     return samples, {topic: len(reads) for topic, reads in agents.outputs(*COUNTED).items()}
 

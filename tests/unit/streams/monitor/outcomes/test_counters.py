@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.labels import OTHER, Labels
 from streams.monitor.outcomes.counters import MAX_QUESTIONS, CallCounters
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW, Dimension
+from streams.rules.labels import OTHER, Labels
 from tests.support.panes import NOON_MS, PANE_MS, pane, question
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError
-from streams.monitor.labels import OTHER, Labels, short
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.plausible import fault_of
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import WORKFLOW
+from streams.rules.labels import OTHER, Labels, short
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
 
 HUGE = 2**62
