@@ -8,7 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from schemas.runtime import instants
-from streams.monitor.lag.facts import topics_of
 from streams.monitor.pages.drawing import shares, spark
 from streams.monitor.pages.words import ago_text, clock_text, number_text, share_text, span_text
 from streams.rules.labels import short
@@ -35,7 +34,6 @@ _filters: dict[str, Callable[..., object]] = {
     "dict": dict,
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),
     "words": lambda name: name.replace("_", " "),
-    "topics": topics_of,
     "with_code": with_code,
     "ago": ago_text,
     "clock": clock_text,

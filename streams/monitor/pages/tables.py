@@ -1,4 +1,4 @@
-"""The tables of lag and of the newest windows, as the views show them."""
+"""The table of the newest windows, as the views show it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from urllib.parse import quote
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import NotReadyError
-from streams.monitor.lag.facts import FACTS, Fact
-from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.views import phase
 from streams.rules.dimensions import Dimension
@@ -18,16 +16,6 @@ from streams.rules.kpis import Kpi, kpis
 MAX_ROWS: Final = 100
 MAX_LINKED_CHARS: Final = 500
 OLD_AFTER_S: Final = 10.0
-
-
-@dataclass(frozen=True)
-class LagPanel:
-    """The newest lag with the facts to show, or why there is none. age: empty while it is fresh."""
-
-    age: str
-    snapshot: LagSnapshot | None = None
-    facts: tuple[Fact, ...] = ()
-    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,15 +59,6 @@ class OutcomesPanel:
     def kpi_names(self) -> list[str]:
         """All KPIs, in the order of their list."""
         return [kpi.name for kpi in self.rows[0].kpis]
-
-
-def lag_panel(monitor: Monitor, now_ms: int) -> LagPanel:
-    """The newest lag, or why there is none."""
-    age = _age(monitor.poller.as_of_ms, now_ms)
-    try:
-        return LagPanel(age, monitor.poller.snapshot, tuple(fact for fact in FACTS if fact.of_topic))
-    except NotReadyError as error:
-        return LagPanel(age, absent=str(error))
 
 
 def outcomes_panel(monitor: Monitor, dimension: Dimension, now_ms: int) -> OutcomesPanel:
