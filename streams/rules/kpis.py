@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any, Final
 
 from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
-from streams.rules.counts import ATTEMPT_LABELS
+from streams.rules.counts import ATTEMPT_LABELS, BUCKETS_S
 from streams.rules.dispositions import (
     ANSWERED,
     BAD_NUMBER,
@@ -19,12 +19,14 @@ from streams.rules.dispositions import (
     SUBSCRIBER_BARRED,
     UNKNOWN,
 )
+from streams.rules.questions import had, last_required, reached
 
 MIN_SAMPLES: Final = 30  # below it a ratio is mostly chance: there is no value, only the sample size
 Z_95: Final = 1.959963984540054
 DIGITS: Final = 6
 
 NOT_THE_NETWORKS: Final = (BAD_NUMBER, UNKNOWN)
+BY_CALLEE: Final = "ByCallee"
 BAD_LIST: Final = (BAD_NUMBER, SUBSCRIBER_BARRED)
 
 MEANS: Final = ("acd_s", "attempts_per_answer")
@@ -57,14 +59,39 @@ def mean(total: int, n: int) -> Kpi | None:
     return None if n < MIN_SAMPLES else {"value": round(total / n, DIGITS), "n": n, "low": None, "high": None}
 
 
+def quantile(histogram: list[int], share: float) -> Kpi | None:
+    """The seconds that this share of the calls did not exceed, by straight lines between the edges of BUCKETS_S.
+
+    What lies beyond the last edge counts as the last edge.
+    """
+    n = sum(histogram)
+    if n < MIN_SAMPLES:
+        return None
+    rank, below, lower = share * n, 0, 0
+    for count, upper in zip(histogram, BUCKETS_S, strict=False):
+        if count and below + count >= rank:
+            seconds = lower + (upper - lower) * (rank - below) / count
+            return {"value": round(seconds, DIGITS), "n": n, "low": None, "high": None}
+        below, lower = below + count, upper
+    return {"value": float(lower), "n": n, "low": None, "high": None}
+
+
 def kpis(window: WindowedOutcomes) -> tuple[dict[str, Kpi | None], dict[str, int]]:
     """(KPI by name, sample size by name) of one window, merged or not."""
-    counts = kpi_counts(window)
-    return {name: kpi_of(name, *pair) for name, pair in counts.items()}, {name: n for name, (_, n) in counts.items()}
+    last = last_required(window)
+    counts = kpi_counts(window) | {"completion": (last.completed, window.answered) if last else (0, 0)}
+    values = {name: kpi_of(name, *pair) for name, pair in counts.items()}
+    samples = {name: n for name, (_, n) in counts.items()}
+    for name, (histogram, share) in _quantiles(window).items():
+        values[name], samples[name] = quantile(histogram, share), sum(histogram)
+    return values, samples
 
 
 def kpi_counts(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
-    """(numerator, denominator) of each KPI. Those of several windows add up to those of their sum."""
+    """(numerator, denominator) of each KPI that is one. Those of several windows add up to those of their sum.
+
+    That is not so for quantiles, nor for completion: which question is the last depends on the window.
+    """
     return _proportions(window) | {
         "acd_s": (window.answered_duration_s_sum, window.answered),
         "attempts_per_answer": (window.attempts, window.answered),
@@ -108,17 +135,26 @@ def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
         "engaged_ratio": (window.engaged_calls, answered),
         "list_badness": (_sum(calls, BAD_LIST), window.calls),
         "connect_rate": (answered, window.calls),
+        "callee_hangup_ratio": (window.answered_hangup_types.get(BY_CALLEE, 0), answered),
         **lifts,
     }
 
 
+def _quantiles(window: WindowedOutcomes) -> dict[str, tuple[list[int], float]]:
+    answered, others = window.answered_ring_time_s_histogram, window.unanswered_ring_time_s_histogram
+    return {
+        "answered_ring_p50_s": (answered, 0.5),
+        "answered_ring_p95_s": (answered, 0.95),
+        "unanswered_ring_p50_s": (others, 0.5),
+        "unanswered_ring_p95_s": (others, 0.95),
+    }
+
+
 def _question(outcomes: QuestionOutcomes) -> dict[str, Any]:
-    decided = outcomes.completed + outcomes.skipped
-    reached = decided + outcomes.broke_off
     counts = {
-        "completion_rate": (outcomes.completed, reached + outcomes.not_reached),
-        "skip_rate": (outcomes.skipped, decided),
-        "break_off_rate": (outcomes.broke_off, reached),
+        "completion_rate": (outcomes.completed, had(outcomes)),
+        "skip_rate": (outcomes.skipped, outcomes.completed + outcomes.skipped),
+        "break_off_rate": (outcomes.broke_off, reached(outcomes)),
     }
     return {
         "kpis": {name: ratio(*pair) for name, pair in counts.items()},

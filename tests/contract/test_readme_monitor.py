@@ -30,13 +30,14 @@ from streams.monitor.probe.metrics import ProbeMetrics
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.dispositions import DISPOSITIONS
-from streams.rules.kpis import MIN_SAMPLES, kpis, question_kpis
+from streams.rules.kpis import MIN_SAMPLES, kpis, quantile, question_kpis
 from tests.support.panes import PANE_MS, pane, question
 from tests.support.readmes import ROOT, Row, tables, word
 
 PAGE = ROOT / "streams" / "monitor" / "README.md"
 TABLES = tables(PAGE)
 KPIS = [row for row in TABLES["KPIs"] if "kpi" in row]
+QUANTILES = [row for row in TABLES["KPIs"] if "quantile kpi" in row]
 QUESTION_KPIS = [row for row in TABLES["KPIs"] if "question kpi" in row]
 SHORT = {"dials": "attempt_dispositions", "calls": "dispositions"}
 NUMBERS = ("1", "2", "3", "4", "5+")
@@ -109,6 +110,9 @@ def test_every_hop_of_a_probe_is_explained_in_its_order() -> None:
 # -- KPIs
 
 
+LAST = QuestionOutcomes(completed=21_001, skipped=503, broke_off=211, not_reached=101, position_sum=80_000)
+
+
 def window_of_different_counts() -> WindowedOutcomes:
     """A window in which no two counts are equal, so that no formula is right by chance."""
     return structs.replace(
@@ -124,6 +128,13 @@ def window_of_different_counts() -> WindowedOutcomes:
         attempt_dispositions={name: 2_003 + 37 * number for number, name in enumerate(DISPOSITIONS)},
         answered_on_attempt={number: 3_001 + 41 * place for place, number in enumerate(NUMBERS)},
         reached_attempt={number: 40_009 + 43 * place for place, number in enumerate(NUMBERS)},
+        answered_hangup_types={"ByCallee": 5_003, "ByRobot": 6_007},
+        questions={
+            "a": LAST,
+            "b": structs.replace(LAST, completed=LAST.completed - 1, position_sum=LAST.position_sum - 999),
+        },
+        answered_ring_time_s_histogram=[0, *range(100, 200, 10)],
+        unanswered_ring_time_s_histogram=[500, *range(10)],
     )
 
 
@@ -135,6 +146,9 @@ def value_of(expression: str, counts: object) -> int:
             sign = 1 if part == "+" else -1
             continue
         name, _, key = part.partition(".")
+        if name == "last":
+            total += sign * getattr(LAST, key)
+            continue
         found = getattr(counts, SHORT.get(name, name) if key else name)
         total += sign * (found[key] if key else found)
     return total
@@ -152,8 +166,20 @@ def test_a_kpi_is_what_its_formula_says(row: Row) -> None:
     assert row["kind"] == ("mean" if kpi["low"] is None else "ratio")
 
 
+@pytest.mark.parametrize("row", QUANTILES, ids=lambda row: row["quantile kpi"])
+def test_a_quantile_is_of_the_histogram_that_its_row_names(row: Row) -> None:
+    window = window_of_different_counts()
+    histogram = getattr(window, word(row["histogram"]))
+    values, samples = kpis(window)
+    name = word(row["quantile kpi"])
+
+    assert values[name] == quantile(histogram, float(row["quantile"]))
+    assert samples[name] == sum(histogram)
+
+
 def test_every_kpi_has_a_formula() -> None:
-    assert sorted(word(row["kpi"]) for row in KPIS) == sorted(kpis(pane(0))[0])
+    told = [word(row[name]) for name in ("kpi", "quantile kpi") for row in TABLES["KPIs"] if name in row]
+    assert sorted(told) == sorted(kpis(pane(0))[0])
     assert f"Below **{MIN_SAMPLES}** samples" in PAGE.read_text(encoding="utf-8")
 
 
