@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from schemas import codec
-from streams.tools.decoding import Decoded, Plain
+from streams.topics.decoding import Decoded, Plain
 
 WORKFLOW: Final = "workflow"
 SIP_LINE: Final = "sip_line"

@@ -17,8 +17,8 @@ from streams import output
 from streams.output import without_controls
 from streams.tools.dead_letters.letters import LetterFilter, origin_of
 from streams.tools.dead_letters.printing import open_letters
-from streams.tools.decoding import Decoder, Plain, text_of
-from streams.tools.masking import MASK, masked
+from streams.topics.decoding import Decoder, Plain, text_of
+from streams.topics.masking import MASK, masked
 
 OURS = frozenset(header.name for header in HEADERS)
 

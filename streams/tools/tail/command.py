@@ -14,11 +14,11 @@ from schemas.reader import StoredRecord, TopicReader
 from schemas.registry import Registry
 from schemas.topics import Topic
 from streams.settings import StreamsSettings
-from streams.tools.decoding import Decoded, Decoder
 from streams.tools.kafka import translated
 from streams.tools.lines import Lines, ReaderGoneError, cancel_when_reader_goes
 from streams.tools.selecting import Wanted
 from streams.tools.tail.printing import json_line, table_head, table_line
+from streams.topics.decoding import Decoded, Decoder
 
 FOLLOW_WAIT_MS: Final = 100
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from schemas.headers import is_synthetic
 from schemas.runtime import instants
 from streams.output import without_controls
-from streams.tools.decoding import Decoded, Plain
-from streams.tools.masking import masked
+from streams.topics.decoding import Decoded, Plain
+from streams.topics.masking import masked
 
 HEAD: Final = ("appended at", "place", "key", "record")
 _WIDTHS: Final = (20, 12, 20)

@@ -11,12 +11,12 @@ from streams import output
 from streams.rules.dimensions import DIMENSIONS
 from streams.rules.windows import window_start
 from streams.settings import WorkerSettings
-from streams.tools.decoding import Decoded, Decoder
 from streams.tools.kafka import translated
 from streams.tools.progress import counting_records
 from streams.tools.tracing.printing import as_json, as_lines
 from streams.tools.tracing.search import CallSearch
 from streams.tools.tracing.story import Progress, tell
+from streams.topics.decoding import Decoded, Decoder
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from schemas.runtime import instants
 from schemas.topics import Topic
 from streams.output import without_controls
-from streams.tools.decoding import Decoded, Plain
-from streams.tools.masking import masked
 from streams.tools.selecting import CALL, names
 from streams.tools.tracing.search import CallSearch, Searched
 from streams.tools.tracing.story import Story
+from streams.topics.decoding import Decoded, Plain
+from streams.topics.masking import masked
 
 Line = tuple[str, ...]
 

@@ -21,8 +21,8 @@ from schemas.topics import (
     REKEYED_DETAILS,
     Topic,
 )
-from streams.tools.decoding import Decoded, Decoder
 from streams.tools.selecting import CALL, names
+from streams.topics.decoding import Decoded, Decoder
 
 BY_KEY: Final = (CALLBACKS, REKEYED_DETAILS, CALLS, ANSWERS, CALL_ATTEMPTS, LATE_CALLS)
 BY_BYTES: Final = (DEAD_LETTERS, QUARANTINE)

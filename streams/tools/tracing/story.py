@@ -16,7 +16,7 @@ from schemas.topics import (
     REKEYED_DETAILS,
     Topic,
 )
-from streams.tools.decoding import Decoded, Plain
+from streams.topics.decoding import Decoded, Plain
 
 WAITING: Final = "waiting"
 REPEATED: Final = "duplicate"

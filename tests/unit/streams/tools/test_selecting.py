@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.topics import CALLS, TOPICS, Topic
-from streams.tools.decoding import Decoded, plain
 from streams.tools.selecting import Wanted, has, names
+from streams.topics.decoding import Decoded, plain
 from tests.support.records import EVERY_RECORD, change, outcome
 
 WITHOUT = {

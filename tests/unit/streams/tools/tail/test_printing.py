@@ -10,9 +10,9 @@ import pytest
 
 from schemas.records.record import Record
 from schemas.topics import CALLS, TOPICS
-from streams.tools.decoding import Decoded, plain
-from streams.tools.masking import masked
 from streams.tools.tail.printing import json_line, table_head, table_line
+from streams.topics.decoding import Decoded, plain
+from streams.topics.masking import masked
 from tests.support.records import CALL, EVERY_RECORD
 
 TOPIC_OF = {topic.record: topic for topic in TOPICS}

@@ -20,8 +20,8 @@ from schemas.topics import (
     WORKFLOW_OUTCOMES,
     Topic,
 )
-from streams.tools.decoding import Decoded
 from streams.tools.tracing.story import Progress, Story, tell
+from streams.topics.decoding import Decoded
 
 EVERY = (CALLBACKS, REKEYED_DETAILS, CALLS, ANSWERS, CALL_ATTEMPTS, LATE_CALLS, DEAD_LETTERS, QUARANTINE)
 PLACES = {(topic.name, 0): 100 for topic in EVERY}

@@ -10,8 +10,8 @@ import pytest
 
 from schemas import codec
 from schemas.records.record import Record
-from streams.tools.decoding import plain
-from streams.tools.masking import MASK, masked
+from streams.topics.decoding import plain
+from streams.topics.masking import MASK, masked
 from tests.support.records import EVERY_RECORD
 
 Leaf = tuple[str, Any]
