@@ -18,7 +18,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 
 from schemas.codec import schema_text
-from schemas.topics import ANSWERS, CALLBACKS, CALLS, LATE_CALLS, QUARANTINE, SIP_LINE_OUTCOMES, WORKFLOW_OUTCOMES
+from schemas.topics import (
+    ANSWERS,
+    CALLBACKS,
+    CALLS,
+    LATE_CALLS,
+    QUARANTINE,
+    SIP_LINE_OUTCOMES,
+    SYNTHETIC_WORKFLOW_ID,
+    WORKFLOW_OUTCOMES,
+)
 from tests.support.deliveries import delivery, detail, redial
 from tests.support.processes.tools import environ_of, run, wait_until_committed
 from tests.support.processes.worker import WorkerSystem
@@ -98,6 +107,15 @@ async def test_it_prints_what_comes_decoded_line_by_line_until_ctrl_c_and_leaves
     assert (line["value"]["callee"], line["value"]["duration_s"]) == ("+15550100", 30)
     assert {"name": "ce_id", "value": record.ce_id} in line["headers"]
     assert await groups(system) == {"airudder-streams"}
+
+
+async def test_it_leaves_probes_out_unless_they_are_asked_for(system: WorkerSystem) -> None:
+    await system.writer.write([delivery(detail("a-probe"), workflow=SYNTHETIC_WORKFLOW_ID)], now_ms())
+    await wait_for_call(system, "a-probe")
+
+    assert "a-probe" not in [line["key"] for line in await printed(system, "calls")]
+    asked = await printed(system, "calls", "--workflow", SYNTHETIC_WORKFLOW_ID)
+    assert [line["key"] for line in asked] == ["a-probe"]
 
 
 async def test_history_since_an_instant_comes_in_the_order_of_appending_and_is_filtered(system: WorkerSystem) -> None:

@@ -20,7 +20,7 @@ BROKEN_AFTER: Final = 2  # lost in a row
 class Probe:
     """One probe. roundtrips, late: seconds from sending to each hop that showed it in time, or later.
 
-    sent_ms: None until it is sent.
+    sent_ms: None until it is sent. is_unseen: we could not look where it is missing.
     """
 
     call_id: str
@@ -29,6 +29,7 @@ class Probe:
     late: dict[str, float] = field(default_factory=dict)
     lost_at: str | None = None
     reason: str = ""
+    is_unseen: bool = False
 
     @property
     def expected_at(self) -> str | None:
@@ -89,10 +90,10 @@ class ProbeLedger:
             self.lost_in_a_row = 0
         return True
 
-    def lose(self, probe: Probe, reason: str) -> None:
+    def lose(self, probe: Probe, reason: str, *, is_unseen: bool = False) -> None:
         """The hop at which the probe is expected refused it, or did not show it in time. Repeat: safe."""
         if hop := probe.expected_at:
-            probe.lost_at, probe.reason = hop, reason
+            probe.lost_at, probe.reason, probe.is_unseen = hop, reason, is_unseen
             self.lost[hop] += 1
             self.lost_since_ms = self.lost_since_ms if self.lost_in_a_row else probe.sent_ms or 0
             self.lost_in_a_row += 1

@@ -83,8 +83,9 @@ class Prober:
                 self.unsent.set(f"the probe failed: {type(error).__name__}", error)
 
     async def _send_one(self) -> None:
-        """One probe from its making to its end, which is its deadline at the latest."""
-        self._turn += 1
+        """One probe, until the gateway has answered. The deadline is the interval's end, so probes do not pile up."""
+        loop = asyncio.get_running_loop()
+        self._turn, ends_at = self._turn + 1, loop.time() + self.deadline_s
         call_id = call_id_in(self._turn % self._partitions, self._partitions, secrets.token_hex(8))
         body = probe_body(call_id, now_ms(), self._settings.timezone)
         try:
@@ -101,15 +102,10 @@ class Prober:
                 await self._watched.wait()
         self.ledger.send(probe, now_ms())
         self._next = None
-        asyncio.get_running_loop().call_later(self.deadline_s, self._expire, probe)
-        await self._post(probe, body, signature)
-
-    async def _post(self, probe: Probe, body: bytes, signature: dict[str, str]) -> None:
-        fault = ""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.deadline_s):
-                fault = await self._sender.post(body, signature)
-                if fault:
+        loop.call_at(ends_at, self._expire, probe)
+        with suppress(TimeoutError):  # it is lost then
+            async with asyncio.timeout_at(ends_at):
+                if fault := await self._sender.post(body, signature):
                     self._lost(probe, fault)
                 else:
                     self._arrived(probe, GATEWAY)
@@ -171,16 +167,17 @@ class Prober:
         if was_lost and not self.ledger.lost_in_a_row:
             log.info("probe.recovered", lost=was_lost)
 
-    def _lost(self, probe: Probe, reason: str) -> None:
+    def _lost(self, probe: Probe, reason: str, *, is_unseen: bool = False) -> None:
         before = self.ledger.last_lost if self.ledger.lost_in_a_row else None
-        self.ledger.lose(probe, reason)
+        self.ledger.lose(probe, reason, is_unseen=is_unseen)
         if probe.lost_at and (before is None or before.lost_at != probe.lost_at):
             log.warning("probe.lost", hop=probe.lost_at, reason=probe.reason)
 
     def _expire(self, probe: Probe) -> None:
         if hop := probe.expected_at:
-            why = f"; {self._unread.text}" if self._unread.text else ""
-            self._lost(probe, f"{SIGNS[hop]} within {self.deadline_s:g} s{why}")
+            unread = self._unread.text if hop != GATEWAY else None
+            reason = f"{SIGNS[hop]} within {self.deadline_s:g} s" + (f"; {unread}" if unread else "")
+            self._lost(probe, reason, is_unseen=bool(unread))
 
 
 async def _close(reader: ArrivalReader | None) -> None:

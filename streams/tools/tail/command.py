@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from aiokafka import TopicPartition
 
+from schemas.headers import is_synthetic
 from schemas.reader import StoredRecord, TopicReader
 from schemas.registry import Registry
 from schemas.topics import Topic
@@ -67,6 +68,8 @@ async def _print(reader: TopicReader, decoder: Decoder, options: TailOptions) ->
         lines.write(table_head(width))
     async with aclosing(_records(reader, options)) as records:
         async for stored in records:
+            if options.wanted == Wanted() and is_synthetic(stored.headers):
+                continue  # nobody asked for probes
             decoded = await decoder.decode(options.topic, stored)
             if not options.wanted.matches(decoded):
                 continue

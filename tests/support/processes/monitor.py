@@ -25,7 +25,7 @@ EXIT_DEADLINE_S = 15
 class MonitorProcess:
     """`python -m streams monitor`, as anybody runs it."""
 
-    def __init__(self, bootstrap: str, registry_url: str, log: Path, port: int | None = None) -> None:
+    def __init__(self, bootstrap: str, registry_url: str, log: Path, port: int | None = None, **settings: str) -> None:
         self.port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         environ = {
@@ -33,6 +33,7 @@ class MonitorProcess:
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "SCHEMA_REGISTRY_URL": registry_url,
             "MONITOR_PORT": str(self.port),
+            **settings,
         }
         self._log = log.open("wb")
         self.process = subprocess.Popen(
@@ -80,9 +81,11 @@ class MonitorProcess:
 
 
 @contextmanager
-def running_monitor(bootstrap: str, registry_url: str, log: Path, port: int | None = None) -> Iterator[MonitorProcess]:
-    """A monitor for as long as the block lasts."""
-    monitor = MonitorProcess(bootstrap, registry_url, log, port)
+def running_monitor(
+    bootstrap: str, registry_url: str, log: Path, port: int | None = None, **settings: str
+) -> Iterator[MonitorProcess]:
+    """A monitor for as long as the block lasts. settings: further variables."""
+    monitor = MonitorProcess(bootstrap, registry_url, log, port, **settings)
     try:
         yield monitor
     finally:
