@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -32,6 +33,8 @@ environment: Final = Environment(
 _filters: dict[str, Callable[..., object]] = {
     "instant": instants.text,
     "dict": dict,
+    "in_path": lambda name: quote(name, safe=""),
+    "in_pointer": lambda name: name.replace("~", "~0").replace("/", "~1"),
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),
     "words": lambda name: name.replace("_", " "),
     "with_code": with_code,

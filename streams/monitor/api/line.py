@@ -17,7 +17,7 @@ async def explain(request: Request) -> Response:
     refuse_parameters(request, NAMES)
     monitor, line, now_ms = monitor_of(request), request.path_params["line"], int(time.time() * 1000)
     asked = explained_range(dict(request.query_params), None, now_ms, monitor.settings.window_s)
-    found = await explained(monitor, line, asked.from_ms, asked.to_ms, {})
+    found = await explained(monitor, line, asked.from_ms, asked.to_ms)
     return json_answer(explanation_view(found, monitor.reader.as_of_ms or now_ms))
 
 

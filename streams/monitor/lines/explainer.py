@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from streams.errors import BrokerUnavailableError
 from streams.monitor.lines.dials import Dial
 from streams.monitor.lines.explanation import Explanation, explain
-from streams.monitor.lines.pane_dials import pane_dials
+from streams.monitor.lines.pane_dials import panes_of, tally_of
 from streams.monitor.monitor import Monitor
 from streams.monitor.records.ledger import Reading
 from streams.rules.dimensions import SIP_LINE
 
 
-async def explained(monitor: Monitor, line: str, from_ms: int, to_ms: int, names: Mapping[str, str]) -> Explanation:
+async def explained(monitor: Monitor, line: str, from_ms: int, to_ms: int) -> Explanation:
     """Why this line, in [from_ms, to_ms), UTC epoch ms. Without Kafka the windows alone are compared, and it says so.
 
     Raises: NotReadyError, NotFoundError for a line without windows, TooManyReadsError.
@@ -28,8 +28,8 @@ async def explained(monitor: Monitor, line: str, from_ms: int, to_ms: int, names
         reading = Reading(fault=str(error))
 
     def made() -> Explanation:
-        windows = pane_dials(store, line, from_ms, to_ms, monitor.settings.window_s)
-        return explain(line, from_ms, to_ms, windows, records, reading, names)
+        windows = tally_of(panes_of(store, line, from_ms, to_ms, monitor.settings.window_s))
+        return explain(line, from_ms, to_ms, windows, records, reading, store.names.of)
 
     async with monitor.room_for_answers:
         return await asyncio.to_thread(made)

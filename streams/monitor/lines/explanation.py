@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from schemas.runtime import instants
 from streams.monitor.lines.dials import Dial, Tally
 from streams.monitor.lines.explaining import Compared, Finding, compared, ranked
-from streams.monitor.lines.sentences import no_control_group, nothing_found, sentence, shown_value, too_few
+from streams.monitor.lines.sentences import NameOf, no_control_group, nothing_found, sentence, shown_value, too_few
 from streams.monitor.records.ledger import Reading
 from streams.rules.kpis import DIGITS, MIN_SAMPLES
 
@@ -55,7 +55,7 @@ class Explanation:
     sides: Mapping[Source, Sides]
     compared: Mapping[Source, Compared]
     reading: Reading
-    names: Mapping[str, str] = field(default_factory=dict)
+    name_of: NameOf = str
 
     @property
     def findings(self) -> list[tuple[Finding, Source]]:
@@ -117,11 +117,11 @@ class Explanation:
 
     def sentence(self, finding: Finding) -> str:
         """The finding in words."""
-        return sentence(finding, self.names)
+        return sentence(finding, self.name_of)
 
     def value(self, finding: Finding) -> str:
         """The finding's value in words."""
-        return shown_value(finding, self.names)
+        return shown_value(finding, self.name_of)
 
 
 def explain(
@@ -131,12 +131,12 @@ def explain(
     windows: Tally,
     records: Tally,
     reading: Reading,
-    names: Mapping[str, str],
+    name_of: NameOf,
 ) -> Explanation:
-    """Compare by both sources: windows are exact, records tell more of each dial. names: of workflows by id."""
+    """Compare by both sources: windows are exact, records tell more. name_of: what a workflow is called."""
     sides: dict[Source, Sides] = {"windows": Sides.of(windows, line), "records": Sides.of(records, line)}
     results: dict[Source, Compared] = {source: compared(both.here, both.peers) for source, both in sides.items()}
-    return Explanation(line, from_ms, to_ms, sides, results, reading, names)
+    return Explanation(line, from_ms, to_ms, sides, results, reading, name_of)
 
 
 def explanation_view(found: Explanation, as_of_ms: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Findings in plain English. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +11,8 @@ from streams.rules.kpis import MIN_SAMPLES
 from streams.rules.labels import short
 
 MAX_SHOWN_CHARS: Final = 80
+
+NameOf = Callable[[str], str]
 
 _OUTCOMES: Final = {
     ANSWERED: ("were answered", "were"),
@@ -32,15 +34,15 @@ _SEGMENTS: Final = {
 }
 
 
-def sentence(finding: Finding, names: Mapping[str, str]) -> str:
-    """One finding. names: of workflows by id; one without a name is told by its id."""
-    return _segment(finding, names) if finding.kind == "segment" else _difference(finding)
+def sentence(finding: Finding, name_of: NameOf) -> str:
+    """One finding. name_of: what a workflow is called."""
+    return _segment(finding, name_of) if finding.kind == "segment" else _difference(finding)
 
 
-def shown_value(finding: Finding, names: Mapping[str, str]) -> str:
+def shown_value(finding: Finding, name_of: NameOf) -> str:
     """The value as people read it: a workflow by its name, an hour by the clock."""
     if finding.attribute == "workflow":
-        return short(names.get(finding.value) or finding.value, MAX_SHOWN_CHARS)
+        return short(name_of(finding.value), MAX_SHOWN_CHARS)
     if finding.attribute == "hour":
         return datetime.fromtimestamp(int(finding.value) / 1000, UTC).strftime("%H:%M UTC on %Y-%m-%d")
     return short(finding.value, MAX_SHOWN_CHARS)
@@ -86,13 +88,13 @@ def _difference(finding: Finding) -> str:
     if finding.attribute == "outcome":
         predicate, verb = _OUTCOMES[finding.value]
     else:
-        predicate, verb = _ENDS[finding.attribute].format(shown_value(finding, {})), "do"
+        predicate, verb = _ENDS[finding.attribute].format(shown_value(finding, str)), "do"
     peers = per_cent(finding.peer_share or 0.0)
     return f"{per_cent(finding.share)} of its dials {predicate}; {peers} of its peers' {verb}: {_evidence(finding)}"
 
 
-def _segment(finding: Finding, names: Mapping[str, str]) -> str:
-    place = _SEGMENTS[finding.attribute].format(shown_value(finding, names))
+def _segment(finding: Finding, name_of: NameOf) -> str:
+    place = _SEGMENTS[finding.attribute].format(shown_value(finding, name_of))
     others = f"{per_cent(finding.outside or 0.0)} of its other dials"
     if finding.peer_share is not None:
         alike = " likewise" if finding.in_segment else ""

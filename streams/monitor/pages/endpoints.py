@@ -1,6 +1,7 @@
 """The pages' endpoints: one row a view."""
 
 import asyncio
+from collections.abc import Set
 from typing import Final
 
 from starlette.requests import Request
@@ -8,9 +9,9 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas.documents.files import asyncapi_text
 from streams.monitor.api.endpoint import NO_STORE, Endpoint, refuse_parameters
-from streams.monitor.pages import lag, lines, losses, overview, workflows
+from streams.monitor.pages import lag, line, lines, losses, overview, workflows
 from streams.monitor.pages.docs import render_docs
-from streams.monitor.pages.frame import HEADERS, Build, view
+from streams.monitor.pages.frame import HEADERS, Build, Prepare, view
 
 # The topics have no script.
 DOCS_HEADERS: Final = HEADERS | {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:"}
@@ -32,11 +33,14 @@ VIEWS: Final[dict[str, tuple[Build, str]]] = {
     "/": (overview.build, "the overview: is anything wrong?"),
     "/lag": (lag.build, "every group that is watched: how far is it behind?"),
     "/lines": (lines.build, "the SIP lines"),
+    "/lines/{line}": (line.build, "one SIP line: against its peers, its history, and why"),
     "/workflows": (workflows.build, "the workflows"),
     "/losses": (losses.build, "what was lost, and where"),
 }
+# What must be waited for, and the parameters that ask for it.
+WAITED_FOR: Final[dict[str, tuple[Prepare, Set[str]]]] = {"/lines/{line}": (line.prepare, line.OWN)}
 ENDPOINTS: Final = (
-    *(view(path, build, answers) for path, (build, answers) in VIEWS.items()),
+    *(view(path, build, answers, *WAITED_FOR.get(path, ())) for path, (build, answers) in VIEWS.items()),
     Endpoint("/docs", docs, "the topics, field by field"),
     Endpoint("/docs/asyncapi.yaml", asyncapi, "the topics as an AsyncAPI document"),
 )

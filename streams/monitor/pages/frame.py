@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -57,7 +58,7 @@ ICON_SHAPES: Final[dict[HealthState, str]] = {
 class PageRequest:
     """What a page's URL asks for. from_ms and to_ms: epoch ms; range: one of RANGES_S, or empty for bounds of its own.
 
-    given: the parameters as they came, kept in every link.
+    given: the parameters as they came, kept in every link; own: those of the view alone, which no link keeps.
     """
 
     path: str
@@ -69,10 +70,11 @@ class PageRequest:
     line: str | None
     workflow: str | None
     given: Mapping[str, str]
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: str, given: Mapping[str, str], now_ms: int) -> "PageRequest":
-        """Raises: BadParameterError naming the parameter."""
+    def read(cls, path: str, given: Mapping[str, str], now_ms: int, own: Set[str] = frozenset()) -> "PageRequest":
+        """own: the names of the view's own parameters. Raises: BadParameterError naming the parameter."""
         if "range" in given and ("from" in given or "to" in given):
             raise BadParameterError("range is instead of from and to")
         name = "" if "from" in given or "to" in given else given.get("range", DEFAULT_RANGE)
@@ -85,7 +87,19 @@ class PageRequest:
             raise BadParameterError("from must be before to")
         zone = zone_of(given["tz"]) if "tz" in given else ZoneInfo("UTC")
         line, workflow = given.get("line") or None, given.get("workflow") or None
-        return cls(path, now_ms, from_ms, to_ms, name, zone, line, workflow, dict(given))
+        kept = {key: value for key, value in given.items() if key not in own}
+        return cls(
+            path,
+            now_ms,
+            from_ms,
+            to_ms,
+            name,
+            zone,
+            line,
+            workflow,
+            kept,
+            {key: given[key] for key in own & given.keys()},
+        )
 
     def link(self, path: str | None = None, **changes: str | None) -> str:
         """A link that keeps range, zone and filters, but for these changes; None leaves a parameter out."""
@@ -114,33 +128,55 @@ class Page:
 Build = Callable[[Monitor, PageRequest, Mapping[str, str]], Page]
 
 
-def view(path: str, build: Build, answers: str) -> Endpoint:
+Prepare = Callable[[Monitor, PageRequest, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+
+
+async def _nothing(_: Monitor, __: PageRequest, ___: Mapping[str, str]) -> Mapping[str, Any]:
+    return {}
+
+
+def view(path: str, build: Build, answers: str, prepare: Prepare = _nothing, own: Set[str] = frozenset()) -> Endpoint:
     """The endpoint of a view. build: called in a thread with the monitor, the request, and the names in the path.
 
-    What it raises of ours is a page with that status.
+    prepare: what must be waited for, as further values of the template. own: parameters of this view alone. What they
+    raise of ours is a page with that status.
     """
-    return Endpoint(path, _serving(build), answers, PARAMETERS)
+    return Endpoint(path, _serving(build, prepare, own), answers, PARAMETERS | own)
 
 
-def _serving(build: Build) -> Serve:
+def _serving(build: Build, prepare: Prepare, own: Set[str]) -> Serve:
     async def serve(request: Request) -> Response:
-        monitor, now_ms = monitor_of(request), int(time.time() * 1000)
-
-        def rendered() -> Response:
-            asked = PageRequest.read(request.url.path, {}, now_ms)
-            try:
-                refuse_parameters(request, PARAMETERS)
-                asked = PageRequest.read(request.url.path, dict(request.query_params), now_ms)
-                return HTMLResponse(render(monitor, asked, build(monitor, asked, request.path_params)), 200, HEADERS)
-            except MonitorError as error:
-                status = status_of(error)
-                page = Page(HTTPStatus(status).phrase, "error.html", {"status": status, "detail": str(error)})
-                return HTMLResponse(render(monitor, asked, page), status, HEADERS)
-
+        monitor, names, now_ms = monitor_of(request), request.path_params, int(time.time() * 1000)
+        # as it was sent: decoded, a name in it may hold anything
+        path = (request.scope.get("raw_path") or quote(request.scope["path"]).encode()).decode("ascii")
+        asked = PageRequest.read(path, {}, now_ms)
+        try:
+            refuse_parameters(request, PARAMETERS | own)
+            asked = PageRequest.read(path, dict(request.query_params), now_ms, own)
+            prepared = await prepare(monitor, asked, names)
+            made = partial(_document, monitor, asked, build, names, prepared)
+        except MonitorError as error:
+            made = partial(_refusal, monitor, asked, error)
         async with monitor.room_for_answers:
-            return await asyncio.to_thread(rendered)
+            return await asyncio.to_thread(made)
 
     return serve
+
+
+def _document(
+    monitor: Monitor, asked: PageRequest, build: Build, names: Mapping[str, str], prepared: Mapping[str, Any]
+) -> Response:
+    try:
+        page = build(monitor, asked, names)
+        return HTMLResponse(render(monitor, asked, replace(page, values={**page.values, **prepared})), 200, HEADERS)
+    except MonitorError as error:
+        return _refusal(monitor, asked, error)
+
+
+def _refusal(monitor: Monitor, asked: PageRequest, error: MonitorError) -> Response:
+    status = status_of(error)
+    page = Page(HTTPStatus(status).phrase, "error.html", {"status": status, "detail": str(error)})
+    return HTMLResponse(render(monitor, asked, page), status, HEADERS)
 
 
 def render(monitor: Monitor, asked: PageRequest, page: Page) -> str:
