@@ -17,9 +17,9 @@ from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.lag.views import lag_view
 from streams.monitor.metrics import MonitorMetrics
-from streams.monitor.outcomes.ner import NerByPane
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.outcomes.totals import Totals
 from streams.monitor.probe.hops import LAST
 from streams.monitor.probe.prober import Prober
 from streams.monitor.probe.problems import probe_problems
@@ -49,9 +49,9 @@ class Monitor:
         self.history = self.memory.history
         self.dials = DialReader(settings)
         self.prober = Prober(settings, self.metrics.registry, self._probe_arrived) if settings.has_probe else None
-        self._ner = NerByPane(settings.history_days)
-        self.reader.observe(self._ner.observe)
-        self.history.derive("ner", self._ner.points)
+        self.totals = Totals(settings.history_days)
+        self.reader.observe(self.totals.observe)
+        self.history.derive("ner", self.totals.ner)
         self.metrics.watch(self.poller, self.reader)
         self.metrics.schema_registry.watch(self.reader.registry)
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
