@@ -16,7 +16,7 @@ def merge(panes: list[WindowedOutcomes], start_at: int, end_at: int, *, is_final
     fields |= {name: _added_maps(getattr(pane, name) for pane in panes) for name in MAPS}
     fields |= {name: _added_lists(getattr(pane, name) for pane in panes) for name in HISTOGRAMS}
     for name, kind in RECORD_MAPS.items():
-        fields[name] = _added_records((getattr(pane, name) for pane in panes), kind)
+        fields[name] = added_records((getattr(pane, name) for pane in panes), kind)
     return WindowedOutcomes(
         dimension=panes[0].dimension,
         value=panes[0].value,
@@ -43,10 +43,11 @@ def _added_lists(lists: Iterable[list[int]]) -> list[int]:
     return total
 
 
-def _added_records(
+def added_records(
     maps: Iterable[Mapping[str, QuestionOutcomes | LineWorkflowOutcomes]],
     kind: type[QuestionOutcomes] | type[LineWorkflowOutcomes],
 ) -> dict[str, Any]:
+    """The sums of records by name, of one kind, in the order of their names."""
     total: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for records in maps:
         for name, record in records.items():

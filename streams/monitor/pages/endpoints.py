@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas.documents.files import asyncapi_text
 from streams.monitor.api.endpoint import NO_STORE, Endpoint, refuse_parameters
-from streams.monitor.pages import lag, line, lines, losses, overview, workflows
+from streams.monitor.pages import lag, line, lines, losses, overview, workflow, workflows
 from streams.monitor.pages.docs import render_docs
 from streams.monitor.pages.frame import HEADERS, Build, Prepare, view
 
@@ -34,7 +34,8 @@ VIEWS: Final[dict[str, tuple[Build, str]]] = {
     "/lag": (lag.build, "every group that is watched: how far is it behind?"),
     "/lines": (lines.build, "the SIP lines"),
     "/lines/{line}": (line.build, "one SIP line: against its peers, its history, and why"),
-    "/workflows": (workflows.build, "the workflows"),
+    "/workflows": (workflows.build, "the workflows, the worst first"),
+    "/workflows/{workflow}": (workflow.build, "one workflow: funnel, redials, lines, history; 404 for an unknown one"),
     "/losses": (losses.build, "what was lost, and where"),
 }
 # What must be waited for, and the parameters that ask for it.

@@ -1,13 +1,41 @@
-"""`/workflows`: the newest window of each."""
+"""`/workflows`: which workflow does badly?"""
 
 from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.frame import Page, PageRequest
-from streams.monitor.pages.tables import outcomes_panel
-from streams.rules.dimensions import WORKFLOW
+from streams.monitor.pages.tables import MAX_LINKED_CHARS
+from streams.monitor.workflows.ranking import VERDICTS, ranking_view
+from streams.monitor.workflows.spans import Span
 
 
 def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
-    """The newest window of each."""
-    return Page("Workflows", "outcomes.html", {"panel": outcomes_panel(monitor, WORKFLOW, asked.now_ms)})
+    """The workflows of the range, the worst first. Raises: NotReadyError."""
+    store = monitor.reader.caught_up_store
+    span = Span.around(asked.from_ms, asked.to_ms, monitor.settings.window_s)
+    ranking = ranking_view(store, span, monitor.reader.as_of_ms or asked.now_ms, asked.line)
+    rows = [(place, row) for place, row in enumerate(ranking["workflows"]) if asked.workflow in (None, row["value"])]
+    values = {
+        "over": span,
+        "ranking": ranking,
+        "rows": rows,
+        "links": {row["value"]: link_to(asked, row["value"]) for _, row in rows},
+        "api": api_path(ranking, asked.line),
+        "meanings": VERDICTS,
+    }
+    return Page("Workflows", "workflows.html", values)
+
+
+def link_to(asked: PageRequest, workflow: str) -> str | None:
+    """The page of a workflow, over the same range; None where the id is empty, or too long for a URL."""
+    if not 0 < len(workflow) <= MAX_LINKED_CHARS:
+        return None
+    return asked.link(f"/workflows/{quote(workflow, safe='')}", line=None, workflow=None)
+
+
+def api_path(answer: Mapping[str, str], line: str | None = None, workflow: str | None = None) -> str:
+    """Where the API has this answer."""
+    path = "/api/workflows" + ("" if workflow is None else f"/{quote(workflow, safe='')}")
+    parameters = {"from": answer["from"], "to": answer["to"]} | ({"line": line} if line else {})
+    return f"{path}?{urlencode(parameters, quote_via=quote)}"

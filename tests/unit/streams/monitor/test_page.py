@@ -32,12 +32,17 @@ def monitor_with(row: PartitionLag, value: str = "wf") -> Monitor:
     return monitor
 
 
+def workflow_page(monitor: Monitor, value: str) -> Tags:
+    return Tags(rendered(monitor, "/workflows/any", "/workflows/{workflow}", now_ms=NOW_MS, workflow=value))
+
+
+NOW_MS = NOON_MS + 1
 ROW = PartitionLag(EVIL, 0, 1, 0, 5, 4, 12.34, "ok")
 
 
 async def test_names_from_outside_are_text() -> None:
     monitor = monitor_with(ROW, EVIL)
-    pages = [Tags(rendered(monitor, path)) for path in ("/lag", "/workflows")]
+    pages = [Tags(rendered(monitor, path, now_ms=NOW_MS)) for path in ("/lag", "/workflows")]
 
     assert [page.tags.count("script") for page in pages] == [2, 2]
     assert all(EVIL in page.text for page in pages)
@@ -45,12 +50,13 @@ async def test_names_from_outside_are_text() -> None:
 
 @pytest.mark.parametrize("value", [EVIL, "<script>alert(1)</script>", "' onmouseover='x", "{{ 7 * 7 }}", "a/b?c#d&e"])
 async def test_a_workflow_id_is_text_whatever_it_holds(value: str) -> None:
-    document = rendered(monitor_with(ROW, value), "/workflows")
-    page, plain = Tags(document), Tags(rendered(monitor_with(ROW), "/workflows"))
+    ranking, plain = (Tags(rendered(monitor_with(ROW, one), "/workflows", now_ms=NOW_MS)) for one in (value, "wf"))
+    page, plain_page = (workflow_page(monitor_with(ROW, one), one) for one in (value, "wf"))
 
-    assert page.tags == plain.tags
+    assert (ranking.tags, page.tags) == (plain.tags, plain_page.tags)
+    assert value in ranking.text
     assert value in page.text
-    assert f"/api/outcomes/workflows/{quote(value, safe='')}" in page.links
+    assert f"/workflows/{quote(value, safe='')}" in ranking.links
 
 
 async def test_what_a_problem_says_is_text() -> None:
@@ -63,15 +69,17 @@ async def test_what_a_problem_says_is_text() -> None:
 
 
 async def test_a_value_that_is_empty_or_endless_has_no_link() -> None:
-    empty, endless = (Tags(rendered(monitor_with(ROW, value), "/workflows")) for value in ("", "x" * 501))
+    empty, endless = (
+        Tags(rendered(monitor_with(ROW, value), "/workflows", now_ms=NOW_MS)) for value in ("", "x" * 501)
+    )
 
     assert "(none)" in empty.text
-    assert not any(link.startswith("/api/outcomes/workflows/") for link in empty.links + endless.links)
+    assert not any(link.startswith("/workflows/") for link in empty.links + endless.links)
 
 
-async def test_every_kpi_of_the_list_has_a_column() -> None:
+async def test_every_kpi_of_the_list_has_a_row() -> None:
     names = kpis(pane())[0]
-    page = Tags(rendered(monitor_with(ROW), "/workflows"))
+    page = workflow_page(monitor_with(ROW), "wf")
 
     assert len(names) > 10
     assert [name for name in names if name.replace("_", " ") not in page.text] == []
@@ -87,8 +95,8 @@ async def test_a_new_kpi_is_in_the_page_the_api_and_the_metrics(monkeypatch: pyt
     families = outcomes.refresh(store).families
     [laid] = store.laid(WORKFLOW, "wf", WindowQuery(300))
 
-    assert "brand new" in Tags(rendered(monitor, "/workflows")).text
-    assert "50 %" in Tags(rendered(monitor, "/workflows")).text
+    assert "brand new" in workflow_page(monitor, "wf").text
+    assert "50 %" in workflow_page(monitor, "wf").text
     assert window_view(laid.window(), NOON_MS, store.names)["kpis"]["brand_new"]["value"] == 0.5
     assert "brand_new" in {sample.labels.get("kpi") for family in families for sample in family.samples}
 
@@ -101,7 +109,7 @@ async def test_lag_shows_the_sum_the_oldest_and_the_worst_verdict_with_its_parti
 
 
 async def test_a_ratio_is_shown_only_with_enough_samples() -> None:
-    page = Tags(rendered(monitor_with(ROW), "/workflows"))
+    page = workflow_page(monitor_with(ROW), "wf")
 
     assert "2 %" in page.text
     assert "answered 1 2 %no answer 39 98 %" in " ".join(page.text.split()).replace("% no", "%no")
