@@ -42,7 +42,10 @@ EVIDENCE: Final = {verdict: (severity, MEANINGS[verdict]) for verdict, severity 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what, its evidence, a link, since when (epoch ms). Shown once it lasted `lasting_s`."""
+    """One thing that is wrong: what, its evidence, a link, since when (epoch ms). Shown once it lasted `lasting_s`.
+
+    began_ms: when the evidence shows it to have begun, unless it was known before. Without both it begins when seen.
+    """
 
     state: HealthState
     what: str
@@ -50,6 +53,7 @@ class Problem:
     link: str
     since_ms: int | None = None
     lasting_s: float = 0.0
+    began_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class HealthTracker:
         # what is not looked at may go on: only a whole look ends a problem
         is_whole = not any(source.is_stale(now_ms) for source in (lag, *others))
         found: dict[tuple[str, str], tuple[str, int]] = {
-            (p.state, p.what): (BEGUN, p.since_ms or now_ms) for p in problems
+            (p.state, p.what): (BEGUN, p.since_ms or p.began_ms or now_ms) for p in problems
         }
         self._beginnings.update(found, now_ms, is_whole=is_whole)
         dated = [replace(p, since_ms=p.since_ms or self._beginnings.since_ms((p.state, p.what))) for p in problems]

@@ -16,10 +16,13 @@ from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.lag.views import lag_view
+from streams.monitor.lines.metrics import LineFamilies
+from streams.monitor.lines.problems import line_problems
+from streams.monitor.lines.watch import LineState, LineWatch
 from streams.monitor.metrics import MonitorMetrics
-from streams.monitor.outcomes.ner import NerByPane
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.outcomes.totals import Totals
 from streams.monitor.probe.hops import LAST
 from streams.monitor.probe.prober import Prober
 from streams.monitor.probe.problems import probe_problems
@@ -49,11 +52,13 @@ class Monitor:
         self.history = self.memory.history
         self.dials = DialReader(settings)
         self.prober = Prober(settings, self.metrics.registry, self._probe_arrived) if settings.has_probe else None
-        self._ner = NerByPane(settings.history_days)
-        self.reader.observe(self._ner.observe)
-        self.history.derive("ner", self._ner.points)
+        self.totals = Totals(settings.history_days)
+        self.reader.observe(self.totals.observe)
+        self.history.derive("ner", self.totals.ner)
         self.metrics.watch(self.poller, self.reader)
         self.metrics.schema_registry.watch(self.reader.registry)
+        self.lines = LineWatch(settings.window_s)
+        self.metrics.registry.register(LineFamilies(self.line_state, self.metrics.outcomes.labels))
         self.room_for_answers = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._health = HealthTracker(self.memory.problems)
         self._tasks: list[asyncio.Task[None]] = []
@@ -62,6 +67,7 @@ class Monitor:
         """Open the history, then begin to poll and read. Does not wait for Kafka."""
         await self.memory.open()
         loops = [self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat()]
+        loops.append(self.lines.run(self.reader))
         if self.prober:
             loops.append(self.prober.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -82,8 +88,13 @@ class Monitor:
     def health(self, now_ms: int | None = None) -> Health:
         """The health now."""
         now_ms = _now_ms() if now_ms is None else now_ms
-        found = probe_problems(self.prober) if self.prober else ()
+        found = [*(probe_problems(self.prober) if self.prober else ()), *line_problems(self.line_state(now_ms))]
         return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
+
+    def line_state(self, now_ms: int | None = None) -> LineState:
+        """What the last look at all lines saw; empty while the outcomes are stale, for it says nothing of now."""
+        is_stale = self._sources()[1].is_stale(_now_ms() if now_ms is None else now_ms)
+        return LineState() if is_stale else self.lines.state
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
         """Empty when everything watched was read lately and whole; else what is missing, and why."""

@@ -103,12 +103,6 @@ def kpi_of(name: str, numerator: int, denominator: int) -> Kpi | None:
     return (mean if name in MEANS else ratio)(numerator, denominator)
 
 
-def ner_counts(window: WindowedOutcomes) -> tuple[int, int]:
-    """The two counts of the NER: dials that reached a phone or its network, and all that could be judged."""
-    dials = window.attempt_dispositions
-    return _sum(dials, DELIVERED), window.attempts - _sum(dials, NOT_THE_NETWORKS)
-
-
 def question_kpis(window: WindowedOutcomes) -> dict[str, dict[str, Any]]:
     """Per question: {"kpis": {...}, "kpi_samples": {...}} with completion, skip and break-off rates."""
     return {name: _question(outcomes) for name, outcomes in sorted(window.questions.items())}
@@ -117,7 +111,7 @@ def question_kpis(window: WindowedOutcomes) -> dict[str, dict[str, Any]]:
 def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
     dials, calls = window.attempt_dispositions, window.dispositions
     attempts, answered = window.attempts, window.answered
-    delivered, judged = ner_counts(window)
+    judged = attempts - _sum(dials, NOT_THE_NETWORKS)
     lifts = {
         f"redial_lift_{number.replace('+', '_plus')}": (
             window.answered_on_attempt.get(number, 0),
@@ -127,7 +121,7 @@ def _proportions(window: WindowedOutcomes) -> dict[str, tuple[int, int]]:
     }
     return {
         "asr": (dials.get(ANSWERED, 0), attempts),
-        "ner": (delivered, judged),
+        "ner": (_sum(dials, DELIVERED), judged),
         "ner_strict": (_sum(dials, DELIVERED_STRICT), judged),
         "failure_ratio": (dials.get(PRE_ALERT_FAILURE, 0), attempts),
         "short_call_ratio": (window.short_calls, answered),

@@ -19,6 +19,8 @@ from streams.monitor.history.names import SERIES
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import VERDICTS
+from streams.monitor.lines.metrics import LineFamilies
+from streams.monitor.lines.watch import LineWatch
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.parameters import NAMES
 from streams.monitor.outcomes.store import Observer, OutcomeStore
@@ -29,10 +31,11 @@ from streams.monitor.probe.ledger import ProbeLedger
 from streams.monitor.probe.metrics import ProbeMetrics
 from streams.monitor.settings import MonitorSettings
 from streams.monitor.workflows.ranking import VERDICTS as WORKFLOW_VERDICTS
-from streams.rules.dimensions import DIMENSIONS
+from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW
 from streams.rules.dispositions import DISPOSITIONS
 from streams.rules.kpis import MIN_SAMPLES, kpis, quantile, question_kpis
-from tests.support.panes import PANE_MS, pane, question
+from streams.rules.labels import Labels
+from tests.support.panes import PANE_MS, line_workflow, pane, question
 from tests.support.readmes import ROOT, Row, tables, word
 
 PAGE = ROOT / "streams" / "monitor" / "README.md"
@@ -215,6 +218,18 @@ class Known:
         self.caught_up_store.observe(observer)
 
 
+def line_families(start: int) -> LineFamilies:
+    """Of two lines that share a workflow."""
+    lines, labels = OutcomeStore(), {dimension: Labels(2) for dimension in DIMENSIONS}
+    for line in ("line-1", "line-2"):
+        cells = {"wf-1": line_workflow(50, 20, delivered=45, failed=5)}
+        lines.put(SIP_LINE, pane(start, dimension="sip_line", value=line, by_workflow=cells), start)
+        labels[SIP_LINE].take(line)
+    labels[WORKFLOW].take("wf-1")
+    state = LineWatch(PANE_MS // 1000).look(lines, start)
+    return LineFamilies(lambda: state, labels)
+
+
 def families() -> list[Metric]:
     """Every family of a scrape with a group, a lost record, a workflow and a line."""
     now_ms = int(time.time() * 1000)
@@ -228,6 +243,7 @@ def families() -> list[Metric]:
         store.put(dimension, pane(start, dimension=dimension.name, **counts), now_ms)
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
     ProbeMetrics(metrics.registry, ProbeLedger())
+    metrics.registry.register(line_families(start))
     metrics.watch(known, known)
     return [family for family in metrics.families() if not family.name.startswith("process_")]
 

@@ -8,7 +8,7 @@ from typing import Final
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.lines.comparing import with_peers
 from streams.monitor.lines.pane_dials import LinePane, Panes
-from streams.monitor.lines.tallies import Dials, Span
+from streams.monitor.lines.tallies import Cells, Dials, Span
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import SIP_LINE
@@ -92,12 +92,12 @@ def kpi_rows(now: WindowedOutcomes | None, before: WindowedOutcomes | None) -> l
 
 def span_over(panes: Panes, from_ms: int, to_ms: int) -> Span:
     """The dials of the panes that begin in [from_ms, to_ms), UTC epoch ms."""
-    span = Span()
-    for line, own in panes.items():
-        for pane in own:
-            if from_ms <= pane.window_start_at < to_ms:
-                span.add(line, tuple(_cells(pane)))
-    return span.finish()
+    return Span.of(
+        (line, tuple(_cells(pane)))
+        for line, own in panes.items()
+        for pane in own
+        if from_ms <= pane.window_start_at < to_ms
+    )
 
 
 def _cells(pane: LinePane) -> Iterator[tuple[str, Dials]]:
@@ -150,11 +150,11 @@ def history(panes: Panes, line: str, from_ms: int, to_ms: int, pane_s: int) -> l
 
 
 def _by_step(panes: Panes, step_ms: int) -> dict[int, Span]:
-    spans: dict[int, Span] = {}
+    steps: dict[int, list[tuple[str, Cells]]] = {}
     for line, own in panes.items():
         for pane in own:
-            spans.setdefault(window_start(pane.window_start_at, step_ms), Span()).add(line, tuple(_cells(pane)))
-    return spans
+            steps.setdefault(window_start(pane.window_start_at, step_ms), []).append((line, tuple(_cells(pane))))
+    return {start: Span.of(found) for start, found in steps.items()}
 
 
 def _point(at_ms: int, span: Span, line: str) -> Point:

@@ -45,7 +45,8 @@ class Made:
 class OutcomeFamilies:
     """The families of one store. `observe` is told of its changes by the thread that writes it; the rest is any one's.
 
-    is_counting: False while what is read is old, and belongs to no counter.
+    labels: which values have series of their own, by dimension. is_counting: False while what is read is old,
+    and belongs to no counter.
     """
 
     def __init__(
@@ -53,8 +54,8 @@ class OutcomeFamilies:
     ) -> None:
         self._pane_ms = pane_s * 1000
         self._now_s = now_s
-        self._labels = {dimension: Labels(dimension.max_labels) for dimension in DIMENSIONS}
-        self._counters = CallCounters(self._labels, is_counting)
+        self.labels = {dimension: Labels(dimension.max_labels) for dimension in DIMENSIONS}
+        self._counters = CallCounters(self.labels, is_counting)
         self._sums: dict[Dimension, dict[int, Sums]] = {dimension: {} for dimension in DIMENSIONS}
         self._asked: dict[str, Render] = {}
         self._made: Made | None = None
@@ -101,7 +102,7 @@ class OutcomeFamilies:
     def _families(self, store: OutcomeStore) -> Iterator[Metric]:
         """<dimension>_kpi_ratio, <dimension>_kpi_samples, those of calls, and label_values_dropped_total."""
         for dimension in DIMENSIONS:
-            self._labels[dimension].keep(store.values(dimension))
+            self.labels[dimension].keep(store.values(dimension))
             self._counters.drop_gone(dimension)
             yield from self._of(store, dimension, self._newest())
         yield from self._counters.families()
@@ -123,7 +124,7 @@ class OutcomeFamilies:
         end = newest + self._pane_ms
         spans_ms = {name: span_s * 1000 for name, span_s in SPANS_S.items() if span_s * 1000 % self._pane_ms == 0}
         starts = range(end - max(spans_ms.values(), default=0), end, self._pane_ms)
-        left, owned = dict(self._sums[dimension]), self._labels[dimension].owned()
+        left, owned = dict(self._sums[dimension]), self.labels[dimension].owned()
         others = {span: _total(left, range(end - span_ms, end, self._pane_ms)) for span, span_ms in spans_ms.items()}
         for value, label in owned.items():
             panes = {pane.window_start_at: kpi_counts(pane) for pane in store.trailing(dimension, value, starts)}
@@ -138,7 +139,7 @@ class OutcomeFamilies:
     def _dropped_family(self) -> Metric:
         text = f"Values that the cap sent to `{OTHER}`."
         family = CounterMetricFamily("label_values_dropped", text, labels=["label"])
-        for dimension, labels in self._labels.items():
+        for dimension, labels in self.labels.items():
             family.add_metric([dimension.name], labels.dropped)
         family.add_metric(["question"], self._counters.questions_dropped)
         return family

@@ -12,7 +12,7 @@ from typing import Final
 from streams.monitor.probe.hops import GATEWAY, NAMES
 
 KEPT: Final = 20  # probes to show
-LATE_WATCHED: Final = 3  # lost probes that are still looked for; more would cost the reading of more partitions
+LATE_WATCHED: Final = 1  # lost probes that are still looked for: each costs as much as one in flight
 BROKEN_AFTER: Final = 2  # lost in a row
 
 

@@ -27,10 +27,10 @@ NOTHING: dict[str, Dials] = {}
 
 def span(lines: dict[str, dict[str, tuple[int, int]]]) -> Span:
     """lines: of each line by workflow, (judged dials, those delivered)."""
-    found = Span()
-    for line, workflows in lines.items():
-        found.add(line, tuple((name, Dials(n, n, hits)) for name, (n, hits) in workflows.items()))
-    return found.finish()
+    return Span.of(
+        (line, tuple((name, Dials(n, n, hits)) for name, (n, hits) in workflows.items()))
+        for line, workflows in lines.items()
+    )
 
 
 def alarms_of(alarms: LineAlarms, *spans: Span, start_ms: int = 0, since_ms: int = 0) -> dict[str, Behind]:

@@ -1,4 +1,4 @@
-"""The NER of all lines over time is what adding up their panes gives, whatever replaces, removes and expires them."""
+"""The counts of all lines over time are what adding up their panes gives, whatever replaces and removes them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.outcomes import ner as module
-from streams.monitor.outcomes.ner import NerByPane
+from streams.monitor.outcomes import totals as module
 from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.outcomes.totals import Totals
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
-from streams.rules.kpis import ner_counts
+from streams.rules.kpis import kpi_counts
 from tests.support.panes import PANE_MS, pane
 
 START = 1_800_000_000_000 - 1_800_000_000_000 % PANE_MS
@@ -39,44 +39,45 @@ def line_pane(value: str, number: int, revision: int, answered: int) -> Windowed
 
 @given(changes)
 def test_the_sums_follow_every_change(made: list[tuple[str, int, int, int, str]]) -> None:
-    store, ner = OutcomeStore(), NerByPane(30)
-    store.observe(ner.observe)
+    store, totals = OutcomeStore(), Totals(30)
+    store.observe(totals.observe)
     for value, number, revision, answered, kind in made:
         if kind == "put":
             store.put(SIP_LINE, line_pane(value, number, revision, answered), NOW)
         else:
             store.delete(SIP_LINE, f"{value}|{START + number * PANE_MS}".encode())
-    expected: dict[int, tuple[int, int]] = {}
+    expected: dict[int, dict[str, tuple[int, int]]] = {}
     for value in store.values(SIP_LINE):
         for window in store.trailing(SIP_LINE, value, range(START, NOW, PANE_MS)):
-            delivered, judged = expected.get(window.window_start_at, (0, 0))
-            counts = ner_counts(window)
-            expected[window.window_start_at] = delivered + counts[0], judged + counts[1]
-    kept = {pane.start_at: (pane.delivered, pane.judged) for pane in ner._panes.values() if pane.judged}
+            sums = expected.setdefault(window.window_start_at, dict.fromkeys(module.KPIS, (0, 0)))
+            for name in module.KPIS:
+                part, whole = kpi_counts(window)[name]
+                sums[name] = sums[name][0] + part, sums[name][1] + whole
+    kept = {pane.start_at: pane.counts for pane in totals.beginning_in(START, NOW) if pane.counts["asr"][1]}
     assert kept == expected
 
 
 def test_what_is_older_than_is_kept_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEPT_EVERY", 1)
-    ner = NerByPane(1)
+    totals = Totals(1)
     for day in range(5):
-        ner.observe(SIP_LINE, None, line_pane("a", day * DAY_PANES, 1, 50))
-    assert len(ner._panes) == 2
+        totals.observe(SIP_LINE, None, line_pane("a", day * DAY_PANES, 1, 50))
+    assert len(totals._panes) == 2
 
 
 def test_a_step_has_the_panes_that_touch_it_and_nothing_below_thirty_dials() -> None:
-    ner = NerByPane(30)
+    totals = Totals(30)
     for number, answered in ((0, 23), (1, 22), (3, 53)):
-        ner.observe(SIP_LINE, None, line_pane("a", number, 1, answered))
-        ner.observe(WORKFLOW, None, line_pane("a", number, 1, answered))
+        totals.observe(SIP_LINE, None, line_pane("a", number, 1, answered))
+        totals.observe(WORKFLOW, None, line_pane("a", number, 1, answered))
     pane_s, fourth = PANE_MS // 1000, START + 4 * PANE_MS
-    assert ner.points(START, fourth, pane_s) == [
-        (START, 23 / 30),
+    assert totals.ner(START, fourth, pane_s) == [
+        (START, 0.766667),
         (START + PANE_MS, None),
         (START + 2 * PANE_MS, None),
-        (START + 3 * PANE_MS, 53 / 60),
+        (START + 3 * PANE_MS, 0.883333),
     ]
-    inside = ner.points(START + 60_000, START + PANE_MS + 60_000, 60)
-    assert [value for _, value in inside] == [23 / 30] * 4 + [None]
+    inside = totals.ner(START + 60_000, START + PANE_MS + 60_000, 60)
+    assert [value for _, value in inside] == [0.766667] * 4 + [None]
     twice = START // (2 * PANE_MS) * 2 * PANE_MS
-    assert sum(value is not None for _, value in ner.points(twice, fourth, 2 * pane_s)) >= 1
+    assert sum(value is not None for _, value in totals.ner(twice, fourth, 2 * pane_s)) >= 1
