@@ -33,6 +33,7 @@ from schemas.runtime.rules import (
     SigningKeys,
     Text,
     TimezoneName,
+    is_loopback,
     key_pairs,
     setting,
 )
@@ -127,6 +128,7 @@ class MonitorVariables(Variables):
 
     data_dir: where it keeps its history; no other monitor may use it; unset: in memory.
     gateway_urls, worker_urls: the ops addresses of all of them, whose counters it reads; unset: none.
+    show_records: whether it shows single records, masked; unset: only where nobody but this machine reaches it.
     """
 
     host: Host = setting("MONITOR_HOST", "127.0.0.1")
@@ -138,6 +140,12 @@ class MonitorVariables(Variables):
     worker_urls: PlainUrls | None = setting("MONITOR_WORKER_URLS")
     probe_url: PlainUrl | None = setting("MONITOR_PROBE_URL")  # unset: no probes
     probe_interval_s: Annotated[int, Field(ge=0, le=3600)] = setting("MONITOR_PROBE_INTERVAL_S", 10)  # 0: no probes
+    show_records: bool | None = setting("MONITOR_SHOW_RECORDS")
+
+    @property
+    def shows_records(self) -> bool:
+        """Whether single records are shown."""
+        return is_loopback(self.host) if self.show_records is None else self.show_records
 
     @property
     def has_probe(self) -> bool:

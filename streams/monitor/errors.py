@@ -8,7 +8,8 @@ StreamsError
     +-- TooManyReadsError        retriable: records are being read for others
     +-- ImplausibleRecordError   permanent: an outcome record that no worker sends; skipped and counted
     +-- BadParameterError        permanent: a query parameter makes no sense
-    +-- NotFoundError            permanent: no such workflow or SIP line
+    +-- NotFoundError            permanent: no such workflow, SIP line, topic or partition
+    +-- RecordsHiddenError       permanent: this monitor shows no single records
     +-- UnsignedProbeError       permanent: no key can sign a probe now
 """
 
@@ -62,9 +63,15 @@ class BadParameterError(MonitorError):
 
 
 class NotFoundError(MonitorError):
-    """A workflow or SIP line without windows."""
+    """A workflow or SIP line without windows, or a topic or partition that is not there."""
 
     code = "not_found"
+
+
+class RecordsHiddenError(MonitorError):
+    """This monitor shows no single records. The message says how to turn it on."""
+
+    code = "records_hidden"
 
 
 class UnsignedProbeError(MonitorError):

@@ -27,6 +27,7 @@ from streams.monitor.probe.hops import LAST
 from streams.monitor.probe.prober import Prober
 from streams.monitor.probe.problems import probe_problems
 from streams.monitor.records.dials import DialReader
+from streams.monitor.records.one import RecordReader
 from streams.monitor.settings import MonitorSettings
 
 BEAT_S: Final = 2.0
@@ -51,6 +52,7 @@ class Monitor:
         self.memory = Memory(settings, self.poller.losses)
         self.history = self.memory.history
         self.dials = DialReader(settings)
+        self.records = RecordReader(settings)
         self.prober = Prober(settings, self.metrics.registry, self._probe_arrived) if settings.has_probe else None
         self.totals = Totals(settings.history_days)
         self.reader.observe(self.totals.observe)
@@ -83,6 +85,7 @@ class Monitor:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         await self.dials.aclose()
+        await self.records.aclose()
         await self.history.aclose()
 
     def health(self, now_ms: int | None = None) -> Health:

@@ -9,13 +9,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.monitor.errors import BadParameterError, MonitorError, NotFoundError
+from streams.monitor.errors import BadParameterError, MonitorError, NotFoundError, RecordsHiddenError
 
 RETRY_AFTER_S: Final = 2
 
 STATUS: Final[dict[type[MonitorError], HTTPStatus]] = {
     BadParameterError: HTTPStatus.BAD_REQUEST,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    RecordsHiddenError: HTTPStatus.FORBIDDEN,
 }
 
 

@@ -86,13 +86,20 @@ class Decoder:
         buffer.seek(codec.PREFIX_BYTES)
         try:
             datum = fastavro.schemaless_reader(buffer, writer, None)
-        except Exception as error:  # fastavro raises EOFError, IndexError, OverflowError, ... for bytes that do not fit
+        except EOFError as error:
+            raise DecodeError("the bytes end before the record does: it is truncated") from error
+        except Exception as error:  # fastavro raises IndexError, OverflowError, ... for bytes that do not fit
             raise DecodeError(f"the bytes do not fit the writer's schema: {type(error).__name__}") from error
         if left := len(data) - buffer.tell():
             raise DecodeError(f"{left} bytes are left over after the record")
         if not isinstance(datum, dict):
             raise DecodeError("the writer's schema is no record")
         return {name: plain(value) for name, value in datum.items()}
+
+    async def schema_name(self, schema_id: int) -> str:
+        """The full name of a writer's schema. Raises: UnknownSchemaError, RegistryUnavailableError."""
+        writer = await self._writer_of(schema_id)
+        return str(writer.get("name", writer.get("type"))) if isinstance(writer, dict) else str(writer)
 
     async def _writer_of(self, schema_id: int) -> Schema:
         writer = self._writers.get(schema_id)

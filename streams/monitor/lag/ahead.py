@@ -19,8 +19,23 @@ STEP_BYTES: Final = 1024 * 1024
 MAX_FETCHES: Final = 16
 
 
+class First(NamedTuple):
+    """What a reader of committed records meets from an offset on; record: as the client library has it, if any."""
+
+    ahead: Ahead
+    record: Any | None = None
+
+
 async def look_ahead(reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> Ahead:
-    """The first record that can be read at or after `offset`, or up to where there is none.
+    """Where the first record is that can be read at or after `offset`, or up to where there is none.
+
+    Raises: the client library's errors.
+    """
+    return (await first_record(reader, broker, partition, offset, end)).ahead
+
+
+async def first_record(reader: GroupReader, broker: int, partition: Partition, offset: int, end: int) -> First:
+    """That record itself; None where there is none, and while its transaction is open.
 
     Raises: the client library's errors.
     """
@@ -28,14 +43,14 @@ async def look_ahead(reader: GroupReader, broker: int, partition: Partition, off
         size = STEP_BYTES if step else PEEK_BYTES
         found = await _fetch(reader, broker, partition, offset, size, READ_COMMITTED)
         if found.record is not None:
-            return Ahead(found.record.offset, found.record.timestamp)
+            return First(Ahead(found.record.offset, found.record.timestamp), found.record)
         if found.position == offset < end and found.decided_until <= offset:
             undecided = (await _fetch(reader, broker, partition, offset, size, READ_UNCOMMITTED)).record
-            return Ahead(offset, undecided.timestamp if undecided else None, is_open=True)
+            return First(Ahead(offset, undecided.timestamp if undecided else None, is_open=True))
         offset = found.position
         if offset >= end:
             break
-    return Ahead(offset, None)
+    return First(Ahead(offset, None))
 
 
 class _Fetched(NamedTuple):
