@@ -10,7 +10,7 @@ from schemas.topics import DEAD_LETTERS, QUARANTINE, Topic
 from streams.monitor.records.one import Found
 from streams.rules.labels import short
 from streams.topics.decoding import Decoded, Plain, text_of
-from streams.topics.masking import MASK, hidden, masked
+from streams.topics.masking import MASK, masked
 
 MAX_SHOWN_BYTES: Final = 128 * 1024
 MAX_HEADERS: Final = 50
@@ -83,4 +83,6 @@ def _masked(found: Found, value: Plain) -> Plain:
     if (found.schema_name or "").rpartition(".")[2] != found.topic.record:
         return dict.fromkeys(value, MASK)
     foreign = FOREIGN.get(found.topic, frozenset())
-    return {name: hidden(item) if name in foreign else item for name, item in masked(value, found.topic.record).items()}
+    return {
+        name: MASK if name in foreign and item else item for name, item in masked(value, found.topic.record).items()
+    }

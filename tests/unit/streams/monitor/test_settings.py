@@ -38,6 +38,7 @@ def test_every_setting_is_read() -> None:
             "MONITOR_DATA_DIR": "/data",
             "MONITOR_GATEWAY_URLS": "http://g:8001",
             "MONITOR_WORKER_URLS": "http://a:8002, http://b:8002",
+            "MONITOR_SHOW_RECORDS": "true",
         }
     )
 
@@ -62,8 +63,26 @@ def test_every_setting_is_read() -> None:
         data_dir=Path("/data"),
         gateway_urls="http://g:8001",
         worker_urls="http://a:8002,http://b:8002",
+        show_records=True,
     )
     assert settings == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "shows"),
+    [
+        ({}, True),
+        ({"MONITOR_HOST": "::1"}, True),
+        ({"MONITOR_HOST": "0.0.0.0"}, False),
+        ({"MONITOR_HOST": "monitor.internal"}, False),
+        ({"MONITOR_HOST": "0.0.0.0", "MONITOR_SHOW_RECORDS": "true"}, True),
+        ({"MONITOR_SHOW_RECORDS": "false"}, False),
+    ],
+)
+def test_records_are_shown_where_only_this_machine_looks_or_where_it_was_asked_for(
+    environ: dict[str, str], shows: bool
+) -> None:
+    assert MonitorSettings.from_env(environ).shows_records is shows
 
 
 def test_all_faults_are_named_at_once() -> None:
