@@ -58,8 +58,9 @@ async function refresh() {
   show();
 }
 
-// What somebody selects or types stays as it is.
+// What somebody selects, types or points at in a chart stays as it is.
 function isInUse(live) {
+  if (live.querySelector(".canvas:hover")) return true;
   const selected = getSelection();
   const active = document.activeElement;
   return (live.contains(active) && active.matches("input, select, textarea")) || (!selected.isCollapsed && live.contains(selected.anchorNode));

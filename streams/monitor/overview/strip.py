@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.monitor.lag.verdicts import LAG_SLO_S
-from streams.monitor.overview.figures import Series, Values
+from streams.monitor.overview.figures import HOUR_MS, Series, Values
 
 SPAN_MS: Final = 6 * 3_600_000
 NAMES: Final = ("received_per_s", "lag_seconds", "ner")
@@ -32,10 +32,21 @@ class StripValues:
 
 
 def strip(series: Series, from_ms: int, to_ms: int) -> StripValues:
-    """Six hours up to the end of the range, or the whole range where that is longer."""
+    """Six hours up to the end of the range, or the whole range where that is longer.
+
+    What lies before the first reading is left out, down to the last hour.
+    """
     from_ms = min(from_ms, to_ms - SPAN_MS)
     step_s = next((step for step in STEPS_S if to_ms - from_ms <= POINTS * step * 1000), STEPS_S[-1])
     begin = from_ms // (1000 * step_s) * step_s * 1000
     found = {name: list(series(name, begin, to_ms, step_s)) for name in NAMES}
     at_ms = [at for at, _ in found["lag_seconds"]]
-    return StripValues(at_ms, step_s, {name: [value for _, value in points] for name, points in found.items()})
+    values = {name: [value for _, value in points] for name, points in found.items()}
+    first = min(_unknown(values), max(0, len(at_ms) - HOUR_MS // (1000 * step_s)))
+    return StripValues(at_ms[first:], step_s, {name: known[first:] for name, known in values.items()})
+
+
+def _unknown(values: dict[str, Values]) -> int:
+    """How many steps at the beginning nobody looked at."""
+    rows = enumerate(zip(*values.values(), strict=True))
+    return next((place for place, row in rows if any(value is not None for value in row)), 0)

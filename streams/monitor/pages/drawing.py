@@ -101,6 +101,11 @@ class Chart:
         return json.dumps(body)
 
     @property
+    def is_empty(self) -> bool:
+        """True when no value of no line is known."""
+        return all(value is None for strip in self.strips for line in strip.lines for value in line.values)
+
+    @property
     def columns(self) -> list[tuple[str, str]]:
         """(label, unit) of every line, for the table."""
         return [(line.label, strip.unit) for strip in self.strips for line in strip.lines]

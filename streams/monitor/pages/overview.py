@@ -42,6 +42,6 @@ def source_of(found: Overview) -> str:
 def chart_of(values: StripValues, asked: PageRequest) -> Chart:
     """Both halves, shaded where the worker was behind."""
     strips = [Strip(kind.label, kind.unit, [Line(LABELS[name], values.values[name])]) for name, kind in STRIPS.items()]
-    hours = round((values.at_ms[-1] - values.at_ms[0]) / 3_600_000)
+    hours = max(1, round((values.at_ms[-1] - values.at_ms[0]) / 3_600_000))
     means = f"the worker was over {LAG_SLO_S:.0f} s behind, so counts were late"
     return Chart(f"Calls and counting, {hours} h", values.at_ms, strips, values.over_slo, means, asked.zone.key)

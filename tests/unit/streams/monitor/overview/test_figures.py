@@ -98,5 +98,12 @@ def test_the_strip_is_shaded_where_the_worker_was_behind() -> None:
         (minute - 9 * 60_000, minute - 7 * 60_000),
         (minute - 3 * 60_000, minute - 2 * 60_000),
     ]
-    assert found.at_ms[-1] - found.at_ms[0] >= 6 * 3_600_000 - 60_000
+    assert found.at_ms[-1] - found.at_ms[0] == 59 * 60_000
     assert {len(values) for values in found.values.values()} == {len(found.at_ms)}
+
+
+def test_the_strip_begins_with_the_first_reading_of_six_hours() -> None:
+    long_ago = Recorded(lag_seconds={NOW - 3 * 3_600_000: 1.0, NOW - 7 * 3_600_000: 1.0}, ner={NOW: 0.9})
+    found = strip(long_ago, NOW - QUARTER, NOW)
+    assert found.at_ms[0] == (NOW - 3 * 3_600_000) // 60_000 * 60_000
+    assert len(strip(Recorded(), NOW - 24 * 3_600_000, NOW).at_ms) == 24 * 3_600 // 300 + 1
