@@ -22,7 +22,7 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import STOP_SIGNALS
-from streams.monitor.api import history, lag, line, outcomes, overview, records, service, workflows
+from streams.monitor.api import history, lag, line, lines, outcomes, overview, records, service, workflows
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages import endpoints as pages
@@ -50,6 +50,7 @@ ENDPOINTS: Final = (
     *service.ENDPOINTS,
     *lag.ENDPOINTS,
     *history.ENDPOINTS,
+    *lines.ENDPOINTS,
     *line.ENDPOINTS,
     *outcomes.ENDPOINTS,
     *overview.ENDPOINTS,
