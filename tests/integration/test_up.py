@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from schemas.registry import Registry
-from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, TOPICS
+from schemas.topics import ANSWERS, CALL_ATTEMPTS, CALLBACKS, CALLS, SYNTHETIC_HEADER, TOPICS
 from tests.support.deliveries import EXAMPLE
 from tests.support.processes.up import Up, sourced
 from tests.support.topics import Read, Subscriber
@@ -35,10 +35,12 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 
 async def read_all(up: Up) -> dict[str, list[Read]]:
+    """What is on the public topics, without the monitor's probes."""
     registry = Registry(up.url("registry"))
     try:
         subscriber = Subscriber(up.url("bootstrap"), registry)
-        return {topic.name: await subscriber.read(topic) for topic in (CALLBACKS, CALLS, ANSWERS, CALL_ATTEMPTS)}
+        found = {topic.name: await subscriber.read(topic) for topic in (CALLBACKS, CALLS, ANSWERS, CALL_ATTEMPTS)}
+        return {name: [one for one in reads if SYNTHETIC_HEADER not in one.headers] for name, reads in found.items()}
     finally:
         await registry.aclose()
 
@@ -68,6 +70,17 @@ async def counted_everywhere(up: Up, calls: int) -> None:
     await wait_until(counted, 60, f"{calls} calls in the windows of workflows and SIP lines")
 
 
+async def probed(up: Up) -> None:
+    """A probe has passed every hop since `up` began."""
+
+    async def passed() -> bool:
+        async with httpx2.AsyncClient() as client:
+            told = (await client.get(f"{up.url('monitor')}api/probe")).json()
+        return bool(told["state"] == "ok" and told["hops"][-1]["received"])
+
+    await wait_until(passed, 60, "a probe passing every hop")
+
+
 async def subscribe(up: Up, *options: str) -> list[dict[str, Any]]:
     """What the line prints that `up` ends with, typed into a shell without settings."""
     said = await wait_until(
@@ -91,6 +104,7 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     up = Up(data_dir)
     up.wait_until_ready()
     assert up.gateway("send", str(example)).split() == ["200", "{}"]
+    await probed(up)
     await counted_everywhere(up, 1)
     records = await read_all(up)
     ids = await schema_ids(up)
@@ -102,7 +116,7 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     }
     assert records[ANSWERS.name][0].value.question_content == "意愿确认 Willingness Check"
     async with httpx2.AsyncClient() as client:
-        page = await client.get(up.url("monitor"))
+        page = await client.get(f"{up.url('monitor')}lines")
         workflow = await client.get(f"{up.url('monitor')}api/outcomes/workflows/{EXAMPLE['workflow_id']}")
     assert EXAMPLE["sip_line"] in page.text
     [window] = workflow.json()["windows"]
@@ -110,6 +124,7 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     assert window["kpis"]["asr"] is None, "no percentage from one call"
     subscribed = await subscribe(up, "--no-follow")
     assert [call["value"]["call_id"] for call in subscribed] == [EXAMPLE["details"][0]["call_id"]]
+    assert "probe" not in up.output
     environ = sourced(data_dir)
     assert up.stop() == 0
 
