@@ -13,6 +13,13 @@ from streams.monitor.records.ledger import Reading
 from streams.rules.dimensions import SIP_LINE
 
 
+def alarm_since(monitor: Monitor, line: str, now_ms: int) -> int | None:
+    """Since when the line is in alarm, UTC epoch ms; None when it is in none."""
+    state = monitor.line_state(now_ms)
+    found = state.never.get(line) or state.behind.get(line)
+    return found.since_ms if found else None
+
+
 async def explained(monitor: Monitor, line: str, from_ms: int, to_ms: int) -> Explanation:
     """Why this line, in [from_ms, to_ms), UTC epoch ms. Without Kafka the windows alone are compared, and it says so.
 

@@ -32,5 +32,5 @@ def headline(span: Span, line: str) -> Headline:
     peers = counted(len(span.peers_of(line)), "peer line")
     told = f"NER {per_cent(found.observed / found.n)}, {per_cent(found.expected / found.n)} on {peers}"
     if standing(found) is Standing.BEHIND:
-        return Headline("broken", f"Behind its peers: {told}: z {found.z:.0f}, n {found.n}")
+        return Headline("degraded", f"Behind its peers: {told}: z {found.z:.0f}, n {found.n}")
     return Headline("ok", f"As its peers: {told}, n {found.n}")

@@ -9,7 +9,7 @@ from schemas.runtime import instants
 from streams.monitor.errors import BadParameterError, TooManyReadsError
 from streams.monitor.lines.asked import explained_range
 from streams.monitor.lines.detail import history, kpi_rows, span_over, window_of, word_rows, workflow_rows
-from streams.monitor.lines.explainer import explained
+from streams.monitor.lines.explainer import alarm_since, explained
 from streams.monitor.lines.headline import headline
 from streams.monitor.lines.pane_dials import Panes, panes_of
 from streams.monitor.monitor import Monitor
@@ -42,6 +42,7 @@ def build(monitor: Monitor, asked: PageRequest, names: Mapping[str, str]) -> Pag
         "name_of": store.names.of,
         "line": line,
         "verdict": headline(span, line),
+        "alarm_since_ms": alarm_since(monitor, line, asked.now_ms),
         "from_ms": from_ms,
         "to_ms": to_ms,
         "before_ms": before_ms,
@@ -70,7 +71,7 @@ async def prepare(monitor: Monitor, asked: PageRequest, names: Mapping[str, str]
         raise BadParameterError(f"why must be one of {', '.join(WHY)}")
     bounds = whole_panes(asked.from_ms, asked.to_ms, pane_s)
     given = {name: instants.text(at) for name, at in zip(("from", "to"), bounds, strict=True)} if why == "range" else {}
-    asked_for = explained_range(given, None, asked.now_ms, pane_s)
+    asked_for = explained_range(given, alarm_since(monitor, line, asked.now_ms), asked.now_ms, pane_s)
     path = explain_path(line, *asked_for)
     try:
         return {"why": {"path": path, "found": await explained(monitor, line, *asked_for), "fault": ""}}

@@ -47,7 +47,7 @@ def told(store: OutcomeStore, line: str = "L1") -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("here", "peer", "state", "begins"),
     [
-        ((40, 60), (95, 5), "broken", "Behind its peers: NER 40 %, 95 % on 1 peer line: z "),
+        ((40, 60), (95, 5), "degraded", "Behind its peers: NER 40 %, 95 % on 1 peer line: z "),
         ((95, 5), (95, 5), "ok", "As its peers: NER 95 %, 95 % on 1 peer line, n 300"),
         ((0, 100), (95, 5), "broken", "Never rings: 0 dials of 300 reached a phone"),
         ((4, 5), (95, 5), "unknown", "Too few dials to say: 27, and 30 are needed"),
