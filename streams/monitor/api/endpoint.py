@@ -23,8 +23,8 @@ Serve = Callable[[Request], Awaitable[Response]]
 class Endpoint:
     """One path, what it answers in words, and the parameters that it takes.
 
-    A name in braces takes one part of the path; `{value}`, `{line}` and `{workflow}` take the rest of it, slashes
-    included, for the provider's names may hold anything.
+    A name in braces takes one part of the path; `{value}`, `{line}`, `{workflow}` and `{group}` may have slashes,
+    for names that others gave may hold anything.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Endpoint:
     def route(self) -> Route:
         """The same for Starlette."""
         path = self.path
-        for name in ("value", "line", "workflow"):
+        for name in ("value", "line", "workflow", "group"):
             path = path.replace(f"{{{name}}}", f"{{{name}:anything}}")
         return Route(path, self.serve)
 

@@ -32,6 +32,18 @@ MEANINGS: Final[dict[LagVerdict, str]] = {
     "unknown": "never committed, or not watched for long enough",
 }
 
+# What to do about it. README.md has the same as a table.
+REMEDIES: Final[dict[LagVerdict, str]] = {
+    "ok": "nothing",
+    "behind": "wait, or add readers",
+    "warn": "add readers",
+    "rewind": "records are read again: find out who reset the offset",
+    "beyond": "the topic was made anew or cut short: set the group's offset to where reading is to go on",
+    "stall": "read the reader's log: it cannot process the record below, or it hangs",
+    "stop": "start the reader",
+    "unknown": "wait 10 s; then see whether the group ever ran",
+}
+
 # A restart leaves a group without members for seconds; that is no stop yet.
 STOP_AFTER_S: Final = 5.0
 

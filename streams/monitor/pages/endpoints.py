@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas.documents.files import asyncapi_text
 from streams.monitor.api.endpoint import NO_STORE, Endpoint, refuse_parameters
-from streams.monitor.pages import lag, line, lines, losses, overview, workflow, workflows
+from streams.monitor.pages import lag, line, lines, losses, overview, partition, workflow, workflows
 from streams.monitor.pages.docs import render_docs
 from streams.monitor.pages.frame import HEADERS, Build, Prepare, view
 
@@ -32,6 +32,10 @@ async def asyncapi(request: Request) -> Response:
 VIEWS: Final[dict[str, tuple[Build, str]]] = {
     "/": (overview.build, "the overview: is anything wrong?"),
     "/lag": (lag.build, "every group that is watched: how far is it behind?"),
+    "/lag/{group}/{topic}/{partition}": (
+        partition.build,
+        "one partition of one group, and the record that it stands at",
+    ),
     "/lines": (lines.build, "the SIP lines"),
     "/lines/{line}": (line.build, "one SIP line: against its peers, its history, and why"),
     "/workflows": (workflows.build, "the workflows, the worst first"),
@@ -39,7 +43,10 @@ VIEWS: Final[dict[str, tuple[Build, str]]] = {
     "/losses": (losses.build, "what was lost, and where"),
 }
 # What must be waited for, and the parameters that ask for it.
-WAITED_FOR: Final[dict[str, tuple[Prepare, Set[str]]]] = {"/lines/{line}": (line.prepare, line.OWN)}
+WAITED_FOR: Final[dict[str, tuple[Prepare, Set[str]]]] = {
+    "/lag/{group}/{topic}/{partition}": (partition.prepare, frozenset()),
+    "/lines/{line}": (line.prepare, line.OWN),
+}
 ENDPOINTS: Final = (
     *(view(path, build, answers, *WAITED_FOR.get(path, ())) for path, (build, answers) in VIEWS.items()),
     Endpoint("/docs", docs, "the topics, field by field"),

@@ -1,9 +1,10 @@
 """Reads one record: the one that a reader of committed records gets from an offset on. On demand, without a group.
 
-It takes one broker's fetches of MAX_FETCHES (lag/ahead.py) at most, within DEADLINE_S, and never holds a second record.
+It takes MAX_FETCHES (lag/ahead.py) at most, within DEADLINE_S. What was found is kept for KEPT_S.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,8 @@ from streams.topics.decoding import Decoded, Decoder
 
 DEADLINE_S: Final = 5.0
 AT_ONCE: Final = 2
+KEPT_S: Final = 20.0  # an open page asks every 5 s, and a record stays as it is
+MAX_KEPT: Final = 16
 
 HIDDEN: Final = (
     "this monitor shows no records: it can be reached from other machines. To see them, start it with "
@@ -57,6 +60,7 @@ class RecordReader:
         self._registry = Registry(settings.registry)
         self._decoder = Decoder(self._registry)
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._kept: dict[tuple[Partition, int], tuple[float, Found]] = {}
 
     async def aclose(self) -> None:
         """Disconnect from the registry."""
@@ -77,15 +81,25 @@ class RecordReader:
         Raises: RecordsHiddenError, NotFoundError; TooManyReadsError; NotReadyError when Kafka does not answer.
         """
         topic = self.topic_of(place.topic)
+        read_at, kept = self._kept.get((place, offset), (0.0, None))
+        if kept is not None and time.monotonic() - read_at <= KEPT_S:
+            return kept
         if self._room.locked():
             raise TooManyReadsError("records are being read for others; ask again in a moment")
         try:
             async with self._room, asyncio.timeout(DEADLINE_S):
-                return await self._read(topic, place, offset)
+                return self._keep(await self._read(topic, place, offset))
         except TimeoutError as error:
             raise NotReadyError(f"Kafka or the schema registry did not answer within {DEADLINE_S:g} s") from error
         except BrokerUnavailableError as error:
             raise NotReadyError(str(error)) from error
+
+    def _keep(self, found: Found) -> Found:
+        if found.decoded is not None:
+            self._kept[found.place, found.offset] = time.monotonic(), found
+            while len(self._kept) > MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return found
 
     async def _read(self, topic: Topic, place: Partition, offset: int) -> Found:
         reader = GroupReader(self._settings.kafka)
