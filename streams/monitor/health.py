@@ -11,6 +11,7 @@ Old readings say nothing about now: old verdicts are no problems, being blind is
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
+from urllib.parse import quote
 
 from schemas.runtime import instants
 from streams.monitor.history.beginnings import Beginnings
@@ -145,7 +146,7 @@ def lag_problems(snapshot: LagSnapshot, worker: str) -> Iterator[Problem]:
     count, since_ms = snapshot.dead_letters
     if count:
         evidence = f"{count} within {RECENT_S / 60:.0f} minutes: python -m streams dead-letters list"
-        yield Problem("degraded", "records ended as dead letters", evidence, "/#lag", since_ms)
+        yield Problem("degraded", "records ended as dead letters", evidence, "/losses", since_ms)
 
 
 def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
@@ -153,26 +154,32 @@ def _group_problems(group: GroupLag, is_worker: bool) -> Iterator[Problem]:
     if is_worker and not group.is_known:
         waiting = sum(row.end_offset - row.begin_offset for row in group.partitions)
         evidence = f"the broker does not know this group; {waiting} records wait for it"
-        yield Problem("broken" if waiting else "degraded", f"{name} has never read anything", evidence, "/#lag")
+        yield Problem("broken" if waiting else "degraded", f"{name} has never read anything", evidence, "/lag")
         return
     if is_worker and group.members == 0 and group.state != "Unknown":
         what = f"{name} has no live member"
-        yield Problem("broken", what, f"group state {group.state}", "/#lag", lasting_s=NO_MEMBER_AFTER_S)
+        yield Problem("broken", what, f"group state {group.state}", "/lag", lasting_s=NO_MEMBER_AFTER_S)
     for state in WORST_FIRST[:-1]:
         rows = [row for row in group.partitions if row.verdict == state and (row.has_records or state != "unknown")]
         if rows:
             severity, text = EVIDENCE[state]
             if is_worker and any(_is_late_and_still(row) for row in rows):
                 severity, text = "broken", "old records wait, and nothing was committed lately"
-            yield Problem(severity, f"{name}: {state}", f"{text}: {_where(rows)}", "/#lag")
+            yield Problem(severity, f"{name}: {state}", f"{text}: {_where(rows)}", _link(name, rows))
     rewound = [row for row in group.partitions if row.rewound_by and row.verdict != "rewind"]
     if rewound:
         text = f"{sum(row.rewound_by for row in rewound)} records are read again: {_where(rewound)}"
-        yield Problem("degraded", f"{name}: rewound", text, "/#lag")
+        yield Problem("degraded", f"{name}: rewound", text, _link(name, rewound))
 
 
 def _is_late_and_still(row: PartitionLag) -> bool:
     return (row.lag_seconds or 0) > LAG_SLO_S and row.unmoved_s > LAG_SLO_S
+
+
+def _link(group: str, rows: list[PartitionLag]) -> str:
+    """To the partition whose next record is the oldest."""
+    row = max(rows, key=lambda row: row.lag_seconds or 0.0)
+    return f"/lag/{quote(group, safe='')}/{quote(row.topic, safe='')}/{row.partition}"
 
 
 def _where(rows: list[PartitionLag]) -> str:
@@ -189,7 +196,7 @@ def _losses(snapshot: LagSnapshot) -> Iterator[Problem]:
         if snapshot.as_of_ms - at_ms <= LOSS_SHOWN_S * 1000:
             count = snapshot.records_lost[group, topic]
             evidence = f"retention took {count} before they were read, last {instants.text(at_ms)}"
-            yield Problem("broken", f"{group} lost records of {topic}", evidence, "/#lag", at_ms)
+            yield Problem("broken", f"{group} lost records of {topic}", evidence, "/losses", at_ms)
 
 
 def health_view(health: Health) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Monitor:
 
     def _sources(self) -> tuple[HealthSource, HealthSource]:
         return (
-            HealthSource("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/#lag"),
+            HealthSource("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/lag"),
             HealthSource("outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"),
         )
 

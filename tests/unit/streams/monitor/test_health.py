@@ -23,7 +23,7 @@ def sources(
         return None if age_s is None else NOW - int(age_s * 1000)
 
     return [
-        HealthSource("lag", at(lag_age_s), fault, 8, "/#lag"),
+        HealthSource("lag", at(lag_age_s), fault, 8, "/lag"),
         HealthSource("outcomes", at(outcomes_age_s), None, 10, "/#outcomes"),
     ]
 
@@ -78,6 +78,14 @@ def test_a_worker_that_commits_nothing_while_old_records_wait_is_broken_before_i
     assert health(snapshot(frozen)).state == "broken"
     assert health(snapshot(catching_up)).state == "degraded"
     assert health(snapshot(frozen, name="another")).state == "degraded", "others may commit as seldom as they like"
+
+
+def test_a_problem_leads_to_the_partition_that_is_furthest_behind() -> None:
+    rows = [replace(GOOD, partition=n, verdict="stall", lag=5, lag_seconds=age) for n, age in ((0, 3.0), (7, 90.0))]
+    group = GroupLag("a/b", "Stable", 1, tuple(rows), {})
+    [problem] = health(replace(snapshot(), groups=(group,))).problems
+
+    assert problem.link == f"/lag/a%2Fb/{GOOD.topic}/7"
 
 
 def test_a_group_that_stays_without_members_is_broken_though_nothing_waits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -48,7 +48,7 @@ class Stored:
     offset: int = 17
     timestamp: int = NOON_MS
     key: bytes | None = b"call-1"
-    headers: tuple[tuple[str, bytes], ...] = (("ce_id", b"ab"), ("x-phone", CALLEE.encode()))
+    headers: Sequence[tuple[str, bytes]] = (("ce_id", b"ab"), ("x-phone", CALLEE.encode()))
 
 
 def found(
