@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from tests.support.runbook import ENTRIES, commands_of
 from tests.support.toolchains import Toolchain
 
 PROMTOOL = Toolchain(("promtool",), "apt-get install --no-install-recommends prometheus")
@@ -406,3 +407,18 @@ def test_an_alert_says_who_is_woken_what_is_wrong_and_where_to_read_on(name: str
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     assert rule["annotations"]["runbook_url"] == f"streams/monitor/RUNBOOK.md#{name.lower()}"
+
+
+# -- the runbook
+
+
+def test_every_alert_has_its_entry_in_the_runbook_and_none_besides() -> None:
+    assert set(ENTRIES) == set(ALERTS)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_entry_says_what_it_means_what_to_look_at_and_what_not_to_do(alert: str) -> None:
+    entry = ENTRIES[alert]
+
+    assert [part for part in ("**Means**", "**Look**", "**Do**", "**Do not**") if part not in entry] == []
+    assert commands_of(entry)
