@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 
 from schemas.runtime import instants
+from schemas.topics import CALLBACKS
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
 from streams.monitor.history.memory import Memory
@@ -137,7 +138,7 @@ class Monitor:
         }
 
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
-        self.memory.add(snapshot)
+        self.memory.add(snapshot, self.prober.ledger.shown[CALLBACKS.short_name] if self.prober else 0)
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
 
     def _probe_arrived(self, hop: str, seconds: float) -> None:

@@ -52,6 +52,7 @@ class Memory:
         self._worker = settings.group
         self._callbacks = settings.kafka.names.of(CALLBACKS)
         self._polled: LagSnapshot | None = None
+        self._probes = 0
 
     def _note(self, kind: str) -> "partial[None]":
         return partial(self.history.note, kind)
@@ -69,12 +70,13 @@ class Memory:
         if saved := self.history.kept(LOSSES):
             self._losses.restore(saved)
 
-    def add(self, snapshot: LagSnapshot) -> None:
-        """One poll that succeeded."""
+    def add(self, snapshot: LagSnapshot, probes: int = 0) -> None:
+        """One poll that succeeded. probes: how many of ours have come to the topic of callbacks until now."""
         at_ms = snapshot.as_of_ms
-        for name, value in samples(snapshot, self._polled, self._worker, self._callbacks):
+        since = probes - self._probes
+        for name, value in samples(snapshot, self._polled, self._worker, self._callbacks, since):
             self.history.record(name, at_ms, value)
-        self._polled = snapshot
+        self._polled, self._probes = snapshot, probes
         verdicts = {
             VerdictKey(group.consumergroup, row.topic, row.partition): (row.verdict, at_ms)
             for group in snapshot.groups

@@ -35,7 +35,7 @@ SERIES: Final = (
     SeriesKind("rate_in", "records/s", "mean", "appended to the topic", of_topic=True, alone=False),
     SeriesKind("rate_out", "records/s", "mean", "read and committed by the group", of_topic=True, alone=False),
     SeriesKind("ner", "", "mean", "network effectiveness of all lines; none below 30 dials; from the outcome topics"),
-    SeriesKind("received_per_s", "callbacks/s", "mean", "callbacks that reached Kafka"),
+    SeriesKind("received_per_s", "callbacks/s", "mean", "callbacks that reached Kafka, without our own probes"),
     SeriesKind(PROBE_ROUNDTRIP, "s", "max", "from the sending of a probe to its last hop, or to one hop", of_hop=True),
 )
 KINDS: Final = {kind.name: kind for kind in SERIES}

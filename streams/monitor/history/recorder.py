@@ -16,8 +16,13 @@ Key = tuple[str, Partition]
 K = TypeVar("K")
 
 
-def samples(snapshot: LagSnapshot, before: LagSnapshot | None, worker: str, callbacks: str) -> Iterator[Sample]:
-    """(series, value) of everything that is known. worker: its group; callbacks: the topic of callbacks."""
+def samples(
+    snapshot: LagSnapshot, before: LagSnapshot | None, worker: str, callbacks: str, probes: int = 0
+) -> Iterator[Sample]:
+    """(series, value) of everything that is known. worker: its group; callbacks: the topic of callbacks.
+
+    probes: our own that came to that topic in between; nobody received them.
+    """
     gap_s = 0.0 if before is None else (snapshot.as_of_ms - before.as_of_ms) / 1000
     earlier = before if 0 < gap_s <= MAX_GAP_S else None
     rows_before = {} if earlier is None else _rows(earlier)
@@ -29,7 +34,8 @@ def samples(snapshot: LagSnapshot, before: LagSnapshot | None, worker: str, call
             yield from _of_topic(topic, rows_before, gap_s)
     if earlier is not None:
         ends = {p: end for p, end in snapshot.end.items() if p.topic == callbacks}
-        yield from _known("received_per_s", _rate(earlier.end, ends, gap_s))
+        rate = _rate(earlier.end, ends, gap_s)
+        yield from _known("received_per_s", None if rate is None else max(0.0, rate - probes / gap_s))
 
 
 def _rows(snapshot: LagSnapshot) -> dict[Key, PartitionLag]:

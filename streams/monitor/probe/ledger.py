@@ -54,6 +54,7 @@ class ProbeLedger:
         self.sent: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
+        self.shown: Counter[str] = Counter()  # in time or late
         self.last_ms: dict[str, int] = {}
         self.lost_in_a_row = 0
         self.lost_since_ms = 0
@@ -75,6 +76,7 @@ class ProbeLedger:
         seconds = max(0, at_ms - (probe.sent_ms or at_ms)) / 1000
         if hop in probe.roundtrips or hop in probe.late:
             return False
+        self.shown[hop] += 1
         if probe.lost_at:
             probe.late[hop] = seconds
             return False
