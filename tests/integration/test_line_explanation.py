@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -96,6 +97,11 @@ async def test_the_prefix_that_fails_is_named_first_and_nothing_of_the_callee(
     assert CALLEE[1:] not in str(answer)
     for caller in CALLERS:
         assert caller[1:7] not in str(answer)
+
+    page = await monitor.get(f"/lines/{quote(BAD_LINE, safe='')}?why=yes")
+    assert page is not None
+    assert (page.status_code, html.escape(answer["summary"]) in page.text.replace("&#39;", "&#x27;")) == (200, True)
+    assert CALLEE[1:] not in page.text
 
     healthy: Any = await monitor.json("/api/lines/LINE_2/explain")
     assert "LINE_3" not in str(healthy["findings"])

@@ -15,6 +15,10 @@ from starlette.testclient import TestClient
 from streams.errors import BrokerUnavailableError
 from streams.monitor.app import create_app
 from streams.monitor.errors import TooManyReadsError
+from streams.monitor.lines.alarms import NeverRings
+from streams.monitor.lines.explainer import alarm_since
+from streams.monitor.lines.tallies import Dials
+from streams.monitor.lines.watch import LineState
 from streams.monitor.monitor import Monitor
 from streams.monitor.records.dials import DialReader
 from streams.monitor.settings import MonitorSettings
@@ -23,6 +27,7 @@ from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane
 
 # '..' is left out: by its rules a browser makes '/' of '/lines/..'
 NAMES = ["LINE_1", "a/b?c#d&e", "line\nbreak", "線_4 é", '"><script>alert(1)</script>', "{{ 7 * 7 }}", "x" * 4000]
+END_MS = NOON_MS + 3 * PANE_MS
 RANGE = "from=2024-03-11T13:25:00Z&to=2024-03-11T13:40:00Z"
 FACT = re.compile(r'data-fact="([^"]*)" data-value="([^"]*)"')
 
@@ -154,3 +159,13 @@ def test_without_peers_it_says_that_there_is_no_control_group(client: TestClient
     document = client.get(f"/lines/{quote(NAMES[3])}?{RANGE}").text
 
     assert "no control group" in document
+
+
+async def test_the_explanation_begins_with_the_alarm() -> None:
+    monitor, now_ms = Monitor(MonitorSettings()), END_MS
+    monitor.reader.as_of_ms = now_ms
+    monitor.lines.state = LineState(never={"LINE_1": NeverRings("LINE_1", NOON_MS, 300, Dials(90, 90, 0))})
+
+    assert alarm_since(monitor, "LINE_1", now_ms) == NOON_MS
+    assert alarm_since(monitor, "PEER", now_ms) is None
+    assert alarm_since(monitor, "LINE_1", now_ms + 3_600_000) is None  # what was read an hour ago says nothing of now
