@@ -25,6 +25,7 @@ from schemas.runtime.stopping import STOP_SIGNALS
 from streams.monitor.api import history, lag, line, lines, outcomes, overview, records, service, workflows
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
+from streams.monitor.openapi.document import endpoint_of
 from streams.monitor.pages import endpoints as pages
 from streams.monitor.probe import endpoints as probe
 from streams.monitor.problems import EXCEPTION_HANDLERS
@@ -44,8 +45,7 @@ class AnythingConvertor(StringConvertor):
 register_url_convertor("anything", AnythingConvertor())
 
 
-# Every path but that of this list itself, /api, and /assets.
-ENDPOINTS: Final = (
+_LISTED: Final = (
     *pages.ENDPOINTS,
     *service.ENDPOINTS,
     *lag.ENDPOINTS,
@@ -58,6 +58,8 @@ ENDPOINTS: Final = (
     *records.ENDPOINTS,
     *probe.ENDPOINTS,
 )
+# Every path but that of this list itself, /api, and /assets.
+ENDPOINTS: Final = (*_LISTED, endpoint_of(_LISTED))
 
 
 def create_app(settings: MonitorSettings) -> Starlette:

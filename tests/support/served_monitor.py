@@ -6,19 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from starlette.testclient import TestClient
 
+from schemas.reader import StoredRecord
 from schemas.records.outcomes import CallOutcome, QuestionState
+from schemas.topics import ANSWERS
+from streams.errors import BrokerUnavailableError
 from streams.monitor.app import create_app
+from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.monitor import Monitor
+from streams.monitor.records.dials import RangeRead
+from streams.monitor.records.one import Found
 from streams.monitor.settings import MonitorSettings
 from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import DIMENSIONS, SIP_LINE, WORKFLOW
+from streams.topics.decoding import Decoded
 from tests.support.panes import PANE_MS, pane
-from tests.support.records import outcome
+from tests.support.records import ANSWER, outcome
 
 STATES = ("completed", "skipped", "broke_off", "not_reached")
 QUESTIONS = ("hello", "consent", "bye")
@@ -38,7 +47,8 @@ def served(patch: pytest.MonkeyPatch, fill: Callable[[Monitor], None]) -> Iterat
         fill(monitor)
 
     patch.setattr(Monitor, "start", start)
-    with TestClient(create_app(MonitorSettings(data_dir=None)), raise_server_exceptions=False) as client:
+    settings = MonitorSettings(data_dir=None, probe_url="http://127.0.0.1:1", show_records=True)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -48,6 +58,9 @@ def fill_with_calls(monitor: Monitor) -> None:
     monitor.poller._snapshot = LagSnapshot(now_ms, (_group(),), {}, {}, {})
     monitor.reader._is_caught_up = True
     monitor.reader.as_of_ms = now_ms
+    # what reads Kafka on demand
+    monitor.dials.read = _no_kafka  # type: ignore[method-assign]
+    monitor.records.read = _one_record  # type: ignore[method-assign]
     store, random = monitor.reader._store, Random(7)
     for number in range(PANES):
         start = now_ms - now_ms % PANE_MS - number * PANE_MS
@@ -62,6 +75,17 @@ def fill_with_calls(monitor: Monitor) -> None:
             dimension = next(one for one in DIMENSIONS if one.name == name)
             fields = counts.fields()
             store.put(dimension, pane(start, dimension=name, value=value, revision=counts.calls, **fields), now_ms)
+
+
+async def _no_kafka(from_ms: int, to_ms: int) -> RangeRead:
+    raise BrokerUnavailableError("this test has no Kafka")
+
+
+async def _one_record(place: Partition, offset: int) -> Found:
+    headers = [("ce_id", b"1"), ("other", b"2")]
+    stored = SimpleNamespace(offset=offset, timestamp=1, key=b"k", value=b"v", headers=headers)
+    decoded = Decoded(ANSWERS, cast(StoredRecord, stored), ANSWER.to_datum())
+    return Found(ANSWERS, place, offset, 0, offset + 1, decoded, "", 7, "airudder.Answer")
 
 
 def _call(random: Random, workflow: str, name: str, line: str, share: float) -> CallOutcome:

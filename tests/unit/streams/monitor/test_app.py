@@ -36,7 +36,7 @@ def test_the_index_refuses_unknown_parameters_as_others_do() -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
-@pytest.mark.parametrize("path", ["/api/outcomes", "/docs/nothing", "/openapi.json", "/api/nothing"])
+@pytest.mark.parametrize("path", ["/api/outcomes", "/docs/nothing", "/openapi.yaml", "/api/nothing"])
 def test_a_wrong_path_leads_to_the_index(path: str) -> None:
     answer = CLIENT.get(path)
 
