@@ -3,6 +3,7 @@
 No consumer group, and no more partitions than a few probes have. A record's key, the probe's call id, says whose it is.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas.header_names import tolerate_header_names
 from schemas.placement import partition_of
 from schemas.topics import CALLBACKS, Topic
-from streams.monitor.broker import connecting, connection, stop, translated
+from streams.monitor.broker import TROUBLE, connecting, connection, stop, translated
 from streams.monitor.errors import TopicsMissingError
 from streams.monitor.probe.hops import BY_TOPIC
 from streams.monitor.probe.ledger import Probe
@@ -21,6 +22,7 @@ from streams.settings import KafkaSettings
 
 FETCH_WAIT_MS: Final = 500
 MAX_RECORDS: Final = 2_000
+LATE_DEADLINE_S: Final = 0.5
 # How far the broker's clock may be behind ours, where a probe's place can only be found by its time.
 CLOCKS_DIFFER_MS: Final = 5_000
 
@@ -83,8 +85,8 @@ class ArrivalReader:
         starts = dict(self._next)
         async with translated(self._settings):
             for key, probe in wanted.items():
-                if new := [place for place in places[key] if place not in starts]:
-                    starts |= await self._starts(new, probe)
+                new = [place for place in places[key] if place not in starts]
+                starts |= await (self._starts_of_lost(new, probe) if probe.lost_at else self._starts(new, probe))
             self._places = places
             self._assign(starts)
 
@@ -114,11 +116,21 @@ class ArrivalReader:
 
     async def _starts(self, places: list[TopicPartition], probe: Probe) -> dict[TopicPartition, int]:
         """Where to begin: at the ends while the probe is not sent yet, else where it may be by its time."""
+        if not places:
+            return {}
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(places)
         if probe.sent_ms is None:
             return ends
         by_time = await self._consumer.offsets_for_times(dict.fromkeys(places, probe.sent_ms - CLOCKS_DIFFER_MS))
         return {place: by_time[place].offset if by_time.get(place) else ends[place] for place in places}
+
+    async def _starts_of_lost(self, places: list[TopicPartition], probe: Probe) -> dict[TopicPartition, int]:
+        """The same, or nothing: a partition that nobody leads must not keep us from those of other probes."""
+        try:
+            async with asyncio.timeout(LATE_DEADLINE_S):
+                return await self._starts(places, probe)
+        except TROUBLE:
+            return {}
 
     def _is_awaited(self, place: TopicPartition, key: bytes | None) -> bool:
         return key in self._places and place in self._places[key]
