@@ -106,7 +106,9 @@ class CallsAgent(RunAgent):
                 check_callback(callback, record.timestamp)
                 is_elsewhere = self._is_elsewhere(record, callback)
                 outputs = self._rekeyed(callback, record, 0 if is_elsewhere else 1)
-                if not is_elsewhere:
+                if is_elsewhere:
+                    self.count("rekeyed")
+                else:
                     outputs += self._process_detail(state, record, callback)
         except UnprocessableError as fault:
             outputs.append(self.dead_letter(record, fault))
@@ -159,7 +161,7 @@ class CallsAgent(RunAgent):
         return self.rows.read(partition, key, stored) if stored else CallState()
 
     def _observe(self, callback: Callback, fanned: FanOut, *, is_first: bool) -> None:
-        self.count("ok")
+        self.count("ok" if is_first else "corrected")
         if is_first:  # a histogram cannot take a call back that a correction changes
             self.metrics.talk_rounds.observe(fanned.outcome.workflow_id, fanned.outcome.talk_round)
         self.observe_age(callback.received_at)

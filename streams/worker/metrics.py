@@ -40,6 +40,12 @@ class WorkerMetrics:
         self.late = Counter(
             "stream_window_late", "Calls that came after their window was closed", ["table"], registry=self.registry
         )
+        self.late_corrections = Counter(
+            "stream_late_corrections",
+            "Corrections among stream_window_late: the call was counted, or refused, before",
+            ["table"],
+            registry=self.registry,
+        )
         self.event_time_faults = Counter(
             "stream_event_time_fault",
             "Calls whose event time was taken from their receipt, by fault",
@@ -136,6 +142,7 @@ class WorkerMetrics:
                 self.dead_letters.labels(stage, reason)
         for dimension in DIMENSIONS:
             self.late.labels(dimension.table)
+            self.late_corrections.labels(dimension.table)
             self.unsendable.labels(dimension.table)
             for name in sorted({*MAPS, *RECORD_MAPS} - {"overflow"}):
                 self.overflow.labels(dimension.table, name)

@@ -174,6 +174,8 @@ class WindowsAgent(RunAgent):
         Raises: UnprocessableError when it is none: the topic is public, and this one is not.
         """
         self.metrics.late.labels(self.table.name).inc()
+        if change.removed is not None:
+            self.metrics.late_corrections.labels(self.table.name).inc()
         if change.call is None:
             return []
         try:
