@@ -22,7 +22,8 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import STOP_SIGNALS
-from streams.monitor.api import history, lag, line, lines, outcomes, overview, records, service, workflows
+from streams.monitor.api import conservation, history, lag, line, lines, outcomes, overview, records, service, workflows
+from streams.monitor.history.problems import history_notes
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
 from streams.monitor.openapi.document import endpoint_of
@@ -50,6 +51,7 @@ _LISTED: Final = (
     *service.ENDPOINTS,
     *lag.ENDPOINTS,
     *history.ENDPOINTS,
+    *conservation.ENDPOINTS,
     *lines.ENDPOINTS,
     *line.ENDPOINTS,
     *outcomes.ENDPOINTS,
@@ -78,7 +80,7 @@ def create_app(settings: MonitorSettings) -> Starlette:
     app = Starlette(
         routes=[
             *(endpoint.route() for endpoint in ENDPOINTS),
-            Route("/api", service.index_of(ENDPOINTS)),
+            Route("/api", service.index_of(ENDPOINTS, history_notes(settings.data_dir))),
             Mount("/assets", StaticFiles(directory=str(assets))),
         ],
         middleware=[Middleware(BoundedRequests)],

@@ -9,10 +9,14 @@ import structlog
 
 from schemas.runtime import instants
 from schemas.topics import CALLBACKS
+from streams.monitor.conservation.conservation import Conservation
+from streams.monitor.conservation.metrics import ConservationMetrics
+from streams.monitor.conservation.problems import conservation_problems
 from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
 from streams.monitor.history.memory import Memory
 from streams.monitor.history.names import PROBE_ROUNDTRIP, of_hop
+from streams.monitor.history.problems import history_problems
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -58,6 +62,8 @@ class Monitor:
         self.totals = Totals(settings.history_days)
         self.reader.observe(self.totals.observe)
         self.history.derive("ner", self.totals.ner)
+        self.conservation = Conservation(settings, self.history, self.reader)
+        self.metrics.registry.register(ConservationMetrics(self.conservation))
         self.metrics.watch(self.poller, self.reader)
         self.metrics.schema_registry.watch(self.reader.registry)
         self.lines = LineWatch(settings.window_s)
@@ -71,6 +77,7 @@ class Monitor:
         await self.memory.open()
         loops = [self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat()]
         loops.append(self.lines.run(self.reader))
+        loops.append(self.conservation.run())
         if self.prober:
             loops.append(self.prober.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -92,7 +99,12 @@ class Monitor:
     def health(self, now_ms: int | None = None) -> Health:
         """The health now."""
         now_ms = _now_ms() if now_ms is None else now_ms
-        found = [*(probe_problems(self.prober) if self.prober else ()), *line_problems(self.line_state(now_ms))]
+        found = [
+            *(probe_problems(self.prober) if self.prober else ()),
+            *line_problems(self.line_state(now_ms)),
+            *conservation_problems(self.conservation.differences),
+            *history_problems(self.history),
+        ]
         return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
 
     def line_state(self, now_ms: int | None = None) -> LineState:
@@ -139,6 +151,7 @@ class Monitor:
 
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
         self.memory.add(snapshot, self.prober.ledger.shown[CALLBACKS.short_name] if self.prober else 0)
+        self.conservation.polled(snapshot)
         self.events.publish("lag", json.dumps(lag_view(snapshot)))
 
     def _probe_arrived(self, hop: str, seconds: float) -> None:

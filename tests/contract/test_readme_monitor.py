@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 from msgspec import structs
@@ -13,6 +14,9 @@ from prometheus_client.metrics_core import Metric
 
 from schemas.records.outcomes import QuestionOutcomes, WindowedOutcomes
 from streams.monitor.app import create_app
+from streams.monitor.conservation.ledger import Difference
+from streams.monitor.conservation.metrics import ConservationMetrics
+from streams.monitor.conservation.steps import STEPS, Term
 from streams.monitor.events import Kind
 from streams.monitor.health import EVIDENCE, HEALTH_STATES
 from streams.monitor.history.names import SERIES
@@ -80,6 +84,12 @@ def test_every_series_is_explained_with_its_unit() -> None:
     explained = [(word(row["series"]), row["unit"].strip(" -"), row["of a step"].strip()) for row in rows]
 
     assert explained == [(kind.name, kind.unit, {"max": "highest", "mean": "mean"}[kind.joined]) for kind in SERIES]
+
+
+def test_every_step_of_conservation_is_explained_in_order() -> None:
+    rows = [row for row in TABLES["Conservation"] if "step" in row]
+
+    assert tuple(word(row["step"]) for row in rows) == STEPS
 
 
 def test_every_phase_is_explained() -> None:
@@ -244,6 +254,8 @@ def families() -> list[Metric]:
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
     ProbeMetrics(metrics.registry, ProbeLedger())
     metrics.registry.register(line_families(start))
+    known_difference: Any = SimpleNamespace(differences=[Difference("stored", Term(), 0)])
+    metrics.registry.register(ConservationMetrics(known_difference))
     metrics.watch(known, known)
     return [family for family in metrics.families() if not family.name.startswith("process_")]
 

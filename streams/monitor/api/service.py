@@ -13,6 +13,7 @@ from schemas.runtime.health import HEADERS, HealthAnswer, liveness, readiness
 from streams.monitor.api.endpoint import Endpoint, Serve, json_answer, monitor_of, refuse_parameters, to_json
 from streams.monitor.events import EventHub
 from streams.monitor.health import health_view
+from streams.monitor.history.problems import history_notes
 
 SSE_PING_S: Final = 15
 SSE_SEND_TIMEOUT_S: Final = 10
@@ -22,13 +23,14 @@ def _health(answer: HealthAnswer) -> Response:
     return Response(to_json(answer.body), answer.status_code, HEADERS, "application/json")
 
 
-def index_of(endpoints: Sequence[Endpoint]) -> Serve:
-    """The endpoint of /api: `{"endpoints": [{"path", "answers", "parameters"}]}`."""
+def index_of(endpoints: Sequence[Endpoint], notes: Sequence[str]) -> Serve:
+    """The endpoint of /api: `{"endpoints": [{"path", "answers", "parameters"}], "notes"}`."""
     body = {
         "endpoints": [
             {"path": endpoint.path, "answers": endpoint.answers, "parameters": sorted(endpoint.parameters)}
             for endpoint in endpoints
-        ]
+        ],
+        "notes": notes,
     }
 
     async def index(request: Request) -> Response:
@@ -64,6 +66,7 @@ async def readyz(request: Request) -> Response:
     """200 when what we serve is complete and fresh, else 503 with the reasons. notes: what is wrong with others."""
     monitor = monitor_of(request)
     notes = [f"{found.what}: {found.evidence}" for found in monitor.health().problems if found.state != "blind"]
+    notes += history_notes(monitor.settings.data_dir)
     return _health(readiness(monitor.reasons_not_ready(), notes))
 
 

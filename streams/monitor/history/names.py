@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from streams.rules.labels import short
 
+CONSERVATION: Final = "conservation_difference"
 PROBE_ROUNDTRIP: Final = "probe_roundtrip_s"
 
 Joined = Literal["max", "mean"]
@@ -36,6 +37,7 @@ SERIES: Final = (
     SeriesKind("rate_out", "records/s", "mean", "read and committed by the group", of_topic=True, alone=False),
     SeriesKind("ner", "", "mean", "network effectiveness of all lines; none below 30 dials; from the outcome topics"),
     SeriesKind("received_per_s", "callbacks/s", "mean", "callbacks that reached Kafka, without our own probes"),
+    SeriesKind(CONSERVATION, "callbacks", "max", "not accounted for between gateway and windows"),
     SeriesKind(PROBE_ROUNDTRIP, "s", "max", "from the sending of a probe to its last hop, or to one hop", of_hop=True),
 )
 KINDS: Final = {kind.name: kind for kind in SERIES}

@@ -35,7 +35,7 @@ class MonitorProcess:
             "MONITOR_PORT": str(self.port),
             **settings,
         }
-        self._log = log.open("wb")
+        self._log = log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streams", "monitor"], env=environ, stdout=self._log, stderr=self._log
         )
@@ -68,6 +68,11 @@ class MonitorProcess:
         """The state that /api/health tells; None while nobody listens."""
         answer = await self.get("/api/health")
         return None if answer is None else str(answer.json()["state"])
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for its end."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """End it as an orchestrator does; its exit code. Safe to call again."""
