@@ -22,7 +22,7 @@ def lose() -> None:
         return [] if fanned.outcome.workflow_id == "uncounted" else changes(self, record, decision, fanned, *rest)
 
     CallsAgent._process_detail = dropping  # type: ignore[method-assign]
-    CallsAgent._changes = telling_nobody  # type: ignore[method-assign]
+    CallsAgent._changes = telling_nobody  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":
