@@ -12,7 +12,6 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 from starlette.testclient import TestClient
 
-from schemas.topics import ANSWERS as ANSWERS_TOPIC
 from schemas.topics import CALLBACKS
 from streams.monitor.api.endpoint import Endpoint
 from streams.monitor.app import ENDPOINTS
@@ -27,7 +26,7 @@ NAMES = {
     "line": LINES,
     "workflow": tuple(WORKFLOWS),
     "group": ("airudder-streams",),
-    "topic": (ANSWERS_TOPIC.name,),
+    "topic": (CALLBACKS.name,),
     "partition": ("0",),
     "offset": ("5",),
 }
