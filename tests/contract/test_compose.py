@@ -6,8 +6,10 @@ Compose specification it uses. That the images start is not proven.
 
 from __future__ import annotations
 
-import json
 import re
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,7 @@ from gateway.__main__ import app as gateway_cli
 from gateway.settings import NEEDED_TO_SERVE, GatewaySettings
 from schemas.runtime.settings import Settings
 from streams.__main__ import app as streams_cli
-from streams.monitor.lag.metrics import lag_families
-from streams.monitor.lag.tracker import LagSnapshot
+from streams.monitor.grafana.dashboard import dashboard
 from streams.monitor.settings import MonitorSettings
 from streams.settings import TopicSettings, WorkerSettings
 
@@ -243,18 +244,33 @@ def test_prometheus_scrapes_only_addresses_that_listen() -> None:
     assert targets == {
         f"gateway:{environment('gateway')['GATEWAY_OPS_PORT']}",
         f"monitor:{environment('monitor')['MONITOR_PORT']}",
+        f"worker:{environment('worker')['STREAMS_OPS_PORT']}",
     }
 
 
-def test_grafanas_panels_name_metrics_that_we_export() -> None:
+def test_grafanas_panels_ask_the_source_that_is_there() -> None:
     source = yaml.safe_load(COMPOSE["configs"]["grafana-datasource"]["content"])["datasources"][0]
-    dashboard = json.loads(COMPOSE["configs"]["grafana-lag"]["content"])
-    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    named = set(re.findall(r"\b(?:kafka|sip_line|workflow)_[a-z_]+", " ".join(expressions)))
-    exported = {family.name for family in lag_families(LagSnapshot(0, (), {}, {}, {}))} | {"sip_line_kpi_ratio"}
+    panels = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
-    assert named - exported == set()
-    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {source["uid"]}
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+
+
+def test_the_dashboard_is_what_the_code_makes() -> None:
+    command = [sys.executable, "-m", "streams.monitor.grafana", "--check"]
+
+    assert subprocess.run(command, cwd=FILE.parent, capture_output=True, timeout=60).returncode == 0
+
+
+def test_what_is_mounted_from_the_tree_is_there_where_it_is_read() -> None:
+    files = {config["file"]: name for name, config in COMPOSE["configs"].items() if "file" in config}
+    rules = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])["rule_files"]
+    mounted = {config["source"]: config["target"] for s in SERVICES.values() for config in s.get("configs", [])}
+    provided = yaml.safe_load(COMPOSE["configs"]["grafana-dashboards"]["content"])["providers"][0]["options"]["path"]
+
+    assert [file for file in files if not (FILE.parent / file).is_file()] == []
+    for file, name in files.items():
+        wanted = [f"{provided}/*.json"] if file.endswith(".json") else rules
+        assert any(fnmatch(mounted[name], pattern) for pattern in wanted)
 
 
 @pytest.mark.parametrize("name", ["grafana-datasource", "grafana-dashboards", "prometheus"])

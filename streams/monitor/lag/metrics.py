@@ -1,5 +1,6 @@
 """Lag as metrics, under kafka_exporter's names. Series come from the newest snapshot, so a gone group's vanish."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
@@ -74,6 +75,10 @@ def _water_marks(snapshot: LagSnapshot) -> Iterator[Metric]:
         for partition, offset in islice(sorted(offsets.items()), MAX_PARTITIONS):
             family.add_metric([partition.topic, str(partition.partition)], offset)
         yield family
+    partitions = _gauge("kafka_topic_partitions", "Partitions of a topic that is watched.", ["topic"])
+    for topic, count in Counter(partition.topic for partition in snapshot.end).items():
+        partitions.add_metric([topic], count)
+    yield partitions
 
 
 def _gauge(name: str, text: str, labels: list[str]) -> GaugeMetricFamily:
