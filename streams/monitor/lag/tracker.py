@@ -214,11 +214,11 @@ def _lag_seconds(lag: int | None, ahead: Ahead | None, at_ms: int) -> float | No
 
 
 def _summed(histories: Iterable[deque[Sample]]) -> list[Sample]:
-    """One history for a topic, over the looks that all of its partitions share."""
+    """The first and the last sample of a topic, over the looks that all of its partitions share."""
     chosen = [history for history in histories if history[-1].committed is not None]
     length = min((len(history) for history in chosen), default=0)
-    tails = [list(history)[-length:] for history in chosen]
-    return [
-        Sample(samples[0].at_ms, sum(s.committed or 0 for s in samples), sum(s.end for s in samples))
-        for samples in zip(*tails, strict=True)
-    ]
+    return [_sum_of([history[-back] for history in chosen]) for back in (length, 1) if length]
+
+
+def _sum_of(samples: list[Sample]) -> Sample:
+    return Sample(samples[0].at_ms, sum(s.committed or 0 for s in samples), sum(s.end for s in samples))

@@ -190,7 +190,7 @@ def _trend(history: Sequence[Sample], memory: Memory, allowed_drain_s: float) ->
     if any(sample.lag == 0 for sample in recent):
         return "behind" if is_old else "ok"
     backlog_s = _backlog_s(history)
-    if slope(history) > 0 and backlog_s > allowed_drain_s:
+    if backlog_s > allowed_drain_s and slope(history) > 0:  # the slope costs most, and seldom decides
         return "warn"
     is_far = last.age_s is None and allowed_drain_s < backlog_s < math.inf
     return "behind" if is_old or is_far else "ok"
