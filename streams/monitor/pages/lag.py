@@ -153,7 +153,7 @@ def _cells(memory: Memory, asked: PageRequest, topic: TopicLag, pointer: str) ->
 
 
 def _trend(history: History, name: str, now_ms: int) -> str:
-    """`growing`, `shrinking`, `steady`; empty while nobody can tell."""
+    """`growing`, `shrinking`, `steady`; empty while nobody can tell. Nothing to read is steady, whatever was before."""
     spans = [(now_ms - 2 * TREND_S * 1000, now_ms - TREND_S * 1000), (now_ms - TREND_S * 1000, now_ms)]
     means = []
     for start, end in spans:
@@ -162,7 +162,7 @@ def _trend(history: History, name: str, now_ms: int) -> str:
             return ""
         means.append(sum(known) / len(known))
     before, after = means
-    if abs(after - before) <= max(1.0, STEADY * before):
+    if not known[-1] or abs(after - before) <= max(1.0, STEADY * before):
         return "steady"
     return "growing" if after > before else "shrinking"
 
