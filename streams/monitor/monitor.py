@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
@@ -13,7 +14,7 @@ from streams.monitor.conservation.conservation import Conservation
 from streams.monitor.conservation.metrics import ConservationMetrics
 from streams.monitor.conservation.problems import conservation_problems
 from streams.monitor.events import EventHub
-from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, health_view
+from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, Problem, health_view
 from streams.monitor.history.memory import Memory
 from streams.monitor.history.names import PROBE_ROUNDTRIP, of_hop
 from streams.monitor.history.problems import history_problems
@@ -101,11 +102,15 @@ class Monitor:
         now_ms = _now_ms() if now_ms is None else now_ms
         found = [
             *(probe_problems(self.prober) if self.prober else ()),
-            *line_problems(self.line_state(now_ms)),
+            *self._line_problems(now_ms),
             *conservation_problems(self.conservation.differences),
             *history_problems(self.history),
         ]
         return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
+
+    def _line_problems(self, now_ms: int) -> Iterable[Problem]:
+        state = self.line_state(now_ms)
+        return line_problems(state, self.reader.caught_up_store.names.of) if state.as_of_ms is not None else ()
 
     def line_state(self, now_ms: int | None = None) -> LineState:
         """What the last look at all lines saw; empty while the outcomes are stale, for it says nothing of now."""

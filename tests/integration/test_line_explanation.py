@@ -105,6 +105,7 @@ async def test_the_prefix_that_fails_is_named_first_and_nothing_of_the_callee(
 
     healthy: Any = await monitor.json("/api/lines/LINE_2/explain")
     assert "LINE_3" not in str(healthy["findings"])
+    await _the_alarm_is_raised(monitor)
     await _bounds_hold(system)
     for path, status in (
         ("/api/lines/nobody/explain", 404),
@@ -113,6 +114,20 @@ async def test_the_prefix_that_fails_is_named_first_and_nothing_of_the_callee(
         (f"/api/lines/{quote('é/' * 1000, safe='')}/explain", 404),
     ):
         assert await monitor.status(path) == status, path
+
+
+async def _the_alarm_is_raised(monitor: MonitorProcess) -> None:
+    """A third of the bad line's dials never rang: health, the ranked lines and the metrics say that it is behind."""
+    what = f"line {BAD_LINE} falls behind its peers"
+
+    async def is_raised() -> bool:
+        health: Any = await monitor.json("/api/health")
+        return what in [problem["what"] for problem in health["problems"]]
+
+    await wait_until(is_raised, SEEN_S, "the alarm")
+    first, *others = (await monitor.json("/api/lines"))["values"]
+    assert (first["value"], first["state"], first["peer"]["lines"], first["peer"]["n"]) == (BAD_LINE, "behind", 2, 180)
+    assert [line["state"] for line in others] == ["ok", "ok"]
 
 
 async def _bounds_hold(system: WorkerSystem) -> None:

@@ -1,14 +1,14 @@
 """One line in a time range: how it does against its peers, then and before. Pure; pages/line.py shows it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.lines.comparing import with_peers
 from streams.monitor.lines.pane_dials import LinePane, Panes
-from streams.monitor.lines.tallies import Cells, Dials, Span
+from streams.monitor.lines.tallies import Cells, Span, cells
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import SIP_LINE
@@ -93,16 +93,11 @@ def kpi_rows(now: WindowedOutcomes | None, before: WindowedOutcomes | None) -> l
 def span_over(panes: Panes, from_ms: int, to_ms: int) -> Span:
     """The dials of the panes that begin in [from_ms, to_ms), UTC epoch ms."""
     return Span.of(
-        (line, tuple(_cells(pane)))
+        (line, cells(pane.by_workflow))
         for line, own in panes.items()
         for pane in own
         if from_ms <= pane.window_start_at < to_ms
     )
-
-
-def _cells(pane: LinePane) -> Iterator[tuple[str, Dials]]:
-    for workflow, found in pane.by_workflow.items():
-        yield workflow, Dials(found.attempts, found.delivered + found.pre_alert_failure, found.delivered)
 
 
 def workflow_rows(span: Span, line: str) -> list[WorkflowRow]:
@@ -153,7 +148,7 @@ def _by_step(panes: Panes, step_ms: int) -> dict[int, Span]:
     steps: dict[int, list[tuple[str, Cells]]] = {}
     for line, own in panes.items():
         for pane in own:
-            steps.setdefault(window_start(pane.window_start_at, step_ms), []).append((line, tuple(_cells(pane))))
+            steps.setdefault(window_start(pane.window_start_at, step_ms), []).append((line, cells(pane.by_workflow)))
     return {start: Span.of(found) for start, found in steps.items()}
 
 

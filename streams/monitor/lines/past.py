@@ -17,7 +17,7 @@ from streams.monitor.lines.comparing import (
     with_peers,
 )
 from streams.monitor.lines.notices import FELL_DROP, MIN_DIALS, Lines
-from streams.monitor.lines.tallies import NONE, Dials, Span, Tallies, cells_of
+from streams.monitor.lines.tallies import NONE, Dials, Span, Tallies, cells_of, dials_of
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.dispositions import DELIVERED, UNKNOWN
@@ -28,6 +28,7 @@ from streams.rules.windows import window_start
 DAY_MS: Final = 86_400_000
 # One look asks so many lines without peers for their past: each has the panes of seven hours to unpack.
 MAX_ASKED: Final = 200
+MANY: Final = 200
 
 
 class _Ends(msgspec.Struct, gc=False):
@@ -51,7 +52,7 @@ def _earlier(hour: range, by_ms: int) -> range:
 def _dials_in(store: OutcomeStore, line: str, starts: range) -> Dials:
     total = NONE
     for _, pane in store.kept(SIP_LINE, line, starts):
-        for _, dials in cells_of(pane):
+        for _, dials in dials_of(cells_of(pane)):
             total = total.plus(dials)
     return total
 
@@ -98,16 +99,21 @@ def fell(now: tuple[int, int], before: tuple[int, int]) -> bool:
 
 
 class BackInTime:
-    """Since when something is as it is: the panes are gone through backwards as long as they show it."""
+    """Since when something is as it is: the panes are gone through backwards as long as they show it.
 
-    def __init__(self, tallies: Tallies) -> None:
+    hour: the span that has all lines of now, and whose peers they are.
+    """
+
+    def __init__(self, tallies: Tallies, hour: Span) -> None:
         self._tallies = tallies
+        self._hour = hour
         self._starts = tallies.starts[::-1]
-        self._spans: dict[int, Span] = {}
+        self._whole: dict[int, Span] = {}
 
     def behind_since(self, line: str) -> int:
         """The start of the first pane in which the line was behind."""
-        return self._since(lambda span: _says(with_peers(span, line), WELL_DROP))
+        names = {line, *self._hour.peers_of(line)}
+        return self._since(names, lambda span: _says(with_peers(span, line), WELL_DROP))
 
     def never_since(self, line: str) -> int:
         """The start of the first pane in which hardly a dial of the line rang."""
@@ -116,25 +122,28 @@ class BackInTime:
             dials = span.of_line(line)
             return dials.delivered <= RINGS_SHARE * dials.judged if dials.judged else None
 
-        return self._since(never_rang)
+        return self._since({line}, never_rang)
 
     def fallen_since(self, workflow: str, usual: Lines) -> int:
         """The start of the first pane in which the workflow was below its usual."""
-        return self._since(lambda span: _says(with_past(span.workflows.get(workflow, {}), usual), FELL_DROP))
+        names = set(self._hour.workflows.get(workflow, ()))
+        return self._since(names, lambda span: _says(with_past(span.workflows.get(workflow, {}), usual), FELL_DROP))
 
-    def _since(self, shows: Callable[[Span], bool | None]) -> int:
+    def _since(self, names: set[str], shows: Callable[[Span], bool | None]) -> int:
         since = self._starts[0]
         for start in self._starts:
-            found = shows(self._span(start))
+            found = shows(self._span(start, names))
             if found is False:
                 break
             since = start if found else since
         return since
 
-    def _span(self, start: int) -> Span:
-        if start not in self._spans:
-            self._spans[start] = self._tallies.pane(start)
-        return self._spans[start]
+    def _span(self, start: int, names: set[str]) -> Span:
+        if len(names) <= MANY:
+            return self._tallies.pane(start, names)
+        if start not in self._whole:  # one for all that have many peers
+            self._whole[start] = self._tallies.pane(start)
+        return self._whole[start]
 
 
 def _says(found: Comparison, drop: float) -> bool | None:

@@ -7,7 +7,7 @@
 The worst have names, the rest are counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import quote
 
@@ -23,9 +23,12 @@ LINES: Final = "/lines"
 WORKFLOWS: Final = "/workflows"
 
 
-def line_problems(state: LineState) -> Iterator[Problem]:
-    """At most MAX_NAMED problems with a name, and one that counts the others. Empty before the first look."""
-    found = [*_never(state), *_fallen(state), *_behind(state)]
+def line_problems(state: LineState, name_of: Callable[[str], str] = str) -> Iterator[Problem]:
+    """At most MAX_NAMED problems with a name, and one that counts the others. Empty before the first look.
+
+    name_of: a workflow's name by its id.
+    """
+    found = [*_never(state), *_fallen(state, name_of), *_behind(state)]
     yield from found[:MAX_NAMED]
     if rest := found[MAX_NAMED:]:
         worst: HealthState = "broken" if any(problem.state == "broken" for problem in rest) else "degraded"
@@ -52,9 +55,9 @@ def _behind(state: LineState) -> Iterator[Problem]:
             yield Problem("degraded", what, behind_evidence(found, state), _line(found.line), began_ms=found.since_ms)
 
 
-def _fallen(state: LineState) -> Iterator[Problem]:
+def _fallen(state: LineState, name_of: Callable[[str], str]) -> Iterator[Problem]:
     for notice in worst_first(state.fallen.values()):
-        what = f"all lines of workflow {short(notice.workflow)} fell together"
+        what = f"all lines of workflow {short(name_of(notice.workflow))} fell together"
         link = f"{WORKFLOWS}/{quote(notice.workflow, safe='')}"
         yield Problem("degraded", what, fallen_evidence(notice), link, began_ms=notice.since_ms)
 

@@ -1,9 +1,9 @@
 """Each line's dials by workflow over some panes, and each workflow's by line: what a line is compared by. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -39,15 +39,29 @@ class Dials(NamedTuple):
 
 
 NONE: Final = Dials(0, 0, 0)
-Cells = tuple[tuple[str, Dials], ...]
+# Of one pane of a line: workflow, attempts, judged, delivered, and so on for each workflow. Flat, for there are as many
+# as lines times panes: nested they take three times the memory.
+Cells = tuple[str | int, ...]
 
 
 def cells_of(pane: StoredPane) -> Cells:
-    """(workflow, dials) of one pane of a line."""
-    return tuple(
-        (intern(workflow), Dials(found.attempts, found.delivered + found.pre_alert_failure, found.delivered))
-        for workflow, found in _unpack(pane.packed).by_workflow.items()
-    )
+    """The cells of a pane as it is stored."""
+    return cells(_unpack(pane.packed).by_workflow)
+
+
+def cells(by_workflow: Mapping[str, LineWorkflowOutcomes]) -> Cells:
+    """The cells of one pane of a line."""
+    flat: list[str | int] = []
+    for workflow, found in by_workflow.items():
+        flat += (intern(workflow), found.attempts, found.delivered + found.pre_alert_failure, found.delivered)
+    return tuple(flat)
+
+
+def dials_of(flat: Cells) -> Iterator[tuple[str, Dials]]:
+    """(workflow, dials) of cells."""
+    parts: Iterator[Any] = iter(flat)
+    for workflow, attempts, judged, delivered in zip(parts, parts, parts, parts, strict=True):
+        yield workflow, Dials(attempts, judged, delivered)
 
 
 @dataclass
@@ -66,16 +80,17 @@ class Span:
         """The sums of these panes, each with its line."""
         # Lists while they grow: with ten thousand lines a tuple for each sum takes half of the time of a look.
         growing: dict[str, dict[str, list[int]]] = {}
-        for line, cells in panes:
+        for line, flat in panes:
             own = growing.setdefault(line, {})
-            for workflow, dials in cells:
+            parts: Iterator[Any] = iter(flat)
+            for workflow, attempts, judged, delivered in zip(parts, parts, parts, parts, strict=True):
                 if workflow in own:
                     counts = own[workflow]
-                    counts[0] += dials[0]
-                    counts[1] += dials[1]
-                    counts[2] += dials[2]
+                    counts[0] += attempts
+                    counts[1] += judged
+                    counts[2] += delivered
                 else:
-                    own[workflow] = list(dials)
+                    own[workflow] = [attempts, judged, delivered]
         span = cls()
         totals: dict[str, list[int]] = {}
         for line, sums in growing.items():
@@ -136,12 +151,14 @@ class Tallies:
         """The sums over these panes; the same object as long as none of them changed."""
         if starts not in self._spans:
             panes = (self._panes.get(start, {}) for start in starts)
-            self._spans[starts] = Span.of((line, cells) for pane in panes for line, (_, cells) in pane.items())
+            self._spans[starts] = Span.of((line, flat) for pane in panes for line, (_, flat) in pane.items())
         return self._spans[starts]
 
-    def pane(self, start: int) -> Span:
-        """The sums of one pane."""
-        return Span.of((line, cells) for line, (_, cells) in self._panes.get(start, {}).items())
+    def pane(self, start: int, lines: Iterable[str] | None = None) -> Span:
+        """The sums of one pane; of all lines, or of these."""
+        pane = self._panes.get(start, {})
+        names = pane if lines is None else [line for line in lines if line in pane]
+        return Span.of((line, pane[line][1]) for line in names)
 
     @property
     def starts(self) -> list[int]:

@@ -91,7 +91,7 @@ class LineWatch:
         before = span_starts(hour.start, self._pane_ms, SPANS_S[-1])
         self._tallies.update(store, [*before, *hour])
         views = tuple(self._view(end, seconds) for seconds in SPANS_S)
-        back = BackInTime(self._tallies)
+        back = BackInTime(self._tallies, views[-1].span)
         usual = self._tallies.span(before).workflows
         self._alarms.update(
             views, own_past(store, views[-1].span, hour, self._alarms.behind), back.behind_since, back.never_since

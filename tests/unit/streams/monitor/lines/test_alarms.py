@@ -28,7 +28,7 @@ NOTHING: dict[str, Dials] = {}
 def span(lines: dict[str, dict[str, tuple[int, int]]]) -> Span:
     """lines: of each line by workflow, (judged dials, those delivered)."""
     return Span.of(
-        (line, tuple((name, Dials(n, n, hits)) for name, (n, hits) in workflows.items()))
+        (line, tuple(part for name, (n, hits) in workflows.items() for part in (name, n, n, hits)))
         for line, workflows in lines.items()
     )
 

@@ -98,9 +98,9 @@ def test_a_workflow_that_fell_on_all_lines_is_one_problem_and_no_lines() -> None
     store = healthy("a", "b", "c")
     for line in "abc":
         put(store, line, HALF, range(3))
-    [problem] = line_problems(look(store))
+    [problem] = line_problems(look(store), {"wf": "Survey"}.__getitem__)
 
-    assert (problem.state, problem.what) == ("degraded", "all lines of workflow wf fell together")
+    assert (problem.state, problem.what) == ("degraded", "all lines of workflow Survey fell together")
     assert problem.link == "/workflows/wf"
     assert problem.began_ms == NOON_MS - 2 * PANE_MS
     assert problem.evidence.startswith("3 lines delivered 40 % of 150 dials within 5 min, 90 % before")
