@@ -125,7 +125,8 @@ async def _the_alarm_is_raised(monitor: MonitorProcess) -> None:
         return what in [problem["what"] for problem in health["problems"]]
 
     await wait_until(is_raised, SEEN_S, "the alarm")
-    first, *others = (await monitor.json("/api/lines"))["values"]
+    answer: Any = await monitor.json("/api/lines")
+    first, *others = answer["values"]
     assert (first["value"], first["state"], first["peer"]["lines"], first["peer"]["n"]) == (BAD_LINE, "behind", 2, 180)
     assert [line["state"] for line in others] == ["ok", "ok"]
 
