@@ -22,7 +22,19 @@ from schemas.runtime import exits
 from schemas.runtime.listening import PortError, listen
 from schemas.runtime.logs import configure_logging, log_start
 from schemas.runtime.stopping import STOP_SIGNALS
-from streams.monitor.api import conservation, history, lag, line, lines, outcomes, overview, records, service, workflows
+from streams.monitor.api import (
+    conservation,
+    history,
+    lag,
+    line,
+    lines,
+    losses,
+    outcomes,
+    overview,
+    records,
+    service,
+    workflows,
+)
 from streams.monitor.history.problems import history_notes
 from streams.monitor.http_limits import BoundedRequests, bounded_protocol, raise_descriptor_limit
 from streams.monitor.monitor import Monitor
@@ -54,6 +66,7 @@ _LISTED: Final = (
     *conservation.ENDPOINTS,
     *lines.ENDPOINTS,
     *line.ENDPOINTS,
+    *losses.ENDPOINTS,
     *outcomes.ENDPOINTS,
     *overview.ENDPOINTS,
     *workflows.ENDPOINTS,

@@ -25,6 +25,7 @@ from streams.monitor.lag.views import lag_view
 from streams.monitor.lines.metrics import LineFamilies
 from streams.monitor.lines.problems import line_problems
 from streams.monitor.lines.watch import LineState, LineWatch
+from streams.monitor.losses.watch import LossWatch
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
@@ -65,6 +66,7 @@ class Monitor:
         self.history.derive("ner", self.totals.ner)
         self.conservation = Conservation(settings, self.history, self.reader)
         self.metrics.registry.register(ConservationMetrics(self.conservation))
+        self.losses = LossWatch(self.history, self._snapshot, self.conservation.newest)
         self.metrics.watch(self.poller, self.reader)
         self.metrics.schema_registry.watch(self.reader.registry)
         self.lines = LineWatch(settings.window_s)
@@ -78,7 +80,7 @@ class Monitor:
         await self.memory.open()
         loops = [self.poller.run(), self.reader.run(), self.history.run(), self.metrics.run(), self._beat()]
         loops.append(self.lines.run(self.reader))
-        loops.append(self.conservation.run())
+        loops += [self.conservation.run(), self.losses.run()]
         if self.prober:
             loops.append(self.prober.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]

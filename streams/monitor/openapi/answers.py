@@ -39,6 +39,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "/api/lag/history": Answer((process.LagHistory,)),
     "/api/series": Answer((process.Series, process.SeriesNames)),
     "/api/conservation": Answer((process.Conservation,)),
+    "/api/losses": Answer((process.Losses,)),
     "/api/probe": Answer((process.Probe,)),
     "/api/records/{topic}/{partition}/{offset}": Answer((process.RecordAnswer,)),
     "/api/overview": Answer((calls.Overview,)),

@@ -281,3 +281,33 @@ class Conservation(Struct):
     steps: list[ConservationStep]
     kept: str
     fault: str | None
+
+
+class Loss(Struct):
+    """One row. state: `ok` when it is over; since, last null: before this monitor looked."""
+
+    what: str
+    count: int
+    state: str
+    since: str | None
+    last: str | None
+    command: str
+
+
+class LossSection(Struct):
+    """One kind of loss, the worst row first. count null: nobody can say, and `unknown` says why."""
+
+    kind: str
+    title: str
+    meaning: str
+    count: int | None
+    state: str
+    unknown: str | None
+    rows: list[Loss]
+
+
+class Losses(Struct):
+    """What was lost or set aside."""
+
+    as_of: str
+    sections: list[LossSection]

@@ -28,7 +28,10 @@ def ago_text(at_ms: int | None, now_ms: int) -> str:
     """`12 s ago`; `never` when it never was."""
     if at_ms is None:
         return "never"
-    return "now" if now_ms - at_ms < 1000 else f"{span_text((now_ms - at_ms) // 1000)} ago"
+    seconds = (now_ms - at_ms) // 1000
+    if seconds < 10:  # no tenths: nobody looks that closely
+        return f"{seconds} s ago" if seconds > 0 else "now"
+    return f"{span_text(seconds)} ago"
 
 
 def clock_text(at_ms: int, zone: ZoneInfo) -> str:

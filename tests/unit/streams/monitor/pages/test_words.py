@@ -47,6 +47,7 @@ def test_a_number_has_three_figures(value: float | None, text: str) -> None:
 
 def test_an_instant_is_told_by_its_age_and_in_the_readers_zone() -> None:
     assert ago_text(NOON_MS - 12_000, NOON_MS) == "12 s ago"
+    assert ago_text(NOON_MS - 9_900, NOON_MS) == "9 s ago"
     assert ago_text(NOON_MS, NOON_MS) == "now"
     assert ago_text(None, NOON_MS) == "never"
     assert clock_text(NOON_MS, ZoneInfo("Asia/Jakarta")) == "11 Mar 20:25:00"

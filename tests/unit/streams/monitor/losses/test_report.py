@@ -1,0 +1,92 @@
+"""What was lost is told by kind, worst first, with the command that helps; what nobody can say is never 0."""
+
+from __future__ import annotations
+
+from streams.monitor.conservation.exposition import Scraped, samples_of
+from streams.monitor.lag.tracker import LagSnapshot
+from streams.monitor.losses.growth import Growth
+from streams.monitor.losses.report import Loss, Section, counters, report
+
+NOW = 1_800_000_000_000
+MINUTE = 60_000
+DAY = 86_400_000
+QUIET = LagSnapshot(NOW, (), {}, {}, {})
+LOST = LagSnapshot(NOW, (), {("billing; rm -rf /", "orders"): 7}, {}, {}, lost_at_ms={})
+
+SAID = """
+stream_dead_letter_total{stage="call",reason="invalid"} 0
+stream_dead_letter_total{stage="call",reason="unknown_schema"} 2
+webhook_quarantined_total{reason="bad_signature",outcome="kept"} 3
+webhook_quarantined_total{reason="bad_signature",outcome="over_cap"} 1
+stream_window_late_total{table="workflow-windows"} 5
+webhook_spool_entries{state="waiting"} 4
+webhook_spool_entries{state="refused"} 0
+webhook_spool_oldest_age_seconds 90
+"""
+
+
+def said(text: str = SAID, as_of_ms: int | None = NOW) -> Scraped:
+    return Scraped(as_of_ms, samples_of(text))
+
+
+def grown(snapshot: LagSnapshot, scraped: Scraped, at_ms: int) -> Growth:
+    growth = Growth()
+    growth.update(dict.fromkeys(counters(snapshot, scraped), 0), at_ms - MINUTE)
+    growth.update(counters(snapshot, scraped), at_ms)
+    return growth
+
+
+def sections(
+    snapshot: LagSnapshot | None, scraped: Scraped, growth: Growth, why: dict[str, str] | None = None
+) -> dict[str, Section]:
+    found = report(snapshot, scraped, why or {}, growth, "http://127.0.0.1:8001", NOW)
+    return {section.kind: section for section in found}
+
+
+def test_each_kind_has_its_rows_with_since_when_and_what_helps() -> None:
+    found = sections(LOST, said(), grown(LOST, said(), NOW - 10 * MINUTE))
+    at = NOW - 10 * MINUTE
+
+    assert found["retention"].rows == (
+        Loss(
+            "billing; rm -rf / lost records of orders",
+            7,
+            "broken",
+            at,
+            at,
+            "python -m streams lag --partitions --group 'billing; rm -rf /'",
+        ),
+    )
+    assert [(row.what, row.count, row.state) for row in found["dead_letters"].rows] == [
+        ("unknown schema (stage call)", 2, "degraded")
+    ]
+    assert [(row.what, row.state) for row in found["quarantine"].rows] == [
+        ("bad signature (over the daily cap, not kept)", "broken"),
+        ("bad signature", "degraded"),
+    ]
+    assert [(row.count, row.since_ms) for row in found["spool"].rows] == [(4, NOW - 90_000)]
+    assert [(row.what, row.count) for row in found["late"].rows] == [("late for workflow", 5)]
+
+
+def test_what_is_over_stays_on_the_page_and_is_no_alarm() -> None:
+    hours, days = grown(LOST, said(), NOW - 2 * 60 * MINUTE), grown(LOST, said(), NOW - 2 * DAY)
+    assert sections(LOST, said(), hours)["retention"].state == "broken"
+    assert sections(LOST, said(), hours)["late"].state == "ok"
+    assert sections(LOST, said(), hours)["late"].count == 5
+    assert sections(LOST, said(), days)["retention"].state == "ok"
+
+
+def test_what_nobody_can_say_is_not_zero() -> None:
+    why = {"gateway": "MONITOR_GATEWAY_URLS is not set", "worker": "worker did not answer"}
+    found = sections(None, Scraped(), Growth(), why)
+
+    assert {section.count for section in found.values()} == {None}
+    assert found["spool"].unknown == "MONITOR_GATEWAY_URLS is not set"
+    assert found["retention"].unknown == "lag has not been read yet"
+    assert {section.count for section in sections(QUIET, said("", NOW), Growth()).values()} == {0}
+
+
+def test_dead_letters_are_seen_in_their_topic_when_the_worker_says_nothing() -> None:
+    snapshot = LagSnapshot(NOW, (), {}, {}, {}, dead_letters=(3, NOW - MINUTE))
+    rows = sections(snapshot, Scraped(), Growth(), {"worker": "it is not set"})["dead_letters"].rows
+    assert [(row.count, row.since_ms) for row in rows] == [(3, NOW - MINUTE)]
