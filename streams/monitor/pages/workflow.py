@@ -17,14 +17,14 @@ from streams.rules.dispositions import DISPOSITIONS, PRE_ALERT_FAILURE
 
 # The tiles at the top, with what a number of each means; ratios are drawn with their interval.
 TILES: Final = {
-    "connect_rate": "callees reached",
-    "ner": "dials that reached a phone",
-    "completion": "conversations that completed the last required question",
-    "list_badness": "numbers that cannot be right",
-    "callee_hangup_ratio": "conversations that the callee ended",
-    "acd_s": "seconds a conversation lasts",
-    "attempts_per_answer": "dials for one answer",
-    "answered_ring_p50_s": "seconds of ringing, half of the answers",
+    "connect_rate": ("Connect rate", "callees reached"),
+    "ner": ("NER", "dials that reached a phone"),
+    "completion": ("Completion", "conversations that completed the last required question"),
+    "list_badness": ("Bad numbers", "calls to numbers that cannot be right"),
+    "callee_hangup_ratio": ("Ended by callee", "conversations that the callee ended"),
+    "acd_s": ("Seconds talked", "how long a conversation lasts on average"),
+    "attempts_per_answer": ("Dials an answer", "dials that one answer costs"),
+    "answered_ring_p50_s": ("Seconds of ringing", "half of the answers took no longer"),
 }
 LABELS: Final = {"connect_rate": "connect rate", "ner": "NER"}
 # What may come of a question, with the colour of its part of the bar: a break-off is what to look at.
@@ -66,7 +66,7 @@ def _line_link(asked: PageRequest, line: str) -> str:
 def _chart(view: Mapping[str, Any], asked: PageRequest) -> Chart:
     points, step_s = view["history"]["points"], view["history"]["step_s"]
     strips = (
-        Strip("Calls", f"in {span_text(step_s)}", [_line("answered", points), _line("calls", points, "peer")]),
+        Strip(f"Calls in {span_text(step_s)}", "calls", [_line("answered", points), _line("calls", points, "peer")]),
         Strip("Rates", "%", [_line("connect_rate", points), _line("ner", points, "peer")]),
     )
     return Chart("History", [instants.parse(point["at"]) for point in points], strips, zone=asked.zone.key)
