@@ -33,9 +33,10 @@ class ListedEndpoint(Struct):
 
 
 class Index(Struct):
-    """Every path."""
+    """Every path. notes: what is not as an operator may expect."""
 
     endpoints: list[ListedEndpoint]
+    notes: list[str] | UnsetType = UNSET
 
 
 class Alive(Struct):
