@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -109,6 +110,16 @@ def test_what_nobody_knows_is_absent_and_not_zero() -> None:
     unknown = ("lag", "lag_seconds", "lag_sum", "current_offset", "drain_seconds")
     assert [s for s in found if s.split()[0].removeprefix("kafka_consumergroup_") in unknown] == []
     assert found["kafka_consumergroup_partition_state consumergroup=g partition=0 state=unknown topic=t"] == 1
+
+
+def test_open_metrics_has_the_same_samples_and_one_end() -> None:
+    metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
+    metrics.watch(Poller(snapshot(row())), Reader(lines(2)))
+    text = metrics.answer({"accept": "application/openmetrics-text; version=1.0.0"}).body.decode()
+    found = {sample.name for family in open_metrics(text) for sample in family.samples}
+
+    assert text.count("# EOF") == 1
+    assert found == {series.split()[0] for series in samples(metrics)}
 
 
 def test_before_the_first_poll_there_is_no_lag_and_no_success() -> None:
