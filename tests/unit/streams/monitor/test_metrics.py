@@ -116,7 +116,8 @@ def test_open_metrics_has_the_same_samples_and_one_end() -> None:
     metrics = MonitorMetrics(300, now_s=lambda: NOON_MS / 1000)
     metrics.watch(Poller(snapshot(row())), Reader(lines(2)))
     text = metrics.answer({"accept": "application/openmetrics-text; version=1.0.0"}).body.decode()
-    found = {sample.name for family in open_metrics(text) for sample in family.samples}
+    families: list[Metric] = list(open_metrics(text))  # type: ignore[no-untyped-call]  # untyped there
+    found = {sample.name for family in families for sample in family.samples}
 
     assert text.count("# EOF") == 1
     assert found == {series.split()[0] for series in samples(metrics)}
