@@ -102,6 +102,7 @@ def test_a_prefix_that_no_peer_has_is_compared_with_all_dials_of_the_peers() -> 
     first = compared(dials(random, 400, Bad(prefix="62812")), peers).findings[0]
 
     assert (first.value, first.in_segment) == ("62812", False)
+    assert first.peer_share is not None
     assert "likewise" not in sentence(first, str)
 
 
@@ -164,3 +165,30 @@ def test_a_pane_tells_the_dials_of_each_workflow_by_how_they_ended() -> None:
         ("wf-b", "bad number or unknown", False): 3,
     }
     assert {dial.hour for dial in found} == {NOON_MS - NOON_MS % HOUR_MS}
+
+
+def _prefixes(**failed_of: tuple[int, int]) -> Counter[Dial]:
+    """(failed, all) dials from callers of a prefix."""
+    found: Counter[Dial] = Counter()
+    for prefix, (failed, count) in failed_of.items():
+        found[Dial("wf-a", 0, True, caller_prefix=prefix)] += failed
+        found[Dial("wf-a", 0, False, caller_prefix=prefix)] += count - failed
+    return found
+
+
+@pytest.mark.parametrize(
+    ("here", "peers", "is_found"),
+    [
+        ({"a": (60, 200), "b": (5, 200)}, {"a": (10, 200), "b": (5, 200)}, True),
+        # the peers have too few dials of it to say that they do better
+        ({"a": (15, 40), "b": (20, 400)}, {"a": (6, 31), "b": (20, 400)}, False),
+        # they surely do better, and by too little to matter
+        ({"a": (4000, 20_000), "b": (1000, 20_000)}, {"a": (3400, 20_000), "b": (1000, 20_000)}, False),
+    ],
+)
+def test_a_segment_must_stand_out_among_the_peers_too(
+    here: dict[str, tuple[int, int]], peers: dict[str, tuple[int, int]], is_found: bool
+) -> None:
+    found = compared(_prefixes(**here), _prefixes(**peers))
+
+    assert bool(found.findings) is is_found
