@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.records.outcomes import WindowedOutcomes
 from streams.monitor.errors import ImplausibleRecordError, NotFoundError
+from streams.monitor.outcomes.packing import restored, shrunk
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.plausible import fault_of
 from streams.monitor.outcomes.workflow_names import WorkflowNames
@@ -28,14 +29,23 @@ _unpack = msgspec.msgpack.Decoder(WindowedOutcomes).decode
 
 @dataclass(frozen=True, slots=True)
 class StoredPane:
-    """One record of an outcome topic. It is kept packed, in a fifth of the memory, and unpacked for each answer."""
+    """One record of an outcome topic. It is kept packed and shrunk, and unpacked for each answer.
+
+    like: the packed first pane of its value, by which it was shrunk; None for that pane itself.
+    """
 
     revision: int
     is_final: bool
     appended_at: int
     end_at: int
     length_ms: int
-    packed: bytes
+    kept: bytes
+    like: bytes | None = None
+
+    @property
+    def packed(self) -> bytes:
+        """The record, packed."""
+        return self.kept if self.like is None else restored(self.kept, self.like)
 
     def unpacked(self) -> WindowedOutcomes:
         """The record."""
@@ -75,6 +85,7 @@ class OutcomeStore:
 
     def __init__(self) -> None:
         self._panes: dict[Dimension, dict[str, dict[int, StoredPane]]] = {dimension: {} for dimension in DIMENSIONS}
+        self._likes: dict[Dimension, dict[str, bytes]] = {dimension: {} for dimension in DIMENSIONS}
         self._final_until: dict[Dimension, int] = dict.fromkeys(DIMENSIONS, 0)
         self._observers: list[Observer] = []
         self.names = WorkflowNames()
@@ -100,7 +111,10 @@ class OutcomeStore:
             raise ImplausibleRecordError(fault)
         panes = self._panes[dimension].setdefault(record.value, {})
         end, length = record.window_end_at, record.window_end_at - record.window_start_at
-        pane = StoredPane(record.revision, record.is_final, appended_at, end, length, _pack(record))
+        packed = _pack(record)
+        like = self._likes[dimension].setdefault(record.value, packed)
+        kept = (packed, None) if like is packed else (shrunk(packed, like), like)
+        pane = StoredPane(record.revision, record.is_final, appended_at, end, length, *kept)
         if pane.is_newer_than(before := panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
@@ -182,5 +196,6 @@ class OutcomeStore:
     def _drop_empty(self, dimension: Dimension, value: str) -> None:
         if not self._panes[dimension].get(value, True):
             del self._panes[dimension][value]
+            self._likes[dimension].pop(value, None)
             if dimension is WORKFLOW:
                 self.names.forget(value)
