@@ -149,8 +149,12 @@ async def _knows(monitor: MonitorProcess) -> bool:
 
 
 async def _names_every_metric(monitor: MonitorProcess) -> None:
+    async def named() -> bool:
+        answer = await monitor.get("/metrics")
+        return answer is not None and all(f"\n{name}" in answer.text for name in METRICS)
+
+    await wait_until(named, RECOVERS_S, "every metric; those of outcomes are made every 10 s")
     answer = await monitor.get("/metrics")
     assert answer is not None
-    assert [name for name in METRICS if f"\n{name}" not in answer.text] == []
     labels = f'consumergroup="{GROUP}",partition="0",topic="{CALLBACKS.name}"'
     assert f"kafka_consumergroup_lag{{{labels}}} 2.0" in answer.text
