@@ -18,7 +18,9 @@ app = typer.Typer()
 def lag(
     as_json: Annotated[bool, typer.Option("--json", help="What /api/lag answers, on one line.")] = False,
     partitions: Annotated[bool, typer.Option("--partitions", help="A row for each partition.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Print anew every 2 s until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until Ctrl-C: live in a terminal, else a table every 2 s.")
+    ] = False,
     group: Annotated[list[str] | None, typer.Option(help="Only this group, or pattern; may be repeated.")] = None,
 ) -> None:
     """Print how far behind the worker is, and the groups of MONITOR_GROUPS: records, seconds, and a verdict.
@@ -27,7 +29,8 @@ def lag(
     of each group says whether it is behind. Unless all is ok it looks twice, 6 s apart: one look cannot say whether an
     offset moves.
 
-    Exit code 0: every verdict is ok. 1: some are not, or something could not be seen. 69: Kafka did not answer.
+    Exit code 0: every verdict is ok. 1: some are not, or something could not be seen. 69: Kafka did not answer. After
+    `--watch` it is that of the last look.
     """
     from streams.monitor.lag.command import LagOptions, print_lag
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import select
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,7 +32,7 @@ from streams.output import PIPE_WIDTH
 from streams.settings import KafkaSettings
 from tests.support.clients import create_topic
 from tests.support.processes.monitor import admin_client, kafka_producer
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 POLLS_UNDER_FIRE = 150
 DECIDED_WITHIN_S = 15
@@ -273,6 +278,37 @@ async def test_the_command_ends_with_0_for_a_group_that_has_read_all(scene: Scen
 
     [group] = json.loads(printed)["groups"]
     assert (group["consumergroup"], group["partitions"][0]["lag"], code) == (scene.group, 0, 0)
+
+
+async def test_a_watch_in_a_terminal_is_live_and_ctrl_c_ends_it_with_the_last_state(scene: Scene) -> None:
+    await scene.produce(3)
+    await scene.commit(1)
+    leader, terminal = pty.openpty()
+    environ = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap, "TERM": "xterm", "COLUMNS": "120"}
+    watch = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "streams", "lag", "--watch", "--group", scene.group),
+        env=environ,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = bytearray()
+
+    def says_stop() -> bool:
+        while select.select([leader], [], [], 0)[0]:
+            shown.extend(os.read(leader, 65_536))
+        return f"{scene.group} is behind: 2 records".encode() in shown and b"\x1b[" in shown
+
+    try:
+        await wait_until(says_stop, PATIENCE_S, "the screen says that the group is behind")
+        watch.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(watch.wait(), PATIENCE_S) == exits.NO
+    finally:
+        if watch.returncode is None:
+            watch.kill()
+        os.close(leader)
 
 
 async def command(scene: Scene, options: LagOptions) -> tuple[int, str]:

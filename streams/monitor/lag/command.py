@@ -12,13 +12,13 @@ from rich.text import Text
 
 from schemas.runtime import exits, instants
 from streams import output
-from streams.errors import BrokerUnavailableError
-from streams.monitor.lag.poller import POLL_INTERVAL_S, LagPoller
+from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.table import is_all_ok, lag_table, summary
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.lag.verdicts import STOP_AFTER_S
 from streams.monitor.lag.views import lag_view
 from streams.monitor.lag.watched import watches
+from streams.monitor.lag.watching import Watched, watch_lines, watch_live
 from streams.monitor.settings import MonitorSettings
 
 # One look cannot distinguish a reader that stands still from one that works.
@@ -38,7 +38,7 @@ class LagOptions:
 async def print_lag(environ: Mapping[str, str], options: LagOptions, console: Console | None = None) -> int:
     """Print the lag of the groups. Returns 0 when all was seen and every verdict is `ok`, else exits.NO.
 
-    With `watch` it prints every POLL_INTERVAL_S until it is cancelled, and returns 0.
+    With `watch` it goes on until it is cancelled, and returns the code of the last state.
     Raises: SettingsError, BrokerUnavailableError.
     """
     wanted = ",".join(options.groups)
@@ -69,19 +69,15 @@ async def _seen(poller: LagPoller, out: Console) -> LagSnapshot:
 
 
 async def _watch(poller: LagPoller, out: Console, options: LagOptions) -> int:
-    snapshot = await poller.poll_once()
-    try:
-        while True:
-            if out.is_terminal:
-                out.clear()
-            _print(_only(snapshot, ",".join(options.groups)), out, options)
-            await asyncio.sleep(POLL_INTERVAL_S)
-            try:
-                snapshot = await poller.poll_once()
-            except BrokerUnavailableError as error:
-                sys.stderr.write(f"{error}\n")
-    except asyncio.CancelledError:  # Ctrl-C is how a watch ends
-        return 0
+    wanted = ",".join(options.groups)
+
+    def only(snapshot: LagSnapshot) -> LagSnapshot:
+        return _only(snapshot, wanted)
+
+    watched = Watched(only(await poller.poll_once()), options.by_partition)
+    if out.is_terminal and not options.as_json:
+        return await watch_live(poller, out, watched, only)
+    return await watch_lines(poller, watched, only, lambda snapshot: _print(snapshot, out, options))
 
 
 def _only(snapshot: LagSnapshot, wanted: str) -> LagSnapshot:

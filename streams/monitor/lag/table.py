@@ -6,8 +6,9 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from streams.monitor.lag.facts import FACTS, LAG, LAG_SECONDS, TopicLag, topics_of, worst
+from streams.monitor.lag.facts import FACTS, LAG, LAG_SECONDS, UNKNOWN_TEXT, TopicLag, topics_of, worst
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot
+from streams.monitor.lag.trend import Trends
 from streams.monitor.lag.verdicts import MEANINGS, LagVerdict
 
 STYLES: Final[dict[LagVerdict, str]] = {
@@ -28,8 +29,8 @@ def is_all_ok(snapshot: LagSnapshot) -> bool:
     return not snapshot.unseen and all(group.is_known for group in snapshot.groups) and not _bad(topics)
 
 
-def lag_table(snapshot: LagSnapshot, by_partition: bool = False) -> Table:
-    """A row per group and topic, or per partition; `-` where nobody can know."""
+def lag_table(snapshot: LagSnapshot, by_partition: bool = False, trends: Trends | None = None) -> Table:
+    """A row per group and topic, or per partition; `-` where nobody can know. trends: shown of topics."""
     titles = [(fact, fact.of_partition if by_partition else fact.of_topic) for fact in FACTS]
     facts = [(fact, title) for fact, title in titles if title]
     table = Table(box=None, pad_edge=False)
@@ -38,6 +39,8 @@ def lag_table(snapshot: LagSnapshot, by_partition: bool = False) -> Table:
     for _, title in facts:
         table.add_column(title, overflow="fold", justify="right")
     table.add_column("verdict", overflow="fold")
+    if trends and not by_partition:
+        table.add_column("trend", overflow="fold")
     for topic in (topic for group in snapshot.groups for topic in topics_of(group)):
         head = (topic.group.consumergroup, topic.topic)
         if by_partition:
@@ -46,7 +49,8 @@ def lag_table(snapshot: LagSnapshot, by_partition: bool = False) -> Table:
                 table.add_row(*map(Text, (*head, *cells)), _verdict(row.verdict))
         else:
             cells = tuple(fact.text(*topic.partitions) for fact, _ in facts)
-            table.add_row(*map(Text, (*head, *cells)), _verdict(topic.verdict))
+            trend = [Text(trends.of(*head) or UNKNOWN_TEXT)] if trends else []
+            table.add_row(*map(Text, (*head, *cells)), _verdict(topic.verdict), *trend)
     return table
 
 

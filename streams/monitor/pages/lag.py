@@ -10,6 +10,7 @@ from streams.monitor.history.memory import Memory, VerdictKey
 from streams.monitor.history.names import of_topic
 from streams.monitor.lag.facts import LAG, LAG_SECONDS, TopicLag, topics_of, worst
 from streams.monitor.lag.tracker import GroupLag, PartitionLag
+from streams.monitor.lag.trend import TREND_S, Trend, trend_of
 from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.drawing import Chart, Line, Strip, Values, column, spans_over
@@ -18,9 +19,6 @@ from streams.monitor.pages.frame import Page, PageRequest
 POINTS: Final = 240
 SPARK_S: Final = 3600
 SPARK_POINTS: Final = 48
-# A trend is told from two spans of this length; a change of less than a tenth is none.
-TREND_S: Final = 120
-STEADY: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class TopicRow:
     pointer: str
     cells: tuple[Cell, ...]
     spark: Values
-    trend: str
+    trend: Trend
     since_ms: int | None
     rate_in: float | None
     rate_out: float | None
@@ -152,19 +150,13 @@ def _cells(memory: Memory, asked: PageRequest, topic: TopicLag, pointer: str) ->
         yield Cell(row, f"{pointer}/partitions/{places[row.topic, row.partition]}", since_ms, link)
 
 
-def _trend(history: History, name: str, now_ms: int) -> str:
-    """`growing`, `shrinking`, `steady`; empty while nobody can tell. Nothing to read is steady, whatever was before."""
-    spans = [(now_ms - 2 * TREND_S * 1000, now_ms - TREND_S * 1000), (now_ms - TREND_S * 1000, now_ms)]
-    means = []
-    for start, end in spans:
-        known = [value for _, value in history.series(name, start, end) if value is not None]
-        if not known:
-            return ""
-        means.append(sum(known) / len(known))
-    before, after = means
-    if not known[-1] or abs(after - before) <= max(1.0, STEADY * before):
-        return "steady"
-    return "growing" if after > before else "shrinking"
+def _trend(history: History, name: str, now_ms: int) -> Trend:
+    span_ms = TREND_S * 1000
+    before, after = (
+        [value for _, value in history.series(name, start, start + span_ms) if value is not None]
+        for start in (now_ms - 2 * span_ms, now_ms - span_ms)
+    )
+    return trend_of(before, after)
 
 
 def _newest(history: History, name: str, now_ms: int) -> float | None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from schemas.runtime import exits
 from streams.errors import BrokerUnavailableError
-from streams.monitor.lag import command
+from streams.monitor.lag import command, watching
 from streams.monitor.lag.command import LagOptions, print_lag
 from streams.monitor.lag.readings import Unseen
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
@@ -57,7 +57,7 @@ class Poller:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "LOOKS_APART_S", 0.0)
-    monkeypatch.setattr(command, "POLL_INTERVAL_S", 0.0)
+    monkeypatch.setattr(watching, "POLL_INTERVAL_S", 0.0)
 
 
 async def run(poller: Poller, monkeypatch: pytest.MonkeyPatch, options: LagOptions | None = None) -> tuple[int, str]:
@@ -120,7 +120,7 @@ async def test_json_has_the_shape_of_the_api_on_one_line(monkeypatch: pytest.Mon
     assert json.loads(printed) == lag_view(snapshot())
 
 
-async def test_a_watch_goes_on_through_trouble_and_ends_with_0(
+async def test_a_watch_without_a_terminal_goes_on_through_trouble_and_ends_as_its_last_look(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     poller = Poller(snapshot(), BrokerUnavailableError("away"), snapshot(replace(ROW, verdict="stop")))
@@ -129,7 +129,34 @@ async def test_a_watch_goes_on_through_trouble_and_ends_with_0(
     task.cancel()
     code, printed = await task
 
-    assert code == 0
+    assert code == exits.NO
     assert printed.count("is not behind: ") > 2
     assert "is behind" in printed
     assert "away" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        (snapshot(), 0),
+        (snapshot(replace(ROW, verdict="stop")), exits.NO),
+        (BrokerUnavailableError("away"), exits.UNAVAILABLE),
+    ],
+    ids=["ok", "stop", "away"],
+)
+async def test_a_live_watch_ends_as_its_last_look_and_leaves_it_on_the_screen(
+    monkeypatch: pytest.MonkeyPatch, last: LagSnapshot | Exception, code: int
+) -> None:
+    poller = Poller(snapshot(), last)
+    monkeypatch.setattr(command, "LagPoller", poller)
+    out = StringIO()
+    terminal = Console(file=out, width=100, height=40, force_terminal=True, legacy_windows=False)
+    task = asyncio.create_task(print_lag({}, LagOptions(watch=True), terminal))
+    await wait_until(lambda: poller.count >= 5, 5, "it has looked five times")
+    task.cancel()
+
+    assert await task == code
+    final = out.getvalue().rpartition("Consumer lag at ")[2]
+    assert "Ctrl-C ends" in final
+    assert ("not read since: away" in final) == isinstance(last, Exception)
+    assert ("is behind" in final) == (code == exits.NO)
