@@ -168,8 +168,18 @@ async def _shape(stack: contextlib.AsyncExitStack, bootstrap: str, name: str) ->
     )
     for client in (producer, consumer):
         await client.start()
-        stack.push_async_callback(client.stop)
+        stack.push_async_callback(_stop, client)
     return Shape(name, topic, group, producer, consumer)
+
+
+async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """aiokafka's `stop` may raise the CancelledError of a fetch that it ended itself; that is not the end of ours."""
+    task = asyncio.current_task()
+    try:
+        await client.stop()
+    except asyncio.CancelledError:
+        if task is None or task.cancelling():
+            raise
 
 
 async def _steady(shape: Shape, pace: Pace) -> None:
