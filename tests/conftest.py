@@ -24,7 +24,7 @@ StartRegistry = Callable[[], RegistryProcess]
 
 TESTS = Path(__file__).parent
 JAVA_FIXTURES = frozenset({"kafka_bootstrap", "registry_url", "start_kafka", "start_registry"})
-ROOMS_OF_PROCESSES = ("integration", "faults", "examples")
+ROOMS_OF_PROCESSES = ("integration", "faults", "examples", "browser")
 BROKER_TIMEOUT_S = 900
 """Beyond the deadlines within such a test together: on a busy machine the one that passed is named, not the sum."""
 
