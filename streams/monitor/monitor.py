@@ -17,7 +17,7 @@ from streams.monitor.events import EventHub
 from streams.monitor.health import MAX_NAMED, Health, HealthSource, HealthTracker, Problem, health_view
 from streams.monitor.history.memory import Memory
 from streams.monitor.history.names import PROBE_ROUNDTRIP, of_hop
-from streams.monitor.history.problems import history_problems
+from streams.monitor.history.problems import history_problems, windows_problems
 from streams.monitor.lag.poller import STALE_AFTER_S as LAG_STALE_AFTER_S
 from streams.monitor.lag.poller import LagPoller
 from streams.monitor.lag.tracker import LagSnapshot
@@ -29,6 +29,7 @@ from streams.monitor.losses.watch import LossWatch
 from streams.monitor.metrics import MonitorMetrics
 from streams.monitor.outcomes.reader import STALE_AFTER_S as OUTCOMES_STALE_AFTER_S
 from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.outcomes.store import MAX_PANES
 from streams.monitor.outcomes.totals import Totals
 from streams.monitor.probe.hops import LAST
 from streams.monitor.probe.prober import Prober
@@ -107,6 +108,7 @@ class Monitor:
             *self._line_problems(now_ms),
             *conservation_problems(self.conservation.differences),
             *history_problems(self.history),
+            *windows_problems(self.reader.trimmed_to_ms, MAX_PANES),
         ]
         return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
 

@@ -15,7 +15,7 @@ from streams.errors import BrokerUnavailableError
 from streams.monitor.errors import ImplausibleRecordError, NotReadyError, TopicsMissingError
 from streams.monitor.faults import FaultNote
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.outcomes.store import Observer, OutcomeStore
+from streams.monitor.outcomes.store import MAX_PANES, Observer, OutcomeStore
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import DIMENSIONS
 
@@ -46,6 +46,7 @@ class OutcomeReader:
         self._store = OutcomeStore()
         self._is_caught_up = False
         self._expired_at = 0.0
+        self.trimmed_to_ms: int | None = None
         self.as_of_ms: int | None = None
         self._fault = FaultNote(log, "outcomes.lost", "outcomes.restored", "the outcome topics have not been read yet")
         self.undecodable = 0
@@ -152,6 +153,15 @@ class OutcomeReader:
             self._fault.clear()
 
     def _expire(self) -> None:
-        if time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
+        """Keep to the days and to the number of panes; while a start reads much, to a tenth more."""
+        is_due = time.monotonic() - self._expired_at > EXPIRE_EVERY_S
+        if is_due:
             self._expired_at = time.monotonic()
             self._store.expire(int(time.time() * 1000), timedelta(days=self._settings.history_days))
+        if is_due or self._store.count > MAX_PANES * 1.1:
+            self._note_trimmed(self._store.trim())
+
+    def _note_trimmed(self, horizon_ms: int | None) -> None:
+        if horizon_ms is not None:
+            self.trimmed_to_ms = horizon_ms
+            log.warning("outcomes.trimmed", reason=f"more than {MAX_PANES} panes", kept=self._store.count)

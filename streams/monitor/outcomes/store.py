@@ -1,6 +1,7 @@
 """Windowed outcomes in memory: panes as the worker sent them, longer windows as exact sums of panes. No I/O."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -19,6 +20,9 @@ from streams.rules.merging import merge
 
 # As long as the topics keep them, by the same clock: when the record was appended, not its event time.
 RETENTION: Final = timedelta(days=30)
+# Some 1 GB: far more than 30 days of a thousand workflows and lines that call for a third of the day.
+MAX_PANES: Final = 2_000_000
+HOUR_MS: Final = 3_600_000
 
 MAX_DIGITS: Final = 18
 MAX_ECHO: Final = 100
@@ -90,6 +94,7 @@ class OutcomeStore:
         self._observers: list[Observer] = []
         self.names = WorkflowNames()
         self.changes = 0
+        self.count = 0
 
     def observe(self, observer: Observer) -> None:
         """Tell the observer of every pane that is there, and from now on of each that comes, changes or is deleted.
@@ -118,6 +123,7 @@ class OutcomeStore:
         if pane.is_newer_than(before := panes.get(record.window_start_at)):
             panes[record.window_start_at] = pane
             self.changes += 1
+            self.count += before is None
             if dimension is WORKFLOW:
                 self.names.learn(record)
             self._tell(dimension, before, record)
@@ -131,13 +137,36 @@ class OutcomeStore:
         panes = self._panes[dimension].get(value, {})
         if start.isascii() and start.isdigit() and len(start) <= MAX_DIGITS and int(start) in panes:
             before = panes.pop(int(start))
+            self.count -= 1
             self._drop_empty(dimension, value)
             self.changes += 1
             self._tell(dimension, before, None)
 
     def expire(self, now_ms: int, retention: timedelta = RETENTION) -> int:
         """Drop the panes that were appended longer ago than that. Returns how many."""
-        horizon = now_ms - int(retention.total_seconds() * 1000)
+        return self._drop_before(now_ms - int(retention.total_seconds() * 1000))
+
+    def trim(self, most: int = MAX_PANES) -> int | None:
+        """With more than `most` panes, drop those that were appended first, by whole hours, until there are no more.
+
+        Returns the instant (epoch ms) before which there is nothing left; None when nothing had to go.
+        """
+        if self.count <= most:
+            return None
+        hours = Counter(pane.appended_at // HOUR_MS for pane in self._all())
+        left = self.count
+        for hour in sorted(hours):
+            left -= hours[hour]
+            if left <= most:
+                break
+        horizon: int = (hour + 1) * HOUR_MS
+        self._drop_before(horizon)
+        return horizon
+
+    def _all(self) -> Iterator[StoredPane]:
+        return (pane for values in self._panes.values() for panes in values.values() for pane in panes.values())
+
+    def _drop_before(self, horizon: int) -> int:
         dropped = 0
         for dimension, values in self._panes.items():
             for value, panes in list(values.items()):
@@ -145,6 +174,7 @@ class OutcomeStore:
                     del panes[start]
                     dropped += 1
                 self._drop_empty(dimension, value)
+        self.count -= dropped
         self.changes += bool(dropped)
         return dropped
 
@@ -166,11 +196,6 @@ class OutcomeStore:
             members = [panes[pane_start] for pane_start in group]
             found.append(Laid(start, end, members, final_until > end - members[-1].length_ms))
         return found
-
-    def newest(self, dimension: Dimension) -> list[WindowedOutcomes]:
-        """The newest pane of each value, in no order."""
-        values = [dict(panes) for panes in list(self._panes[dimension].values())]
-        return [_unpack(panes[max(panes)].packed) for panes in values if panes]
 
     def trailing(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[WindowedOutcomes]:
         """The value's panes that begin at these instants, where there are any."""

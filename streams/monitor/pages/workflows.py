@@ -1,13 +1,16 @@
 """`/workflows`: which workflow does badly?"""
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.frame import Page, PageRequest
-from streams.monitor.pages.tables import MAX_LINKED_CHARS
 from streams.monitor.workflows.ranking import VERDICTS, ranking_view
 from streams.monitor.workflows.spans import Span
+
+# Browsers and proxies cut longer paths.
+MAX_LINKED_CHARS: Final = 500
 
 
 def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:

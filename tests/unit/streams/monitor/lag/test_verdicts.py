@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
+from streams.monitor.lag.tracker import HISTORY_S
 from streams.monitor.lag.verdicts import LagVerdict, Memory, Sample, drain_s, memory_of, verdict
 
 POLL_MS = 2000
@@ -138,6 +140,21 @@ def test_a_rewind_says_how_many_records_come_again() -> None:
 
 def test_the_drain_time_is_the_backlog_over_the_net_rate() -> None:
     assert pytest.approx(drain_s(history(lambda i: 300 * i, lambda i: 2000 + 200 * i, 11))) == 1000 / 50
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_half_way_through_a_backlog_the_drain_time_is_right_to_a_fifth(seed: int) -> None:
+    """Read twice as fast as it grows, both by fits and starts; the history is as long as the tracker keeps it."""
+    random, polls = Random(seed), int(HISTORY_S * 1000 / POLL_MS)
+    samples, committed, end = [Sample(0, 0, 20_000)], 0.0, 20_000.0
+    while committed < end:
+        committed += random.uniform(80, 120) * 2
+        end += random.uniform(80, 120)
+        samples.append(Sample(len(samples) * POLL_MS, int(min(committed, end)), int(end)))
+    half = next(place for place, sample in enumerate(samples) if sample.lag <= 10_000)
+    predicted_s = drain_s(samples[max(0, half - polls) : half + 1])
+
+    assert predicted_s == pytest.approx((samples[-1].at_ms - samples[half].at_ms) / 1000, rel=0.2)
 
 
 def test_a_backlog_that_does_not_shrink_never_drains() -> None:

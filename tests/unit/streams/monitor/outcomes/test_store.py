@@ -15,7 +15,7 @@ from schemas.runtime import instants
 from streams.monitor.errors import BadParameterError, NotFoundError
 from streams.monitor.outcomes.parameters import instant_of
 from streams.monitor.outcomes.periods import WindowQuery, window_seconds
-from streams.monitor.outcomes.store import RETENTION, OutcomeStore
+from streams.monitor.outcomes.store import HOUR_MS, RETENTION, OutcomeStore
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.merging import merge
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane, question
@@ -212,3 +212,34 @@ def test_an_instant_is_read_in_utc_even_when_its_plus_was_not_escaped(text: str)
 def test_what_is_no_instant_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadParameterError, match="from"):
         instant_of("from", text)
+
+
+def test_of_more_panes_than_there_is_room_for_the_oldest_hours_go() -> None:
+    store = OutcomeStore()
+    for hour in range(10):
+        for line in range(3):
+            appended_at = NOON_MS + hour * HOUR_MS
+            store.put(WORKFLOW, pane(NOON_MS + hour * 12 * PANE_MS, value=f"wf-{line}", calls=1), appended_at)
+
+    assert store.trim(30) is None
+    horizon = store.trim(20)
+    left = [laid for line in range(3) for laid in store.laid(WORKFLOW, f"wf-{line}", WindowQuery(300))]
+
+    assert (store.count, len(left)) == (18, 18)
+    assert horizon is not None
+    assert min(laid.start_at for laid in left) == NOON_MS + 4 * 12 * PANE_MS
+    assert horizon <= NOON_MS + 4 * HOUR_MS
+
+
+def test_the_count_of_panes_follows_every_change() -> None:
+    store = OutcomeStore()
+    for revision in (1, 2):
+        store.put(WORKFLOW, pane(revision=revision, calls=1), NOON_MS)
+    store.put(WORKFLOW, pane(NOON_MS + PANE_MS, calls=1), NOON_MS)
+    assert store.count == 2
+
+    store.delete(WORKFLOW, f"wf-1|{NOON_MS}".encode())
+    assert store.count == 1
+
+    store.expire(NOON_MS + 40 * 24 * HOUR_MS)
+    assert store.count == 0
