@@ -76,7 +76,7 @@ def _one_bad_line(up: Up) -> Iterator[None]:
 
 @contextmanager
 def _worker_stopped(up: Up) -> Iterator[None]:
-    with _frozen(up.role("streams", "worker")):
+    with frozen(up.role("streams", "worker")):
         send(up, UNREAD, seed=3)
         _wait_until_said(up, "broken", about="streams: ")
         yield
@@ -88,13 +88,14 @@ def _kafka_frozen(up: Up) -> Iterator[None]:
     [broker] = [
         child for child in psutil.Process(up.process.pid).children(recursive=True) if "kafka.Kafka" in child.cmdline()
     ]
-    with _frozen(broker):
+    with frozen(broker):
         _wait_until_said(up, "blind", "broken", about="lag")
         yield
 
 
 @contextmanager
-def _frozen(process: psutil.Process) -> Iterator[None]:
+def frozen(process: psutil.Process) -> Iterator[None]:
+    """The process stands still as long as the block lasts; its connections stay open."""
     process.send_signal(signal.SIGSTOP)
     try:
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.states import STATES, State, views
+from tests.browser.states import STATES, State, frozen, views
 from tests.support.browser import DESKTOP, PHONE, THEMES, Fact, Look, look
 from tests.support.pages import resolve
 from tests.support.processes.up import Up
@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until_true
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 FACTS_AT_LEAST = 5
 EQUAL_S = 30.0
+LOST_S = 10.0  # six of silence, one until the page looks, and a busy machine
 WITHOUT_NUMBERS = frozenset({"docs"})
 
 
@@ -88,6 +89,16 @@ def test_without_scripts_every_view_says_the_same(state: State, up: Up, origin: 
             main = seen.page.locator("main")
             assert len(main.inner_text()) > 100, name
             assert seen.page.locator("h1").count() == 1, name
+
+
+def test_an_open_page_says_so_when_the_monitor_itself_stands_still(up: Up, origin: str, browser: Browser) -> None:
+    with look(browser, origin, "/lines") as seen:
+        feed = seen.page.locator("#feed")
+        wait_until_true(lambda: feed.inner_text() == "live", EQUAL_S, "the page is live")
+        with frozen(up.role("streams", "monitor")):
+            wait_until_true(lambda: "connection lost" in feed.inner_text(), LOST_S, "the page says that nobody speaks")
+            assert "Blind" in seen.headline
+        wait_until_true(lambda: feed.inner_text() == "live", EQUAL_S, "the page is live again")
 
 
 def _different(seen: Look) -> list[tuple[Fact, object]]:

@@ -41,7 +41,7 @@ def test_a_named_test_is_there(module: str, name: str) -> None:
     assert name in _defined(TESTS / f"{module}.py")
 
 
-@pytest.mark.parametrize("heading", ["The gateway's 25 lines", "The worker's 25 lines"])
+@pytest.mark.parametrize("heading", ["The gateway's 25 lines", "The worker's 25 lines", "The monitor's 25 lines"])
 def test_every_line_has_a_row(heading: str) -> None:
     table = PAGE.read_text().split(f"## {heading}")[1].split("\n## ")[0]
     assert re.findall(r"^\| (\d+) ", table, re.MULTILINE) == [str(number) for number in range(1, 26)]

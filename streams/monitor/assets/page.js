@@ -22,7 +22,9 @@ function show() {
   document.body.classList.toggle("lost", seen.lost > 0);
   feed.textContent = seen.lost ? `connection lost ${clock(seen.lost)}` : state.beat ? "live" : "connecting";
   feed.className = seen.lost ? "off" : state.beat ? "on" : "";
-  if (seen.health) say(seen.health, seen.headline);
+  // a page that came after the last beat knows more than the beat
+  const isNewer = seen.lost || (state.beat && state.beat.now >= Number(document.getElementById("live").dataset.asOf));
+  if (seen.health && isNewer) say(seen.health, seen.headline);
   for (const section of document.querySelectorAll("[data-reads]")) {
     const age = seen.ages[section.dataset.reads];
     section.classList.toggle("old", isOld(age));
@@ -51,6 +53,7 @@ async function refresh() {
   if (isInUse(live)) return;
   const opened = new Set([...live.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key));
   const stood = focused(live);
+  live.dataset.asOf = fresh.getElementById("live").dataset.asOf;
   live.replaceChildren(...fresh.getElementById("live").childNodes);
   for (const one of live.querySelectorAll("details[data-key]")) one.open = opened.has(one.dataset.key) || one.open;
   if (stood) live.querySelector(stood)?.focus({ preventScroll: true });
