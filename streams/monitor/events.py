@@ -1,8 +1,9 @@
 """Events for listeners: the newest of each kind and never a backlog, so a slow listener costs nothing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final, Literal
 
 from streams.monitor.errors import TooManyListenersError
@@ -15,15 +16,15 @@ class EventHub:
     """One per process and event loop. An event's id counts all events since the start."""
 
     def __init__(self) -> None:
-        self._newest: dict[Kind, tuple[int, str]] = {}
+        self._newest: dict[Kind, tuple[int, Callable[[], str]]] = {}
         self._sequence = 0
         self._changed = asyncio.Event()
         self.listeners = 0
 
-    def publish(self, kind: Kind, data: str) -> None:
-        """Replace the newest event of this kind and wake the listeners."""
+    def publish(self, kind: Kind, data: Callable[[], str]) -> None:
+        """Replace the newest event of this kind and wake the listeners. data: called once, and only for a listener."""
         self._sequence += 1
-        self._newest[kind] = (self._sequence, data)
+        self._newest[kind] = (self._sequence, cache(data))
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -46,5 +47,5 @@ class EventHub:
             for kind, (number, data) in sorted(self._newest.items(), key=lambda item: item[1][0]):
                 if number > seen:
                     seen = number
-                    yield kind, number, data
+                    yield kind, number, data()
             await changed.wait()

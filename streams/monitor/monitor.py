@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -144,7 +145,8 @@ class Monitor:
         """Publish the health every BEAT_S, whether polls succeed or not: no beat means that the monitor is gone."""
         while True:
             try:
-                self.events.publish("beat", json.dumps(self._pulse()))
+                pulse = json.dumps(self._pulse())
+                self.events.publish("beat", partial(str, pulse))
             except Exception as error:  # without a beat every open page says that we are gone
                 log.exception("beat.failed", reason=type(error).__name__)
             await asyncio.sleep(BEAT_S)
@@ -161,7 +163,7 @@ class Monitor:
     def _lag_polled(self, snapshot: LagSnapshot) -> None:
         self.memory.add(snapshot, self.prober.ledger.shown[CALLBACKS.short_name] if self.prober else 0)
         self.conservation.polled(snapshot)
-        self.events.publish("lag", json.dumps(lag_view(snapshot)))
+        self.events.publish("lag", lambda: json.dumps(lag_view(snapshot)))
 
     def _probe_arrived(self, hop: str, seconds: float) -> None:
         self.history.record(of_hop(hop), _now_ms(), seconds)
@@ -170,7 +172,7 @@ class Monitor:
 
     def _outcomes_changed(self, changes: int) -> None:
         as_of_ms = self.reader.as_of_ms or _now_ms()
-        self.events.publish("outcomes", json.dumps({"changes": changes, "as_of": instants.text(as_of_ms)}))
+        self.events.publish("outcomes", lambda: json.dumps({"changes": changes, "as_of": instants.text(as_of_ms)}))
 
 
 def _now_ms() -> int:

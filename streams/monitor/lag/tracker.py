@@ -174,14 +174,14 @@ class LagTracker:
             unmoved_s(history),
         )
 
-    def _remember(self, group: str, partition: Partition, sample: Sample) -> list[Sample]:
+    def _remember(self, group: str, partition: Partition, sample: Sample) -> deque[Sample]:
         key = (group, partition)
         self._memories.setdefault(key, Memory(learns=group != self._worker.group)).add(sample)
         history = self._histories.setdefault(key, deque())
         history.append(sample)
         while sample.at_ms - history[0].at_ms > HISTORY_S * 1000:
             history.popleft()
-        return list(history)
+        return history
 
 
 def effective_offset(group: GroupReading, partition: Partition, begin: int, end: int, worker: Worker) -> int | None:
