@@ -133,10 +133,15 @@ class Monitor:
         ]
 
     def _sources(self) -> tuple[HealthSource, HealthSource]:
-        return (
-            HealthSource("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/lag"),
-            HealthSource("outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"),
+        outcomes = HealthSource(
+            "outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"
         )
+        return self.lag_source, outcomes
+
+    @property
+    def lag_source(self) -> HealthSource:
+        """Whether lag was read lately, and why not."""
+        return HealthSource("lag", self.poller.as_of_ms, self.poller.fault, LAG_STALE_AFTER_S, "/lag")
 
     def _snapshot(self) -> LagSnapshot | None:
         return self.poller.snapshot if self.poller.as_of_ms is not None else None

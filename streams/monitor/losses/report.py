@@ -90,7 +90,8 @@ def report(
 ) -> list[Section]:
     """Every kind, in the order of TITLES.
 
-    why_unsaid: why the `gateway` or the `worker` says nothing, for each that does not; gateway: its address.
+    why_unsaid: why `lag`, the `gateway` or the `worker` says nothing of now, for each that does not; gateway: its
+    address.
     """
     rows: dict[str, list[Loss]] = {kind: [] for kind in TITLES}
     for text, grown in list(growth.counters.items()):
@@ -100,10 +101,9 @@ def report(
     if snapshot is not None and snapshot.dead_letters[0] and not rows["dead_letters"]:
         rows["dead_letters"].append(_recent(snapshot))
     rows["spool"].extend(_spool(said, gateway))
-    unread = "lag has not been read yet" if snapshot is None else ""
     unknown = {
-        "retention": unread,
-        "dead_letters": unread,
+        "retention": why_unsaid.get("lag", ""),
+        "dead_letters": why_unsaid.get("lag", ""),
         "quarantine": why_unsaid.get("gateway", ""),
         "spool": why_unsaid.get("gateway", ""),
         "late": why_unsaid.get("worker", ""),

@@ -21,6 +21,8 @@ def losses(monitor: Monitor, now_ms: int) -> list[Section]:
         for role, (scraper, setting) in roles.items()
         if scraper.newest.as_of_ms is None
     }
+    if why := monitor.lag_source.why_stale(now_ms):
+        unsaid["lag"] = f"lag: {why}"
     gateway = (monitor.settings.gateway_urls or "").split(",")[0].rstrip("/")
     return report(_snapshot(monitor), conservation.newest(), unsaid, monitor.losses.growth, gateway, now_ms)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from schemas.runtime import instants
 from streams.monitor.conservation.exposition import Scraped, samples_of
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.losses.growth import Growth
 from streams.monitor.losses.report import Loss, Section, counters, report
+from streams.monitor.losses.views import losses
+from streams.monitor.monitor import Monitor
+from streams.monitor.settings import MonitorSettings
+from tests.support.pages import Tags, rendered
 
 NOW = 1_800_000_000_000
 MINUTE = 60_000
@@ -77,12 +82,12 @@ def test_what_is_over_stays_on_the_page_and_is_no_alarm() -> None:
 
 
 def test_what_nobody_can_say_is_not_zero() -> None:
-    why = {"gateway": "MONITOR_GATEWAY_URLS is not set", "worker": "worker did not answer"}
+    why = {"lag": "nobody", "gateway": "MONITOR_GATEWAY_URLS is not set", "worker": "worker did not answer"}
     found = sections(None, Scraped(), Growth(), why)
 
     assert {section.count for section in found.values()} == {None}
     assert found["spool"].unknown == "MONITOR_GATEWAY_URLS is not set"
-    assert found["retention"].unknown == "lag has not been read yet"
+    assert found["retention"].unknown == "nobody"
     assert {section.count for section in sections(QUIET, said("", NOW), Growth()).values()} == {0}
 
 
@@ -90,3 +95,14 @@ def test_dead_letters_are_seen_in_their_topic_when_the_worker_says_nothing() -> 
     snapshot = LagSnapshot(NOW, (), {}, {}, {}, dead_letters=(3, NOW - MINUTE))
     rows = sections(snapshot, Scraped(), Growth(), {"worker": "it is not set"})["dead_letters"].rows
     assert [(row.count, row.since_ms) for row in rows] == [(3, NOW - MINUTE)]
+
+
+async def test_with_kafka_frozen_nothing_is_known_to_be_lost_and_that_is_not_zero() -> None:
+    monitor = Monitor(MonitorSettings())
+    monitor.poller._snapshot = QUIET
+    [fresh, *_], [stale, *_] = (losses(monitor, QUIET.as_of_ms + later) for later in (1_000, 60_000))
+
+    assert (fresh.kind, fresh.count, fresh.unknown) == ("retention", 0, "")
+    assert (stale.count, stale.unknown) == (None, f"lag: last read at {instants.text(QUIET.as_of_ms)}")
+    page = Tags(rendered(monitor, "/losses", now_ms=QUIET.as_of_ms + 60_000)).text
+    assert "Nothing was lost" not in page
