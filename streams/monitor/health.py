@@ -98,7 +98,7 @@ class Health:
 
 
 class HealthTracker:
-    """Remembers since when each problem has been there. One per process."""
+    """Remembers since when each problem has been there. One per process; from any thread."""
 
     def __init__(self, beginnings: Beginnings[tuple[str, str]] | None = None) -> None:
         self._beginnings = beginnings or Beginnings(lambda *_: None, "\n".join)
@@ -121,8 +121,8 @@ class HealthTracker:
         found: dict[tuple[str, str], tuple[str, int]] = {
             (p.state, p.what): (BEGUN, p.since_ms or p.began_ms or now_ms) for p in problems
         }
-        self._beginnings.update(found, now_ms, is_whole=is_whole)
-        dated = [replace(p, since_ms=p.since_ms or self._beginnings.since_ms((p.state, p.what))) for p in problems]
+        since_ms = self._beginnings.update(found, now_ms, is_whole=is_whole)
+        dated = [replace(p, since_ms=p.since_ms or since_ms[p.state, p.what]) for p in problems]
         dated = [p for p in dated if now_ms - (p.since_ms or 0) >= p.lasting_s * 1000]
         dated.sort(key=lambda p: (HEALTH_STATES.index(p.state), p.since_ms))
         return Health(dated[0].state if dated else "ok", now_ms, tuple(dated))

@@ -5,6 +5,7 @@ process before had noted holds for SETTLE_S, and what becomes as it was within t
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from threading import Lock
 from typing import Final, Generic, TypeVar
 
 # As long as the histories that verdicts look at.
@@ -18,7 +19,7 @@ Begun = tuple[str, int]
 
 class Beginnings(Generic[K]):
     """One kind of subject. `note(subject, at_ms, value)` is called for each change; GONE is the value of a subject that
-    is no more. text: the subject of a key.
+    is no more. text: the subject of a key. From any thread.
     """
 
     def __init__(self, note: Callable[[str, int, str], None], text: Callable[[K], str]) -> None:
@@ -28,18 +29,25 @@ class Beginnings(Generic[K]):
         self._now: dict[K, Begun] = {}
         self._held: set[str] = set()
         self._settles_at_ms = 0
+        self._lock = Lock()
 
     def restore(self, noted: Mapping[str, Begun], now_ms: int) -> None:
         """Go on from the newest note of each subject."""
-        self._noted = {subject: begun for subject, begun in noted.items() if begun[0] != GONE}
-        self._held = set(self._noted)
-        self._settles_at_ms = now_ms + int(SETTLE_S * 1000)
+        with self._lock:
+            self._noted = {subject: begun for subject, begun in noted.items() if begun[0] != GONE}
+            self._held = set(self._noted)
+            self._settles_at_ms = now_ms + int(SETTLE_S * 1000)
 
-    def update(self, values: Mapping[K, Begun], now_ms: int, *, is_whole: bool = True) -> None:
-        """The values now; with each the instant from which it counts if it is new.
+    def update(self, values: Mapping[K, Begun], now_ms: int, *, is_whole: bool = True) -> dict[K, int]:
+        """The values now; with each the instant from which it counts if it is new. Returns since when each has it.
 
         is_whole: a subject without a value is gone. Otherwise it could not be looked at, and stays as it was.
         """
+        with self._lock:
+            self._update(values, now_ms, is_whole)
+            return {key: self._now[key][1] for key in values}
+
+    def _update(self, values: Mapping[K, Begun], now_ms: int, is_whole: bool) -> None:
         changed = [key for key, (value, _) in values.items() if key not in self._now or self._now[key][0] != value]
         for key in changed:
             noted = self._noted.get(self._text(key))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 
 from streams.monitor.history.beginnings import SETTLE_S, Beginnings
@@ -89,3 +93,19 @@ def test_what_ended_while_nobody_watched_is_noted_when_it_is_sure() -> None:
     assert listed.changes[1:] == [("p", 502_000 + SETTLED, "")]
     see(after, 503_000 + SETTLED, p="stop")
     assert after.since_ms("p") == 503_000 + SETTLED
+
+
+def test_pages_and_the_beat_ask_at_once_and_one_waits_for_the_other() -> None:
+    """Unlocked, one thread took away what the other was just about to note: KeyError."""
+    both, met = Barrier(2), []
+
+    def note(*_: object) -> None:
+        with suppress(BrokenBarrierError):
+            met.append(both.wait(0.2))
+
+    beginnings = Beginnings[str](note, str)
+    with ThreadPoolExecutor(2) as threads:
+        since = list(threads.map(lambda key: beginnings.update({key: ("stop", 1000)}, 1000), "pq"))
+
+    assert met == []
+    assert since == [{"p": 1000}, {"q": 1000}]
