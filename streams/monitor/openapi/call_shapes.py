@@ -104,12 +104,16 @@ class RankedWorkflow(Struct):
 
 
 class RankedWorkflows(Struct, rename=FROM):
-    """The workflows of a span, the worst first. left_out: how many more had calls."""
+    """The workflows of a span, the worst first. left_out: how many more had calls.
+
+    sip_lines_unread: lines that are in no `sip_lines`, for there were too many panes.
+    """
 
     as_of: str
     from_: str
     to: str
     left_out: int
+    sip_lines_unread: int
     workflows: list[RankedWorkflow]
 
 
@@ -182,6 +186,7 @@ class OneWorkflow(Struct, rename=FROM):
     redials: list[Redial]
     sip_lines: list[LineUsed]
     sip_lines_left_out: int
+    sip_lines_unread: int
     history: WorkflowHistory
 
 

@@ -29,7 +29,8 @@ def workflow_view(store: OutcomeStore, workflow: str, span: Span, now_ms: int, a
     """
     store.check(WORKFLOW, workflow)
     now, before = (window_of(store, WORKFLOW, workflow, one) for one in (span, span.before()))
-    used = lines_by_workflow(store, span).get(workflow, [])
+    by_workflow, unread = lines_by_workflow(store, span)
+    used = by_workflow.get(workflow, [])
     rates = [kpi_of("connect_rate", *kpi_counts(one)["connect_rate"]) if one else None for one in (now, before)]
     return {
         **named(store.names, WORKFLOW, workflow),
@@ -43,6 +44,7 @@ def workflow_view(store: OutcomeStore, workflow: str, span: Span, now_ms: int, a
         "redials": redials_view(now) if now else [],
         "sip_lines": [line_view(store, one, span) for one in used[:MAX_LINES]],
         "sip_lines_left_out": max(0, len(used) - MAX_LINES),
+        "sip_lines_unread": unread,
         "history": history_view(store, workflow, span),
     }
 

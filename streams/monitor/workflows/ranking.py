@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from schemas.runtime import instants
 from streams.monitor.outcomes.store import OutcomeStore, StoredPane
 from streams.monitor.workflows.lines_used import lines_by_workflow
@@ -22,6 +24,16 @@ VERDICTS: Final = {
     "rose": "the connect rate is above that of the span before, by more than chance",
     "steady": "no more than chance lies between the two",
 }
+
+
+class _Packed(msgspec.Struct, gc=False):
+    """Of a packed pane only what is ranked by."""
+
+    calls: int
+    answered: int
+
+
+_unpack: Final = msgspec.msgpack.Decoder(_Packed).decode
 
 
 class Reached(NamedTuple):
@@ -68,29 +80,33 @@ def compared(now: Kpi | None, before: Kpi | None) -> str:
 
 
 def ranking_view(store: OutcomeStore, span: Span, as_of_ms: int, line: str | None = None) -> dict[str, Any]:
-    """{"as_of", "from", "to", "left_out", "workflows": [...]}: the worst MAX_ROWS workflows that had calls.
+    """{"as_of", "from", "to", "left_out", "sip_lines_unread", "workflows": [...]}: the worst MAX_ROWS with calls.
 
-    line: only those that dialled on this one. left_out: how many more had calls.
+    line: only those that dialled on this one. left_out: how many more had calls. sip_lines_unread: lines that are in
+    no `sip_lines`. Of a workflow both spans are read, or neither.
     """
-    lines = lines_by_workflow(store, span)
-    values = [value for value in store.values(WORKFLOW) if line is None or _uses(lines, value, line)]
-    panes, left_out = busiest(store, WORKFLOW, values, span)
-    earlier, _ = busiest(store, WORKFLOW, panes, span.before())
-    ranked = sorted(
-        (Ranked(value, _reached(kept), _reached(earlier.get(value, ()))) for value, kept in panes.items()),
-        key=lambda one: one.badness,
-    )
+    lines, unread = lines_by_workflow(store, span)
+    on_line = None if line is None else lines_by_workflow(store, span, [line])[0]
+    called = [
+        value
+        for value in store.values(WORKFLOW)
+        if (on_line is None or value in on_line) and store.kept(WORKFLOW, value, span.starts)
+    ]
+    panes, left_out = busiest(store, WORKFLOW, called, span._replace(from_ms=span.before().from_ms))
+    ranked = sorted((_ranked(value, kept, span) for value, kept in panes.items()), key=lambda one: one.badness)
     return {
         "as_of": instants.text(as_of_ms),
         "from": instants.text(span.from_ms),
         "to": instants.text(span.to_ms),
         "left_out": left_out + max(0, len(ranked) - MAX_ROWS),
+        "sip_lines_unread": unread,
         "workflows": [_row(store, one, span, len(lines.get(one.workflow, ()))) for one in ranked[:MAX_ROWS]],
     }
 
 
-def _uses(lines: dict[str, Any], workflow: str, line: str) -> bool:
-    return any(used.line == line for used in lines.get(workflow, ()))
+def _ranked(workflow: str, panes: list[StoredPane], span: Span) -> Ranked:
+    now, before = (_reached(p for p in panes if (p.end_at > span.from_ms) is is_now) for is_now in (True, False))
+    return Ranked(workflow, now, before)
 
 
 def _row(store: OutcomeStore, ranked: Ranked, span: Span, lines: int) -> dict[str, Any]:
@@ -121,7 +137,7 @@ def by_hour(store: OutcomeStore, workflow: str, to_ms: int, pane_ms: int) -> lis
 
 
 def _reached(panes: Iterable[StoredPane]) -> Reached:
-    windows = [pane.unpacked() for pane in panes]
+    windows = (_unpack(pane.packed) for pane in panes)
     return _sum(Reached(window.calls, window.answered) for window in windows)
 
 

@@ -73,6 +73,32 @@ def test_the_busiest_are_ranked_when_there_are_too_many_panes(monkeypatch: pytes
     assert "two" in [row["value"] for row in answer["workflows"]]
 
 
+def test_a_workflow_is_not_called_new_for_what_was_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "MAX_PANES", 4)
+    store = stored(
+        one=[(0, 40, 10), *((number, 40, 30) for number in (-3, -2, -1))], two=[(0, 40, 9), (-1, 40, 9), (-2, 40, 9)]
+    )
+    answer = ranking_view(store, SPAN, NOON_MS)
+
+    assert [(row["value"], row["verdict"]) for row in answer["workflows"]] == [("one", "fell")]
+    assert answer["left_out"] == 1
+
+
+def test_lines_that_were_not_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "MAX_PANES", 2)
+    store = stored(wf=[(0, 40, 10)])
+    for number, line in ((0, "busy"), (1, "busy"), (0, "calm")):
+        start = NOON_MS + number * PANE_MS
+        dials = {"wf": line_workflow(40, 10)}
+        store.put(SIP_LINE, pane(start, dimension="sip_line", value=line, by_workflow=dials), start)
+    answer, of_line = ranking_view(store, SPAN, NOON_MS), ranking_view(store, SPAN, NOON_MS, "calm")
+    view = workflow_view(store, "wf", SPAN, NOON_MS, NOON_MS)
+
+    assert (answer["workflows"][0]["sip_lines"], answer["sip_lines_unread"]) == (1, 1)
+    assert [row["value"] for row in of_line["workflows"]] == ["wf"]
+    assert ([used["sip_line"] for used in view["sip_lines"]], view["sip_lines_unread"]) == (["busy"], 1)
+
+
 @pytest.mark.parametrize(
     ("now", "before", "verdict"),
     [
@@ -139,7 +165,7 @@ def test_the_lines_of_a_workflow_are_those_that_dialled_for_it_in_the_span() -> 
         store.put(SIP_LINE, record, start)
     store.put(SIP_LINE, pane(NOON_MS - PANE_MS, dimension="sip_line", value="old", by_workflow=dials), NOON_MS)
 
-    assert {w: [used.line for used in lines] for w, lines in lines_by_workflow(store, SPAN).items()} == {
+    assert {w: [used.line for used in lines] for w, lines in lines_by_workflow(store, SPAN)[0].items()} == {
         "wf-1": ["b", "a"],
         "wf-2": ["a"],
     }
