@@ -83,18 +83,18 @@ def instant_of(name: str, value: str) -> int:
         raise BadParameterError(f"{name} is {error}") from error
 
 
+def inside(at_ms: int) -> int:
+    """The instant, or the nearest one of the years in which windows lie: what is near it is an instant, too."""
+    return min(max(at_ms, FIRST_MS - MAX_AHEAD_MS), FIRST_MS + 200 * 366 * DAY_MS)
+
+
 def _range(given: dict[str, str], end_ms: int) -> tuple[int, int | None]:
     bounds = {name: instant_of(name, given[name]) for name in ("from", "to") if name in given}
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
         raise BadParameterError("from must be before to")
-    to_ms = _inside(bounds["to"]) if "to" in bounds else None
+    to_ms = inside(bounds["to"]) if "to" in bounds else None
     default_ms = (end_ms if to_ms is None else min(to_ms, end_ms)) - DEFAULT_SPAN_MS
-    return _inside(bounds.get("from", default_ms)), to_ms
-
-
-def _inside(at_ms: int) -> int:
-    """The instant, or the nearest one of the years in which windows lie."""
-    return min(max(at_ms, FIRST_MS - MAX_AHEAD_MS), FIRST_MS + 200 * 366 * DAY_MS)
+    return inside(bounds.get("from", default_ms)), to_ms
 
 
 def _limit(text: str | None) -> int | None:

@@ -17,9 +17,11 @@ from schemas.runtime import instants
 from streams.monitor.api.endpoint import NO_STORE, Endpoint, Serve, monitor_of, refuse_parameters
 from streams.monitor.errors import BadParameterError, MonitorError
 from streams.monitor.health import Health, HealthState
+from streams.monitor.history.asking import MAX_SPAN_MS
 from streams.monitor.monitor import Monitor
-from streams.monitor.outcomes.parameters import instant_of
+from streams.monitor.outcomes.parameters import inside, instant_of
 from streams.monitor.outcomes.periods import zone_of
+from streams.monitor.outcomes.plausible import DAY_MS
 from streams.monitor.problems import status_of
 from streams.monitor.templating import environment
 
@@ -85,6 +87,10 @@ class PageRequest:
         from_ms = instant_of("from", given["from"]) if "from" in given else to_ms - span_ms
         if from_ms >= to_ms:
             raise BadParameterError("from must be before to")
+        if to_ms - from_ms > MAX_SPAN_MS:
+            raise BadParameterError(f"a range is {MAX_SPAN_MS // DAY_MS} days at most")
+        to_ms = inside(to_ms)
+        from_ms = min(inside(from_ms), to_ms - 1)
         zone = zone_of(given["tz"]) if "tz" in given else ZoneInfo("UTC")
         line, workflow = given.get("line") or None, given.get("workflow") or None
         kept = {key: value for key, value in given.items() if key not in own}
