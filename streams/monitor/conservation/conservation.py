@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from schemas.records.outcomes import WindowedOutcomes
-from streams.monitor.conservation.exposition import Scraped, summed
+from streams.monitor.conservation.exposition import Scraped
 from streams.monitor.conservation.ledger import Difference, Ledger
 from streams.monitor.conservation.scraping import Scraper
 from streams.monitor.conservation.steps import Look, terms_of
@@ -56,7 +56,8 @@ class Conservation:
         looks = [scraper.newest for scraper in (self.gateways, self.workers)]
         times = [look.as_of_ms for look in looks if look.as_of_ms is not None]
         faults = tuple(fault for look in looks for fault in look.faults)
-        return Scraped(min(times, default=None), summed(look.values for look in looks), faults)
+        instances = {url: samples for look in looks for url, samples in look.instances.items()}
+        return Scraped(min(times, default=None), instances, faults)
 
     def _pane_changed(self, dimension: Dimension, before: StoredPane | None, after: WindowedOutcomes | None) -> None:
         if dimension is WORKFLOW:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -57,16 +58,21 @@ def summed(expositions: Iterable[Samples]) -> dict[str, dict[Labels, float]]:
 
 @dataclass(frozen=True)
 class Scraped:
-    """What the instances of one or more roles said. values: summed over all that answered.
+    """What the instances of one or more roles said. instances: by address, each that answered.
 
     as_of_ms: when the oldest answer came, epoch ms; None without any. faults: why an instance did not answer.
     lives: what tells these lives of the processes from others.
     """
 
     as_of_ms: int | None = None
-    values: Samples = field(default_factory=dict)
+    instances: Mapping[str, Samples] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
     lives: tuple[float, ...] = ()
+
+    @cached_property
+    def values(self) -> Samples:
+        """Summed over all that answered. The sum falls when one does not: for growth, look at each instance."""
+        return summed(self.instances.values())
 
     def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
         """(labels, value) of each sample of this name with these labels."""

@@ -7,7 +7,7 @@ from typing import Final
 import httpx2
 import structlog
 
-from streams.monitor.conservation.exposition import STARTED, Samples, Scraped, samples_of, summed
+from streams.monitor.conservation.exposition import STARTED, Samples, Scraped, samples_of
 from streams.monitor.faults import FaultNote
 
 TIMEOUT_S: Final = 3.0
@@ -37,10 +37,11 @@ class Scraper:
         began_ms = int(time.time() * 1000)
         answers = await asyncio.gather(*(self._read(url) for url in self._urls))
         faults = tuple(answer for answer in answers if isinstance(answer, str))
-        found = [answer for answer in answers if not isinstance(answer, str)]
+        urls = zip(self._urls, answers, strict=True)
+        found = {url: answer for url, answer in urls if not isinstance(answer, str)}
         self._fault.set("; ".join(faults)) if faults else self._fault.clear()
-        lives = tuple(sorted(value for samples in found for value in samples.get(STARTED, {}).values()))
-        self.newest = Scraped(began_ms if found else None, summed(found), faults, lives)
+        lives = tuple(sorted(value for samples in found.values() for value in samples.get(STARTED, {}).values()))
+        self.newest = Scraped(began_ms if found else None, found, faults, lives)
         return self.newest
 
     async def _read(self, url: str) -> Samples | str:

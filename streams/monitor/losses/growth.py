@@ -1,4 +1,4 @@
-"""Pure: since when, and when last, a counter of another process grew; over restarts of it and of the monitor."""
+"""Pure: since when, and when last, a counter of other processes grew; over restarts of them and of the monitor."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,23 +10,27 @@ QUIET_MS: Final = 3_600_000
 
 @dataclass(frozen=True)
 class Grown:
-    """One counter. count: all that it grew while anybody looked, with what it had at the first look.
+    """One counter of some processes. count: all that it grew while anybody looked, with what it had at the first look.
 
+    seen: what each instance said last; one that does not answer stays as it was.
     since_ms: when the present episode began; last_ms: when it last grew. None: not while anybody looked.
     """
 
     count: int
-    seen: int
+    seen: Mapping[str, int]
     since_ms: int | None = None
     last_ms: int | None = None
 
-    def with_(self, value: int, at_ms: int) -> "Grown":
-        """After the next look. A lower value is that of a process that began again, from 0."""
-        more = value - self.seen if value >= self.seen else value
+    def with_(self, instance: str, value: int, at_ms: int) -> "Grown":
+        """After the next look at one instance. A lower value is that of a process that began again, from 0."""
+        before, seen = self.seen.get(instance), {**self.seen, instance: value}
+        if before is None:
+            return replace(self, count=self.count + value, seen=seen)
+        more = value - before if value >= before else value
         if not more:
-            return self if value == self.seen else replace(self, seen=value)
+            return replace(self, seen=seen)
         is_new = self.last_ms is None or at_ms - self.last_ms > QUIET_MS
-        return Grown(self.count + more, value, at_ms if is_new else self.since_ms, at_ms)
+        return Grown(self.count + more, seen, at_ms if is_new else self.since_ms, at_ms)
 
 
 class Growth:
@@ -35,11 +39,12 @@ class Growth:
     def __init__(self) -> None:
         self.counters: dict[str, Grown] = {}
 
-    def update(self, values: Mapping[str, int], at_ms: int) -> None:
-        """One look at these counters; those that are left out stay as they were."""
-        for name, value in values.items():
-            known = self.counters.get(name)
-            self.counters[name] = known.with_(value, at_ms) if known else Grown(value, value)
+    def update(self, instances: Mapping[str, Mapping[str, int]], at_ms: int) -> None:
+        """One look at the counters of each instance; those that are left out stay as they were."""
+        for instance, values in instances.items():
+            for name, value in values.items():
+                known = self.counters.get(name, Grown(0, {}))
+                self.counters[name] = known.with_(instance, value, at_ms)
 
     def saved(self) -> dict[str, Any]:
         """All of it, as JSON can say it."""

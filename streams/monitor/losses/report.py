@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Final
 
-from streams.monitor.conservation.exposition import Scraped
+from streams.monitor.conservation.exposition import Samples, Scraped
 from streams.monitor.health import LOSS_SHOWN_S, HealthState
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.losses.growth import Grown, Growth
 
-Key = tuple[str, ...]
-"""The kind of loss, and what tells its counters apart."""
+# Between the kind of loss and what tells its counters apart.
 BETWEEN: Final = "\n"
+# The instance that the monitor's own counters are of.
+KAFKA: Final = "kafka"
 
 TITLES: Final = {
     "retention": "Lost to retention",
@@ -73,16 +74,23 @@ class Section:
         return self.rows[0].state if self.rows else "ok"
 
 
-def counters(snapshot: LagSnapshot | None, said: Scraped) -> dict[str, int]:
-    """Every counter of a loss by its key, as text."""
-    found: dict[Key, int] = {}
+def counters(snapshot: LagSnapshot | None, said: Scraped) -> dict[str, dict[str, int]]:
+    """By instance: every counter of a loss by its key, as text."""
+    found = {instance: _counters_of(samples) for instance, samples in said.instances.items()}
     if snapshot is not None:
-        found |= {("retention", *counter): count for counter, count in snapshot.records_lost.items()}
+        lost = snapshot.records_lost.items()
+        found[KAFKA] = {BETWEEN.join(("retention", *counter)): count for counter, count in lost}
+    return found
+
+
+def _counters_of(samples: Samples) -> dict[str, int]:
+    found: dict[str, int] = {}
     for kind, metric, labels in COUNTED:
-        for values, count in said.of(metric):
-            key = (kind, *(values.get(label, "") for label in labels))
+        for known, count in samples.get(metric, {}).items():
+            values = dict(known)
+            key = BETWEEN.join((kind, *(values.get(label, "") for label in labels)))
             found[key] = found.get(key, 0) + round(count)
-    return {BETWEEN.join(key): count for key, count in found.items()}
+    return found
 
 
 def report(

@@ -13,7 +13,7 @@ from streams.monitor.losses.growth import Growth
 from streams.monitor.losses.report import counters
 
 LOOK_EVERY_S: Final = 5.0
-KEPT: Final = "loss_growth"
+KEPT: Final = "loss_growth_by_instance"
 
 log = structlog.get_logger("monitor.losses")
 

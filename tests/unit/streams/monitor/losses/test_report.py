@@ -31,13 +31,14 @@ webhook_spool_oldest_age_seconds 90
 
 
 def said(text: str = SAID, as_of_ms: int | None = NOW) -> Scraped:
-    return Scraped(as_of_ms, samples_of(text))
+    return Scraped(as_of_ms, {"http://a": samples_of(text)})
 
 
 def grown(snapshot: LagSnapshot, scraped: Scraped, at_ms: int) -> Growth:
     growth = Growth()
-    growth.update(dict.fromkeys(counters(snapshot, scraped), 0), at_ms - MINUTE)
-    growth.update(counters(snapshot, scraped), at_ms)
+    found = counters(snapshot, scraped)
+    growth.update({instance: dict.fromkeys(values, 0) for instance, values in found.items()}, at_ms - MINUTE)
+    growth.update(found, at_ms)
     return growth
 
 
@@ -95,6 +96,14 @@ def test_dead_letters_are_seen_in_their_topic_when_the_worker_says_nothing() -> 
     snapshot = LagSnapshot(NOW, (), {}, {}, {}, dead_letters=(3, NOW - MINUTE))
     rows = sections(snapshot, Scraped(), Growth(), {"worker": "it is not set"})["dead_letters"].rows
     assert [(row.count, row.since_ms) for row in rows] == [(3, NOW - MINUTE)]
+
+
+def test_two_gateways_are_told_apart_and_counted_together() -> None:
+    one, two = (samples_of(f'webhook_quarantined_total{{reason="r",outcome="kept"}} {count}') for count in (100, 50))
+    growth = Growth()
+    for look in ({"http://a": one, "http://b": two}, {"http://a": one}, {"http://a": one, "http://b": two}):
+        growth.update(counters(QUIET, Scraped(NOW, look)), NOW)
+    assert sections(QUIET, Scraped(NOW), growth)["quarantine"].count == 150
 
 
 async def test_with_kafka_frozen_nothing_is_known_to_be_lost_and_that_is_not_zero() -> None:
