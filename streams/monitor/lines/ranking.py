@@ -50,6 +50,11 @@ class LinesQuery:
         return span_starts(self.end_ms, self.pane_s * 1000, self.window_s)
 
 
+def longest_s(store: OutcomeStore, pane_s: int) -> int:
+    """The longest span of all lines that can be read at once: the more lines, the shorter. At least one pane."""
+    return max(1, MAX_PANES // max(1, len(store.values(SIP_LINE)))) * pane_s
+
+
 @dataclass(frozen=True)
 class Peer:
     """A line against its control. lines: its peers; band: of its own past, where it has no peers."""
@@ -103,8 +108,8 @@ def rank(store: OutcomeStore, query: LinesQuery, state: LineState) -> Ranking:
     Raises: BadParameterError for a span with more panes than can be read at once.
     """
     starts = query.starts
-    if len(starts) * len(store.values(SIP_LINE)) > MAX_PANES:
-        raise BadParameterError(f"window is too long for so many lines: at most {MAX_PANES} panes of lines at once")
+    if query.window_s > (most_s := longest_s(store, query.pane_s)):
+        raise BadParameterError(f"window is too long for so many lines: at most {most_s}s")
     span = span_of(store, starts)
     chosen = [line for line in span.lines if _is_chosen(span, line, query)]
     compared = {line: with_peers(span, line) for line in chosen}

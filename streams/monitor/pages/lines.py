@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from schemas.runtime import instants
 from streams.monitor.api.lines import ranked
-from streams.monitor.lines.ranking import BEHIND, NEVER_RINGS, NO_CONTROL, OK, TOO_FEW, LinesQuery
+from streams.monitor.lines.ranking import BEHIND, NEVER_RINGS, NO_CONTROL, OK, TOO_FEW, LinesQuery, longest_s
 from streams.monitor.lines.views import lines_view
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.periods import DAY_S
@@ -26,7 +26,8 @@ VERDICTS: Final = {
 
 def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
     """Raises: NotReadyError, BadParameterError."""
-    query = query_of(asked, monitor.settings.window_s)
+    pane_s = monitor.settings.window_s
+    query = query_of(asked, pane_s, longest_s(monitor.reader.caught_up_store, pane_s))
     ranking, state = ranked(monitor, query, asked.now_ms)
     as_of_ms = monitor.reader.as_of_ms
     view = lines_view(ranking, state.fallen, monitor.reader.caught_up_store.names, as_of_ms or asked.now_ms, None)
@@ -37,19 +38,20 @@ def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
         "api": api_path(query),
         "from_ms": query.starts.start,
         "to_ms": query.end_ms,
-        "asked_s": (asked.to_ms - asked.from_ms) // 1000,
+        "shown_s": query.window_s,
+        "is_cut": asked.to_ms - asked.from_ms > query.window_s * 1000,
         "more": ranking.count - len(ranking.rows),
         "as_of_ms": as_of_ms,
     }
     return Page("Lines", "lines.html", values)
 
 
-def query_of(asked: PageRequest, pane_s: int) -> LinesQuery:
-    """The whole panes of the page's range; of a range over a day the last day."""
+def query_of(asked: PageRequest, pane_s: int, longest_s: int) -> LinesQuery:
+    """The whole panes of the page's range; of a range over a day, or over longest_s, the last day or that."""
     pane_ms = pane_s * 1000
     end_ms = window_start(asked.to_ms - 1, pane_ms) + pane_ms
     span_ms = min(asked.to_ms - asked.from_ms, DAY_S * 1000)
-    window_s = max(1, -(-span_ms // pane_ms)) * pane_s
+    window_s = min(max(1, -(-span_ms // pane_ms)) * pane_s, longest_s)
     return LinesQuery(window_s, end_ms, pane_s, asked.line, asked.workflow, limit=MAX_ROWS)
 
 

@@ -149,6 +149,19 @@ def test_a_span_of_more_panes_than_can_be_read_is_refused(client: TestClient, mo
     assert client.get(f"/api/lines?window=5m&to={TO}").status_code == 200
 
 
+def test_a_page_of_many_lines_shows_a_shorter_span_and_says_so(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.monitor.lines.ranking.MAX_PANES", 20)
+    page = client.get(PAGE)
+
+    assert page.status_code == 200
+    assert "Of a longer range only the last 10 min is shown, for there are many lines" in Tags(page.text).text
+    assert all(client.get(path).json()["window_s"] == 600 for path in {path for path, _, _ in facts_of(page.text)})
+    monkeypatch.undo()
+    assert "longer range" not in client.get(PAGE).text
+
+
 def test_every_number_of_the_page_is_that_of_the_api(client: TestClient) -> None:
     document = client.get(PAGE).text
     facts = facts_of(document)
