@@ -111,15 +111,16 @@ class Monitor:
             *history_problems(self.history),
             *windows_problems(self.reader.trimmed_to_ms, MAX_PANES),
         ]
-        return self._health.update(self._sources(), self._snapshot(), self.settings.group, now_ms, found)
+        return self._health.update(self._sources(now_ms), self._snapshot(), self.settings.group, now_ms, found)
 
     def _line_problems(self, now_ms: int) -> Iterable[Problem]:
         state = self.line_state(now_ms)
         return line_problems(state, self.reader.caught_up_store.names.of) if state.as_of_ms is not None else ()
 
     def line_state(self, now_ms: int | None = None) -> LineState:
-        """What the last look at all lines saw; empty while the outcomes are stale, for it says nothing of now."""
-        is_stale = self._sources()[1].is_stale(_now_ms() if now_ms is None else now_ms)
+        """What the last look at all lines saw; empty while it or the outcomes are stale: it says nothing of now."""
+        now_ms = _now_ms() if now_ms is None else now_ms
+        is_stale = any(source.is_stale(now_ms) for source in self._sources(now_ms)[1:])
         return LineState() if is_stale else self.lines.state
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
@@ -128,15 +129,22 @@ class Monitor:
         snapshot = self._snapshot()
         unseen = [] if snapshot is None else snapshot.unseen
         return [
-            *(f"{source.name}: {why}" for source in self._sources() if (why := source.why_stale(now_ms))),
+            *(f"{source.name}: {why}" for source in self._sources(now_ms) if (why := source.why_stale(now_ms))),
             *(f"lag: {missing.what} cannot be seen: {missing.why}" for missing in unseen[:MAX_NAMED]),
         ]
 
-    def _sources(self) -> tuple[HealthSource, HealthSource]:
+    def _sources(self, now_ms: int) -> tuple[HealthSource, ...]:
+        """Lag first, then the outcomes, then what is made of them while they are fresh."""
         outcomes = HealthSource(
             "outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"
         )
-        return self.lag_source, outcomes
+        if outcomes.is_stale(now_ms):
+            return self.lag_source, outcomes
+        return self.lag_source, outcomes, self._lines_source
+
+    @property
+    def _lines_source(self) -> HealthSource:
+        return HealthSource("lines", self.lines.as_of_ms, self.lines.fault, self.lines.stale_after_s, "/lines")
 
     @property
     def lag_source(self) -> HealthSource:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +18,9 @@ from streams.monitor.health import MAX_NAMED, HealthSource, HealthTracker
 from streams.monitor.lines.metrics import LineFamilies
 from streams.monitor.lines.problems import line_problems
 from streams.monitor.lines.watch import LineState, LineWatch
+from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.store import OutcomeStore
+from streams.monitor.settings import MonitorSettings
 from streams.rules.calls import SourcePosition
 from streams.rules.dimensions import SIP_LINE, WORKFLOW, Dimension
 from streams.rules.fanout import fan_out
@@ -23,6 +28,7 @@ from streams.rules.labels import OTHER, Labels
 from streams.rules.windows import Windows, WindowSettings, window_start
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane
 from tests.support.records import callback, change, detail, redial
+from tests.support.waiting import PATIENCE_S, wait_until
 
 NOW_MS = NOON_MS + PANE_MS - 1
 DAY_PANES = 288
@@ -177,6 +183,55 @@ def test_health_begins_where_the_panes_show_it() -> None:
     health = tracker.update([source], None, "worker", NOW_MS, line_problems(look(store)))
 
     assert [problem.since_ms for problem in health.problems] == [NOON_MS - 3 * PANE_MS]
+
+
+@dataclass
+class Reader:
+    """A reader that has read everything just now."""
+
+    caught_up_store: OutcomeStore
+    as_of_ms: int | None = NOW_MS
+
+
+@asynccontextmanager
+async def running(watch: LineWatch, store: OutcomeStore) -> AsyncIterator[None]:
+    task = asyncio.create_task(watch.run(Reader(store), lambda: NOW_MS / 1000))
+    yield
+    task.cancel()
+
+
+async def test_looks_that_fail_make_the_monitor_blind_and_end_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, monitor = healthy("a", "b"), Monitor(MonitorSettings(window_s=PANE_MS // 1000))
+    put(store, "a", DEAD, range(2))
+    monitor.reader.as_of_ms, monitor.reader._is_caught_up = NOW_MS, True
+    async with running(monitor.lines, store):
+        await wait_until(lambda: monitor.lines.as_of_ms == NOW_MS, PATIENCE_S, "the first look")
+    assert "lines" not in " ".join(monitor.reasons_not_ready(NOW_MS))
+    assert "line a never rings" in [problem.what for problem in monitor.health(NOW_MS).problems]
+
+    monkeypatch.setattr(monitor.lines, "look", poison)
+    async with running(monitor.lines, store):
+        await wait_until(lambda: monitor.lines.fault, PATIENCE_S, "a look that fails")
+    later = monitor.reader.as_of_ms = NOW_MS + 31_000
+    found = {problem.what: problem for problem in monitor.health(later).problems}
+    assert found["lines cannot be read"].state == "blind"
+    assert "lines cannot be judged: ZeroDivisionError" in found["lines cannot be read"].evidence
+    assert "line a never rings" not in found
+    assert monitor.line_state(later) == LineState()
+
+
+def poison(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_look_that_failed_is_made_again_though_nothing_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, watch = healthy("a", "b"), LineWatch(PANE_MS // 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(watch._alarms, "update", poison)
+        with pytest.raises(ZeroDivisionError):
+            watch.look(store, NOW_MS)
+
+    assert watch.look(store, NOW_MS).as_of_ms == NOW_MS
 
 
 def metrics_of(state: LineState, *, cap: int = 100) -> Callable[..., float | None]:

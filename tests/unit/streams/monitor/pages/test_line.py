@@ -163,7 +163,7 @@ def test_without_peers_it_says_that_there_is_no_control_group(client: TestClient
 
 async def test_the_explanation_begins_with_the_alarm() -> None:
     monitor, now_ms = Monitor(MonitorSettings()), END_MS
-    monitor.reader.as_of_ms = now_ms
+    monitor.reader.as_of_ms = monitor.lines.as_of_ms = now_ms
     monitor.lines.state = LineState(never={"LINE_1": NeverRings("LINE_1", NOON_MS, 300, Dials(90, 90, 0))})
 
     assert alarm_since(monitor, "LINE_1", now_ms) == NOON_MS
