@@ -6,6 +6,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 NONE: Final = "n/a"
+# A day within the years 1 to 9999: in every zone they are instants.
+_FIRST_MS: Final = -62_135_510_400_000
+_LAST_MS: Final = 253_402_214_399_000
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -35,7 +38,8 @@ def ago_text(at_ms: int | None, now_ms: int) -> str:
 
 
 def clock_text(at_ms: int, zone: ZoneInfo) -> str:
-    """`28 Nov 14:05:12` in that zone."""
+    """`28 Nov 14:05:12` in that zone. What lies outside the years 1 to 9999 is told as their end."""
+    at_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
     return datetime.fromtimestamp(at_ms / 1000, zone).strftime("%-d %b %H:%M:%S")
 
 

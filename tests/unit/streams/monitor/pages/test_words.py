@@ -51,3 +51,9 @@ def test_an_instant_is_told_by_its_age_and_in_the_readers_zone() -> None:
     assert ago_text(NOON_MS, NOON_MS) == "now"
     assert ago_text(None, NOON_MS) == "never"
     assert clock_text(NOON_MS, ZoneInfo("Asia/Jakarta")) == "11 Mar 20:25:00"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(("at_ms", "text"), [(-62_135_596_800_000, " Jan "), (253_402_300_800_000, " Dec ")])
+def test_an_instant_at_the_end_of_all_years_is_told_in_every_zone(at_ms: int, text: str, zone: str) -> None:
+    assert text in clock_text(at_ms, ZoneInfo(zone))
