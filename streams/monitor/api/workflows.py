@@ -14,7 +14,7 @@ from streams.monitor.workflows.detail import workflow_view
 from streams.monitor.workflows.ranking import ranking_view
 from streams.monitor.workflows.spans import Span
 
-RANKING_NAMES: Final = NAMES | {"line"}
+RANKING_NAMES: Final = NAMES | {"line", "workflow"}
 
 
 async def workflows(request: Request) -> Response:
@@ -22,8 +22,8 @@ async def workflows(request: Request) -> Response:
     refuse_parameters(request, RANKING_NAMES)
     monitor, now_ms = monitor_of(request), int(time.time() * 1000)
     store, span = monitor.reader.caught_up_store, _span(request, now_ms)
-    line = request.query_params.get("line") or None
-    return await _made(request, lambda: ranking_view(store, span, monitor.reader.as_of_ms or now_ms, line))
+    line, workflow = (request.query_params.get(name) or None for name in ("line", "workflow"))
+    return await _made(request, lambda: ranking_view(store, span, monitor.reader.as_of_ms or now_ms, line, workflow))
 
 
 async def workflow(request: Request) -> Response:

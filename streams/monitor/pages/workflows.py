@@ -17,14 +17,14 @@ def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
     """The workflows of the range, the worst first. Raises: NotReadyError."""
     store = monitor.reader.caught_up_store
     span = Span.around(asked.from_ms, asked.to_ms, monitor.settings.window_s)
-    ranking = ranking_view(store, span, monitor.reader.as_of_ms or asked.now_ms, asked.line)
-    rows = [(place, row) for place, row in enumerate(ranking["workflows"]) if asked.workflow in (None, row["value"])]
+    ranking = ranking_view(store, span, monitor.reader.as_of_ms or asked.now_ms, asked.line, asked.workflow)
+    rows = list(enumerate(ranking["workflows"]))
     values = {
         "over": span,
         "ranking": ranking,
         "rows": rows,
         "links": {row["value"]: link_to(asked, row["value"]) for _, row in rows},
-        "api": api_path(ranking, asked.line),
+        "api": api_path(ranking, line=asked.line, only=asked.workflow),
         "meanings": VERDICTS,
     }
     return Page("Workflows", "workflows.html", values)
@@ -37,8 +37,11 @@ def link_to(asked: PageRequest, workflow: str) -> str | None:
     return asked.link(f"/workflows/{quote(workflow, safe='')}", line=None, workflow=None)
 
 
-def api_path(answer: Mapping[str, str], line: str | None = None, workflow: str | None = None) -> str:
-    """Where the API has this answer."""
+def api_path(
+    answer: Mapping[str, str], workflow: str | None = None, line: str | None = None, only: str | None = None
+) -> str:
+    """Where the API has this answer: of one workflow, or the ranking of all. only: the ranking has this one alone."""
     path = "/api/workflows" + ("" if workflow is None else f"/{quote(workflow, safe='')}")
-    parameters = {"from": answer["from"], "to": answer["to"]} | ({"line": line} if line else {})
+    chosen = {"from": answer["from"], "to": answer["to"], "line": line, "workflow": only}
+    parameters = {name: text for name, text in chosen.items() if text}
     return f"{path}?{urlencode(parameters, quote_via=quote)}"

@@ -79,17 +79,19 @@ def compared(now: Kpi | None, before: Kpi | None) -> str:
     return "rose" if (now["low"] or 0.0) > (before["high"] or 0.0) else "steady"
 
 
-def ranking_view(store: OutcomeStore, span: Span, as_of_ms: int, line: str | None = None) -> dict[str, Any]:
+def ranking_view(
+    store: OutcomeStore, span: Span, as_of_ms: int, line: str | None = None, workflow: str | None = None
+) -> dict[str, Any]:
     """{"as_of", "from", "to", "left_out", "sip_lines_unread", "workflows": [...]}: the worst MAX_ROWS with calls.
 
-    line: only those that dialled on this one. left_out: how many more had calls. sip_lines_unread: lines that are in
-    no `sip_lines`. Of a workflow both spans are read, or neither.
+    line: only those that dialled on this one; workflow: only this one. left_out: how many more had calls.
+    sip_lines_unread: lines that are in no `sip_lines`. Of a workflow both spans are read, or neither.
     """
     lines, unread = lines_by_workflow(store, span)
     on_line = None if line is None else lines_by_workflow(store, span, [line])[0]
     called = [
         value
-        for value in store.values(WORKFLOW)
+        for value in (store.values(WORKFLOW) if workflow is None else [workflow])
         if (on_line is None or value in on_line) and store.kept(WORKFLOW, value, span.starts)
     ]
     panes, left_out = busiest(store, WORKFLOW, called, span._replace(from_ms=span.before().from_ms))

@@ -59,6 +59,22 @@ def test_a_line_filters_its_workflows(client: TestClient) -> None:
     assert "No calls in this range" in client.get("/workflows?line=unknown").text
 
 
+def test_a_workflow_is_found_also_where_it_is_not_among_the_worst(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = client.get("/api/workflows").json()["workflows"][-1]["value"]
+    monkeypatch.setattr("streams.monitor.workflows.ranking.MAX_ROWS", 1)
+    document = client.get("/workflows", params={"workflow": last}).text
+
+    assert "No calls in this range" not in document
+    assert f"/workflows/{quote(last, safe='')}" in "".join(Tags(document).links)
+    [row] = client.get("/api/workflows", params={"workflow": last}).json()["workflows"]
+    assert row["value"] == last
+    assert all(
+        resolve(client.get(unescape(url)).json(), pointer) == value for url, pointer, value in facts_of(document)
+    )
+
+
 @pytest.mark.parametrize("workflow", ["nothing", SYNTHETIC_WORKFLOW_ID])
 def test_what_is_no_workflow_is_a_page_that_says_so(client: TestClient, workflow: str) -> None:
     page = client.get(f"/workflows/{workflow}")
