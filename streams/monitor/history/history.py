@@ -27,7 +27,7 @@ WRITE_EVERY_S: Final = 5.0
 ROLL_EVERY_S: Final = 600.0
 OPEN_DEADLINE_S: Final = 5.0
 CLOSE_DEADLINE_S: Final = 3.0
-# A disk that hangs keeps the writer; readers then do without what is on it.
+# A disk that hangs keeps the writer; readers then do without what is on it, and only the first of them waits.
 READ_PATIENCE_S: Final = 1.0
 
 Point = tuple[int, float | None]
@@ -54,6 +54,7 @@ class History:
         self._now_s = now_s
         self._database: Database | None = None
         self._lock = Lock()
+        self._hangs = False
         self._waiting = Waiting()
         self._derived: dict[str, Derived] = {}
         self._rolled_at = 0.0
@@ -127,7 +128,10 @@ class History:
     @contextmanager
     def _reading(self) -> Iterator[Database | None]:
         """The database, while nobody else uses it; None without one, and while the disk hangs."""
-        is_ours = self._lock.acquire(timeout=READ_PATIENCE_S)
+        patience_s = 0.0 if self._hangs else READ_PATIENCE_S
+        is_ours = self._lock.acquire(timeout=patience_s)
+        if is_ours or patience_s:
+            self._hangs = not is_ours
         try:
             yield self._database if is_ours else None
         finally:
@@ -168,6 +172,7 @@ class History:
                     self._begin_anew(error)
             else:
                 self._fault.clear()
+            self._hangs = False
 
     def _write(self, database: Database) -> None:
         now_s = self._now_s()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -228,3 +229,21 @@ def test_other_versions_of_the_tables_are_no_harm(tmp_path: Path, opened: Open) 
     history.record("lag_seconds", AT_MS, 2)
     history.write()
     assert history.fault is None
+
+
+def test_a_disk_that_hangs_keeps_one_reader_waiting_and_no_other(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
+    monkeypatch.setattr("streams.monitor.history.history.READ_PATIENCE_S", 0.1)
+    history = opened(None)
+    history.record("lag_seconds", AT_MS, 2)
+    history.write()
+    history.record("lag_seconds", AT_MS + 10_000, 3)
+
+    def points() -> list[float | None]:
+        return [value for _, value in history.series("lag_seconds", AT_MS, AT_MS + 20_000)]
+
+    with history._lock:  # as a writer that hangs holds it
+        began = time.monotonic()
+        assert [points() for _ in range(20)] == [[None, 3]] * 20
+        assert time.monotonic() - began < 1.0, "twenty waits take two seconds"
+    assert points() == [2, 3]
+    assert not history._hangs
