@@ -12,7 +12,7 @@ from streams.monitor.lines.tallies import Cells, Span, cells
 from streams.monitor.outcomes.periods import WindowQuery
 from streams.monitor.outcomes.store import OutcomeStore
 from streams.rules.dimensions import SIP_LINE
-from streams.rules.kpis import Kpi, kpis, ratio
+from streams.rules.kpis import MIN_SAMPLES, Kpi, kpis, ratio
 from streams.rules.windows import window_start
 
 SHOWN_KPIS: Final = (
@@ -57,11 +57,16 @@ class WorkflowRow:
 
 @dataclass(frozen=True)
 class WordRow:
-    """One of the provider's words: the share of the line's calls that have it, and of the peers' calls."""
+    """One of the provider's words: the share of the n calls of the line that have it, and of the peers' calls.
+
+    Shares are None below 30 calls.
+    """
 
     word: str
     count: int
-    share: float
+    n: int
+    share: float | None
+    peer_n: int
     peer_share: float | None
 
 
@@ -117,10 +122,11 @@ def word_rows(panes: Panes, line: str, counts: str) -> list[WordRow]:
     there = _added((pane for name, own in panes.items() if name != line for pane in own), counts)
     n, peer_n = here.total(), there.total()
     words = sorted(here | there, key=lambda word: (-here[word], -there[word], word))[:MAX_WORDS]
-    return [
-        WordRow(word, here[word], here[word] / n if n else 0.0, there[word] / peer_n if peer_n else None)
-        for word in words
-    ]
+    return [WordRow(word, here[word], n, _share(here[word], n), peer_n, _share(there[word], peer_n)) for word in words]
+
+
+def _share(count: int, n: int) -> float | None:
+    return count / n if n >= MIN_SAMPLES else None
 
 
 def _added(panes: Iterable[LinePane], counts: str) -> Counter[str]:

@@ -107,9 +107,17 @@ def test_workflows_of_a_line_stand_beside_the_same_ones_on_its_peers() -> None:
 def test_words_are_shares_of_calls_here_and_of_the_peers() -> None:
     panes = panes_of(stored(("L1", {"wf-1": (40, 60)}), ("L2", {"wf-1": (10, 10)})), "L1", NOON_MS, END_MS, PANE_S)
 
-    assert [(row.word, row.count, row.share, row.peer_share) for row in word_rows(panes, "L1", "ring_types")] == [
-        ("normal", 270, 0.9, 0.5),
-        ("busy", 30, 0.1, 0.5),
+    assert [tuple(vars(row).values()) for row in word_rows(panes, "L1", "ring_types")] == [
+        ("normal", 270, 300, 0.9, 60, 0.5),
+        ("busy", 30, 300, 0.1, 60, 0.5),
+    ]
+
+
+def test_words_of_few_calls_have_no_share() -> None:
+    panes = panes_of(stored(("L1", {"wf-1": (9, 0)}), ("L2", {"wf-1": (5, 4)})), "L1", NOON_MS, END_MS, PANE_S)
+
+    assert [tuple(vars(row).values()) for row in word_rows(panes, "L1", "hangup_types")] == [
+        ("ByCallee", 27, 27, None, 27, None)
     ]
 
 
