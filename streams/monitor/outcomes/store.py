@@ -203,8 +203,13 @@ class OutcomeStore:
         return [pane.unpacked() for start in starts if (pane := panes.get(start))]
 
     def kept(self, dimension: Dimension, value: str, starts: Iterable[int]) -> list[tuple[int, StoredPane]]:
-        """The value's panes that begin at these instants with their starts, packed: to unpack only what one needs."""
+        """The value's panes that begin at these instants with their starts, packed: to unpack only what one needs.
+
+        A range costs no more than the value has panes, however long it is.
+        """
         panes = self._panes[dimension].get(value, {})
+        if isinstance(starts, range) and len(starts) > len(panes):
+            starts = sorted(start for start in list(panes) if start in starts)
         return [(start, pane) for start in starts if (pane := panes.get(start))]
 
     def newest_end(self, dimension: Dimension, value: str | None = None) -> int | None:

@@ -243,3 +243,22 @@ def test_the_count_of_panes_follows_every_change() -> None:
 
     store.expire(NOON_MS + 40 * 24 * HOUR_MS)
     assert store.count == 0
+
+
+def test_a_long_range_costs_no_more_than_there_are_panes() -> None:
+    class Counted(dict[int, Any]):
+        looked = 0
+
+        def get(self, key: int, default: Any = None) -> Any:
+            self.looked += 1
+            return super().get(key, default)
+
+    store = OutcomeStore()
+    for number in (2, 0, 1, 5):
+        store.put(WORKFLOW, pane(NOON_MS + number * PANE_MS), NOON_MS)
+    panes = Counted(store._panes[WORKFLOW]["wf-1"])
+    store._panes[WORKFLOW]["wf-1"] = panes
+    kept = store.kept(WORKFLOW, "wf-1", range(NOON_MS - 100_000 * PANE_MS, NOON_MS + 3 * PANE_MS, PANE_MS))
+
+    assert [start for start, _ in kept] == [NOON_MS + number * PANE_MS for number in range(3)]
+    assert panes.looked <= len(panes)
