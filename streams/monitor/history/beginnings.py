@@ -32,11 +32,17 @@ class Beginnings(Generic[K]):
         self._lock = Lock()
 
     def restore(self, noted: Mapping[str, Begun], now_ms: int) -> None:
-        """Go on from the newest note of each subject."""
+        """Go on from the newest note of each subject. When that comes late, what we noted since then holds."""
         with self._lock:
-            self._noted = {subject: begun for subject, begun in noted.items() if begun[0] != GONE}
-            self._held = set(self._noted)
+            left = {subject: begun for subject, begun in noted.items() if begun[0] != GONE}
+            self._held = left.keys() - self._noted.keys()
+            self._noted = left | self._noted
             self._settles_at_ms = now_ms + int(SETTLE_S * 1000)
+            for key, begun in self._now.items():
+                was = left.get(subject := self._text(key), begun)
+                if was != begun and was[0] == begun[0]:
+                    self._now[key] = self._noted[subject] = was
+                    self._note(subject, was[1], was[0])
 
     def update(self, values: Mapping[K, Begun], now_ms: int, *, is_whole: bool = True) -> dict[K, int]:
         """The values now; with each the instant from which it counts if it is new. Returns since when each has it.

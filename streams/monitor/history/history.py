@@ -40,7 +40,8 @@ log = structlog.get_logger("monitor.history")
 class History:
     """One per process; every method from any thread. `record`, `note` and `keep` cost no I/O.
 
-    directory: where it is kept; None: in memory only. days: for how long.
+    directory: where it is kept; None: in memory only. days: for how long. first: is given the database when it opens
+    for the first time, as another process left it: nothing of ours is in it yet.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class History:
         directory: Path | None = None,
         days: int = DEFAULT_DAYS,
         now_s: Callable[[], float] = time.time,
+        first: Callable[[Database], None] | None = None,
     ) -> None:
         self.directory = directory
         self._place = Place(directory, days)
@@ -55,6 +57,7 @@ class History:
         self._database: Database | None = None
         self._lock = Lock()
         self._hangs = False
+        self._first: Callable[[Database], None] | None = first
         self._waiting = Waiting()
         self._derived: dict[str, Derived] = {}
         self._rolled_at = 0.0
@@ -163,6 +166,9 @@ class History:
             try:
                 if self._database is None:
                     self._database = self._place.open()
+                if self._first:
+                    self._first(self._database)
+                    self._first = None
                 self._write(self._database)
             except UnusablePlaceError as error:
                 self._set_fault(str(error))
