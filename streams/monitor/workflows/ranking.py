@@ -18,11 +18,11 @@ HOUR_MS: Final = 3_600_000
 HOURS: Final = 24
 SHOWN: Final = ("connect_rate", "ner", "completion", "list_badness")
 VERDICTS: Final = {
-    "fell": "the connect rate is below that of the span before, by more than chance",
+    "fell": "the connect rate is below that of the span before, and their 95 % intervals do not overlap",
     "few": "under 30 calls: too few to say",
     "new": "nothing to compare with in the span before",
-    "rose": "the connect rate is above that of the span before, by more than chance",
-    "steady": "no more than chance lies between the two",
+    "rose": "the connect rate is above that of the span before, and their 95 % intervals do not overlap",
+    "steady": "no sure change: the 95 % intervals of the two spans overlap",
 }
 
 
@@ -69,7 +69,10 @@ class Ranked(NamedTuple):
 
 
 def compared(now: Kpi | None, before: Kpi | None) -> str:
-    """One of VERDICTS: intervals that do not overlap are apart by more than chance."""
+    """One of VERDICTS: intervals that do not overlap are surely apart.
+
+    Those that overlap may be apart, too: the test is a strict one, for many workflows are judged at once.
+    """
     if now is None:
         return "few"
     if before is None:

@@ -12,11 +12,12 @@ from streams.monitor.outcomes.store import OutcomeStore
 from streams.monitor.workflows import spans
 from streams.monitor.workflows.detail import MAX_POINTS, workflow_view
 from streams.monitor.workflows.lines_used import lines_by_workflow
-from streams.monitor.workflows.ranking import HOURS, by_hour, compared, ranking_view
+from streams.monitor.workflows.ranking import HOURS, VERDICTS, by_hour, compared, ranking_view
 from streams.monitor.workflows.spans import Span
 from streams.rules.counts import OutcomeCounts
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
-from streams.rules.kpis import ratio
+from streams.rules.kpis import Z_95, ratio
+from streams.rules.proportions import two_proportion_z
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane
 from tests.support.records import outcome
 
@@ -112,6 +113,15 @@ def test_lines_that_were_not_read_are_told(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_intervals_that_overlap_are_no_fall(now: Any, before: Any, verdict: str) -> None:
     assert compared(now, before) == verdict
+
+
+def test_words_of_a_verdict_claim_no_more_than_its_intervals_say() -> None:
+    now, before = (455, 1000), (500, 1000)
+
+    assert two_proportion_z(*now, *before) < -Z_95
+    assert compared(ratio(*now), ratio(*before)) == "steady"
+    assert "intervals of the two spans overlap" in VERDICTS["steady"]
+    assert not [meaning for meaning in VERDICTS.values() if "chance" in meaning]
 
 
 def test_each_hour_has_its_rate_and_a_gap_where_calls_are_few() -> None:
