@@ -107,7 +107,7 @@ class Monitor:
         found = [
             *(probe_problems(self.prober) if self.prober else ()),
             *self._line_problems(now_ms),
-            *conservation_problems(self.conservation.differences),
+            *conservation_problems(self.conservation.differences(now_ms)),
             *history_problems(self.history),
             *windows_problems(self.reader.trimmed_to_ms, MAX_PANES),
         ]
@@ -120,7 +120,7 @@ class Monitor:
     def line_state(self, now_ms: int | None = None) -> LineState:
         """What the last look at all lines saw; empty while it or the outcomes are stale: it says nothing of now."""
         now_ms = _now_ms() if now_ms is None else now_ms
-        is_stale = any(source.is_stale(now_ms) for source in self._sources(now_ms)[1:])
+        is_stale = any(source.is_stale(now_ms) for source in self._line_sources(now_ms))
         return LineState() if is_stale else self.lines.state
 
     def reasons_not_ready(self, now_ms: int | None = None) -> list[str]:
@@ -134,13 +134,16 @@ class Monitor:
         ]
 
     def _sources(self, now_ms: int) -> tuple[HealthSource, ...]:
-        """Lag first, then the outcomes, then what is made of them while they are fresh."""
+        """Lag first, then the outcomes and what is made of them, then conservation."""
+        conservation = self.conservation.source(now_ms)
+        return self.lag_source, *self._line_sources(now_ms), *([conservation] if conservation else ())
+
+    def _line_sources(self, now_ms: int) -> tuple[HealthSource, ...]:
+        """The outcomes, then what is made of them while they are fresh."""
         outcomes = HealthSource(
             "outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"
         )
-        if outcomes.is_stale(now_ms):
-            return self.lag_source, outcomes
-        return self.lag_source, outcomes, self._lines_source
+        return (outcomes,) if outcomes.is_stale(now_ms) else (outcomes, self._lines_source)
 
     @property
     def _lines_source(self) -> HealthSource:

@@ -254,7 +254,7 @@ def families() -> list[Metric]:
     metrics, known = MonitorMetrics(PANE_MS // 1000), Known(snapshot, store, now_ms)
     ProbeMetrics(metrics.registry, ProbeLedger())
     metrics.registry.register(line_families(start))
-    known_difference: Any = SimpleNamespace(differences=[Difference("stored", Term(), 0)])
+    known_difference: Any = SimpleNamespace(differences=lambda _: [Difference("stored", Term(), 0)])
     metrics.registry.register(ConservationMetrics(known_difference))
     metrics.watch(known, known)
     return [family for family in metrics.families() if not family.name.startswith("process_")]

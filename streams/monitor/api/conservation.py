@@ -18,9 +18,11 @@ async def conservation(request: Request) -> Response:
     """The difference of each step now, and the worst hour of the last day, or of what `from` and `to` name."""
     refuse_parameters(request, PARAMETERS)
     monitor = monitor_of(request)
-    span = span_of(dict(request.query_params), int(time.time() * 1000))
+    now_ms = int(time.time() * 1000)
+    span = span_of(dict(request.query_params), now_ms)
     async with monitor.room_for_answers:
-        return json_answer(await asyncio.to_thread(conservation_view, monitor.conservation, span.from_ms, span.to_ms))
+        made = asyncio.to_thread(conservation_view, monitor.conservation, span.from_ms, span.to_ms, now_ms)
+        return json_answer(await made)
 
 
 ENDPOINTS: Final = (

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -12,6 +13,7 @@ from streams.monitor.conservation.exposition import Scraped
 from streams.monitor.conservation.ledger import Difference, Ledger
 from streams.monitor.conservation.scraping import Scraper
 from streams.monitor.conservation.steps import Look, terms_of
+from streams.monitor.health import HealthSource
 from streams.monitor.history.history import History
 from streams.monitor.history.names import CONSERVATION
 from streams.monitor.lag.tracker import LagSnapshot
@@ -23,20 +25,23 @@ from streams.rules.dimensions import WORKFLOW, Dimension
 LOOK_EVERY_S: Final = 5.0
 # A lag poll that began after the workers were asked comes within this, or not at all.
 POLL_DEADLINE_S: Final = 8.0
+# A look takes 14 s at most: two scrapes and a poll that all run into their deadlines.
+STALE_AFTER_S: Final = 30.0
 KEPT: Final = "conservation"
 
 log = structlog.get_logger("monitor.conservation")
 
 
 class Conservation:
-    """One per process. `run` until cancelled; `differences` any time: empty before the first look."""
+    """One per process. `run` until cancelled; `differences` any time."""
 
     def __init__(self, settings: MonitorSettings, history: History, reader: OutcomeReader) -> None:
         self.gateways = Scraper("gateway", settings.gateway_urls)
         self.workers = Scraper("worker", settings.worker_urls)
         self.history = history
-        self.differences: tuple[Difference, ...] = ()
         self.as_of_ms: int | None = None
+        self._newest: tuple[Difference, ...] = ()
+        self._fault: str | None = None
         self._group = settings.group
         self._names = settings.kafka.names
         self._reader = reader
@@ -50,6 +55,18 @@ class Conservation:
     def is_on(self) -> bool:
         """Whether any role is looked at."""
         return self.gateways.is_on or self.workers.is_on
+
+    def source(self, now_ms: int) -> HealthSource | None:
+        """Whether the looks go on. None where no role is looked at, and while the first look may still last."""
+        if not self.is_on or (self.as_of_ms is None and now_ms - self._began_ms <= STALE_AFTER_S * 1000):
+            return None
+        return HealthSource("conservation", self.as_of_ms, self._fault, STALE_AFTER_S, "/#conservation")
+
+    def differences(self, now_ms: int) -> tuple[Difference, ...]:
+        """Each step as the newest look has it; not known once that is stale. Empty before the first."""
+        newest, source = self._newest, self.source(now_ms)
+        why = source.why_stale(now_ms) if source else None
+        return tuple(replace(found, value=None, is_exact=False, why=why) for found in newest) if why else newest
 
     def newest(self) -> Scraped:
         """What gateways and workers said last, together."""
@@ -81,6 +98,7 @@ class Conservation:
                 try:
                     self._note(await self._look())
                 except Exception as error:  # an unforeseen answer must not end the looking
+                    self._fault = f"a look failed: {type(error).__name__}"
                     log.exception("conservation.failed", reason=type(error).__name__)
                 await asyncio.sleep(max(0.0, LOOK_EVERY_S - (time.monotonic() - began)))
         finally:
@@ -106,9 +124,9 @@ class Conservation:
         return None
 
     def _note(self, look: Look) -> None:
-        self.differences = self._ledger.update(terms_of(look, self._group, self._names), look.at_ms)
-        self.as_of_ms = look.at_ms
-        known = [difference.value for difference in self.differences if difference.value is not None]
+        self._newest = self._ledger.update(terms_of(look, self._group, self._names), look.at_ms)
+        self.as_of_ms, self._fault = look.at_ms, None
+        known = [difference.value for difference in self._newest if difference.value is not None]
         if known:
             self.history.record(CONSERVATION, look.at_ms, sum(map(abs, known)))
         self.history.keep(KEPT, self._ledger.saved())

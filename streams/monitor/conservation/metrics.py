@@ -1,5 +1,6 @@
 """The differences as a metric; no series of a step that is not known."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
@@ -23,7 +24,7 @@ class ConservationMetrics(Collector):
         """The newest differences."""
         text = "Callbacks not accounted for at a step; absent while not known."
         family = GaugeMetricFamily("conservation_difference", text, labels=["step"])
-        for found in self._conservation.differences:
+        for found in self._conservation.differences(int(time.time() * 1000)):
             if found.value is not None:
                 family.add_metric([found.step], found.value)
         yield family

@@ -17,20 +17,21 @@ MEANINGS: Final = {
 }
 
 
-def conservation_view(conservation: Conservation, from_ms: int, to_ms: int) -> dict[str, Any]:
+def conservation_view(conservation: Conservation, from_ms: int, to_ms: int, now_ms: int) -> dict[str, Any]:
     """{"as_of", "state", "difference", "worst_hour": {"at", "difference"}, "steps": [...]}.
 
-    state: `balanced`, `unbalanced`, or `not_known` when no step is known. from_ms, to_ms: where the worst hour is
+    state: `balanced`, `unbalanced`, or `not_known` when no step is known now. from_ms, to_ms: where the worst hour is
     looked for.
     """
-    known = [found.value for found in conservation.differences if found.value is not None]
+    differences = conservation.differences(now_ms)
+    known = [found.value for found in differences if found.value is not None]
     difference = sum(map(abs, known)) if known else None
     return {
         "as_of": None if conservation.as_of_ms is None else instants.text(conservation.as_of_ms),
         "state": "not_known" if difference is None else "unbalanced" if difference else "balanced",
         "difference": difference,
         "worst_hour": _worst_hour(conservation, from_ms, to_ms),
-        "steps": [_step(found) for found in conservation.differences],
+        "steps": [_step(found) for found in differences],
         **kept_view(conservation.history),
     }
 

@@ -26,12 +26,13 @@ LABELS: Final = {"received_per_s": "received", "lag_seconds": "lag", "ner": "NER
 def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
     """The problems, worst first; the five numbers; lag and answer quality on one axis; the sums; the probe."""
     found = overview(monitor, asked.from_ms, asked.to_ms, asked.now_ms)
-    sums = conservation_view(monitor.conservation, found.to_ms - DAY_MS, found.to_ms)
+    sums = conservation_view(monitor.conservation, found.to_ms - DAY_MS, found.to_ms, asked.now_ms)
     values = {
         "figures": overview_view(found)["figures"],
         "source": source_of(found),
         "chart": chart_of(strip(monitor.history.series, found.from_ms, found.to_ms), asked),
         "conservation": sums,
+        "conservation_as_of_ms": instants.parse(sums["as_of"]) if sums["as_of"] else None,
         "received": received_of(sums),
         "worst_hour_ms": instants.parse(sums["worst_hour"]["at"]) if sums["worst_hour"] else None,
         "conservation_source": conservation_source(found),
