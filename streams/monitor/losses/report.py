@@ -57,7 +57,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Section:
-    """One kind. unknown: why nobody can say; then `count` is None, never 0."""
+    """One kind. unknown: why nobody can say all; then `count` is what is known of, or None, never 0."""
 
     kind: str
     rows: tuple[Loss, ...]
@@ -98,23 +98,26 @@ def report(
 ) -> list[Section]:
     """Every kind, in the order of TITLES.
 
-    why_unsaid: why `lag`, the `gateway` or the `worker` says nothing of now, for each that does not; gateway: its
-    address.
+    why_unsaid: why `lag`, a `gateway` or a `worker` says nothing of now, for each role that is not whole; gateway: the
+    address of one.
     """
     rows: dict[str, list[Loss]] = {kind: [] for kind in TITLES}
     for text, grown in list(growth.counters.items()):
         kind, *names = text.split(BETWEEN)
         if grown.count and kind in DESCRIBED:
             rows[kind].append(_counted(kind, names, grown, now_ms))
+    # without a row of the workers' counters the topic answers, and no worker is missed
+    worker = why_unsaid.get("worker", "")
+    of_dead_letters = worker if rows["dead_letters"] else ""
     if snapshot is not None and snapshot.dead_letters[0] and not rows["dead_letters"]:
         rows["dead_letters"].append(_recent(snapshot))
     rows["spool"].extend(_spool(said, gateway))
     unknown = {
         "retention": why_unsaid.get("lag", ""),
-        "dead_letters": why_unsaid.get("lag", ""),
+        "dead_letters": why_unsaid.get("lag", "") or of_dead_letters,
         "quarantine": why_unsaid.get("gateway", ""),
         "spool": why_unsaid.get("gateway", ""),
-        "late": why_unsaid.get("worker", ""),
+        "late": worker,
     }
     return [Section(kind, tuple(_worst_first(rows[kind])), unknown[kind]) for kind in TITLES]
 

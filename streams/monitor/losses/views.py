@@ -3,6 +3,8 @@
 from typing import Any
 
 from schemas.runtime import instants
+from streams.monitor.conservation.conservation import STALE_AFTER_S
+from streams.monitor.conservation.scraping import Scraper
 from streams.monitor.errors import NotReadyError
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.losses.report import MEANINGS, TITLES, Loss, Section, report
@@ -16,15 +18,22 @@ def losses(monitor: Monitor, now_ms: int) -> list[Section]:
         "gateway": (conservation.gateways, "MONITOR_GATEWAY_URLS"),
         "worker": (conservation.workers, "MONITOR_WORKER_URLS"),
     }
-    unsaid = {
-        role: "; ".join(scraper.newest.faults) or f"{setting} is not set"
-        for role, (scraper, setting) in roles.items()
-        if scraper.newest.as_of_ms is None
-    }
+    unsaid = {role: fault for role, (scraper, setting) in roles.items() if (fault := _why(scraper, setting, now_ms))}
     if why := monitor.lag_source.why_stale(now_ms):
         unsaid["lag"] = f"lag: {why}"
     gateway = (monitor.settings.gateway_urls or "").split(",")[0].rstrip("/")
     return report(_snapshot(monitor), conservation.newest(), unsaid, monitor.losses.growth, gateway, now_ms)
+
+
+def _why(scraper: Scraper, setting: str, now_ms: int) -> str:
+    """Why not all instances of a role say what they count; empty when all do."""
+    newest = scraper.newest
+    if not scraper.is_on:
+        return f"{setting} is not set"
+    if newest.faults or newest.as_of_ms is None:
+        return "; ".join(newest.faults) or "not read yet"
+    is_stale = now_ms - newest.as_of_ms > STALE_AFTER_S * 1000
+    return f"last read at {instants.text(newest.as_of_ms)}" if is_stale else ""
 
 
 def _snapshot(monitor: Monitor) -> LagSnapshot | None:

@@ -106,6 +106,28 @@ def test_two_gateways_are_told_apart_and_counted_together() -> None:
     assert sections(QUIET, Scraped(NOW), growth)["quarantine"].count == 150
 
 
+async def test_a_gateway_that_is_away_makes_its_share_unknown_and_what_the_others_say_stays() -> None:
+    urls = "http://a,http://b"
+    monitor = Monitor(MonitorSettings(gateway_urls=urls, worker_urls=urls))
+    monitor.poller._snapshot = QUIET
+    assert {s.kind: s.unknown for s in losses(monitor, NOW)}["spool"] == "not read yet"
+
+    monitor.conservation.gateways.newest = said(as_of_ms=NOW - 1_000)
+    monitor.conservation.workers.newest = Scraped(NOW, {}, ("worker http://b did not answer: ReadTimeout",))
+    monitor.losses.look()
+    found = {section.kind: section for section in losses(monitor, NOW)}
+    assert (found["spool"].count, found["spool"].unknown) == (4, "")
+    assert (found["dead_letters"].count, found["late"].count) == (2, 5)
+    assert found["dead_letters"].unknown == found["late"].unknown == "worker http://b did not answer: ReadTimeout"
+
+    monitor.conservation.gateways.newest = Scraped(NOW, {"http://a": {}}, ("gateway http://b answered 503",))
+    spool = {section.kind: section for section in losses(monitor, NOW)}["spool"]
+    assert (spool.count, spool.unknown) == (None, "gateway http://b answered 503")
+    monitor.conservation.gateways.newest = said(as_of_ms=NOW - 60_000)
+    spool = {section.kind: section for section in losses(monitor, NOW)}["spool"]
+    assert spool.unknown == f"last read at {instants.text(NOW - 60_000)}"
+
+
 async def test_with_kafka_frozen_nothing_is_known_to_be_lost_and_that_is_not_zero() -> None:
     monitor = Monitor(MonitorSettings())
     monitor.poller._snapshot = QUIET
