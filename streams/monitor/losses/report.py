@@ -69,9 +69,10 @@ class Section:
         return None if self.unknown and not self.rows else sum(row.count for row in self.rows)
 
     @property
-    def state(self) -> HealthState:
-        """The worst of its rows."""
-        return self.rows[0].state if self.rows else "ok"
+    def state(self) -> HealthState | None:
+        """The worst of its rows; None where nobody can say that it is `ok`."""
+        worst = self.rows[0].state if self.rows else "ok"
+        return None if self.unknown and worst == "ok" else worst
 
 
 def counters(snapshot: LagSnapshot | None, said: Scraped) -> dict[str, dict[str, int]]:

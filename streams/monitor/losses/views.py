@@ -45,7 +45,7 @@ def _snapshot(monitor: Monitor) -> LagSnapshot | None:
 
 def losses_view(sections: list[Section], now_ms: int) -> dict[str, Any]:
     """{"as_of", "sections": [{"kind", "title", "meaning", "count", "state", "unknown", "rows": [{"what", "count",
-    "state", "since", "last", "command"}]}]}. count null: nobody can say; since, last null: before anybody looked.
+    "state", "since", "last", "command"}]}]}. count, state null: not known; since, last null: before anybody looked.
     """
     return {
         "as_of": instants.text(now_ms),

@@ -296,13 +296,13 @@ class Loss(Struct):
 
 
 class LossSection(Struct):
-    """One kind of loss, the worst row first. count null: nobody can say, and `unknown` says why."""
+    """One kind of loss, the worst row first. count, state null: nobody can say, and `unknown` says why."""
 
     kind: str
     title: str
     meaning: str
     count: int | None
-    state: str
+    state: str | None
     unknown: str | None
     rows: list[Loss]
 

@@ -7,7 +7,7 @@ from streams.monitor.conservation.exposition import Scraped, samples_of
 from streams.monitor.lag.tracker import LagSnapshot
 from streams.monitor.losses.growth import Growth
 from streams.monitor.losses.report import Loss, Section, counters, report
-from streams.monitor.losses.views import losses
+from streams.monitor.losses.views import losses, losses_view
 from streams.monitor.monitor import Monitor
 from streams.monitor.settings import MonitorSettings
 from tests.support.pages import Tags, rendered
@@ -86,7 +86,13 @@ def test_what_nobody_can_say_is_not_zero() -> None:
     why = {"lag": "nobody", "gateway": "MONITOR_GATEWAY_URLS is not set", "worker": "worker did not answer"}
     found = sections(None, Scraped(), Growth(), why)
 
-    assert {section.count for section in found.values()} == {None}
+    assert {(section.count, section.state) for section in found.values()} == {(None, None)}
+    shown = losses_view(list(found.values()), NOW)["sections"]
+    assert {(section["count"], section["state"]) for section in shown} == {(None, None)}
+    over = sections(None, Scraped(), grown(LOST, said(), NOW - 2 * DAY), why)["retention"]
+    assert (over.count, over.state) == (7, None), "an old loss does not say that there is no new one"
+    lost = sections(None, Scraped(), grown(LOST, said(), NOW), why)["retention"]
+    assert lost.state == "broken", "what is known to be lost is"
     assert found["spool"].unknown == "MONITOR_GATEWAY_URLS is not set"
     assert found["retention"].unknown == "nobody"
     assert {section.count for section in sections(QUIET, said("", NOW), Growth()).values()} == {0}
