@@ -121,8 +121,8 @@ class OutcomeReader:
     async def _process(self, record: KeptRecord) -> None:
         """Put one record into the store. Waits while the registry is away; counts and skips what cannot be decoded."""
         dimension = self._dimensions[record.topic]
-        if record.appended_at < time.time() * 1000 - self._retention_ms:  # it would be new again after each reconnect
-            return None
+        if record.appended_at < max(self._horizon_ms(), self.trimmed_to_ms or 0):
+            return None  # it would be new again after each reconnect
         if record.value is None:
             return self._store.delete(dimension, record.key or b"")
         while True:
@@ -137,6 +137,10 @@ class OutcomeReader:
                 return self._skip(record, str(error))
             except Exception as error:  # one record must not stop the reading, whatever it holds
                 return self._skip(record, type(error).__name__)
+
+    def _horizon_ms(self) -> float:
+        """What was appended before that is no longer kept."""
+        return time.time() * 1000 - self._retention_ms
 
     def _skip(self, record: KeptRecord, fault: str) -> None:
         self.undecodable += 1

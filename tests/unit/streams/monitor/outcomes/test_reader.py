@@ -125,3 +125,15 @@ async def test_a_record_older_than_the_history_is_left_out() -> None:
     await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, 0, NOW_MS - 2 * 86_400_000, b"k", b"v"))
 
     assert reader._store.values(WORKFLOW) == []
+
+
+@pytest.mark.parametrize(("age_ms", "seen"), [(1, []), (0, [3])])
+async def test_what_had_to_go_for_want_of_room_is_not_read_again(age_ms: int, seen: list[int]) -> None:
+    """Observers counted it already: after a reconnect they would count it twice."""
+    reader, told = OutcomeReader(MonitorSettings()), []
+    reader.observe(lambda _, before, now: told.append(now.calls if now else 0))
+    reader._registry = Decoding(pane(calls=3))  # type: ignore[assignment]  # all a reader asks of it
+    reader.trimmed_to_ms = NOW_MS
+    await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, 0, NOW_MS - age_ms, b"k", b"v"))
+
+    assert told == seen
