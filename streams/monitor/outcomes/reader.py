@@ -162,6 +162,8 @@ class OutcomeReader:
         if is_due:
             self._expired_at = time.monotonic()
             self._store.expire(int(time.time() * 1000), timedelta(days=self._settings.history_days))
+            if self.trimmed_to_ms is not None and self.trimmed_to_ms < self._horizon_ms():
+                self.trimmed_to_ms = None  # by now it would have gone anyway
         if is_due or self._store.count > MAX_PANES * 1.1:
             self._note_trimmed(self._store.trim())
 

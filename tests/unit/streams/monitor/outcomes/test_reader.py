@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from schemas.errors import DecodeError
 from schemas.topics import WORKFLOW_OUTCOMES
 from streams.monitor.outcomes.consumer import KeptRecord, WholeTopicsConsumer
-from streams.monitor.outcomes.reader import OutcomeReader
+from streams.monitor.outcomes.reader import EXPIRE_EVERY_S, OutcomeReader
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import WORKFLOW
 from streams.settings import KafkaSettings
@@ -137,3 +137,13 @@ async def test_what_had_to_go_for_want_of_room_is_not_read_again(age_ms: int, se
     await reader._process(KeptRecord(WORKFLOW_OUTCOMES.name, 0, 0, NOW_MS - age_ms, b"k", b"v"))
 
     assert told == seen
+
+
+@pytest.mark.parametrize(("days", "is_missing"), [(0.9, True), (1.1, False)])
+async def test_what_had_to_go_is_missing_until_it_would_have_gone_anyway(days: float, is_missing: bool) -> None:
+    reader = OutcomeReader(MonitorSettings(history_days=1))
+    reader.trimmed_to_ms = NOW_MS - int(days * 86_400_000)
+    reader._expired_at = -EXPIRE_EVERY_S
+    reader._expire()
+
+    assert (reader.trimmed_to_ms is not None) == is_missing
