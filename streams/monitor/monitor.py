@@ -141,7 +141,7 @@ class Monitor:
     def _line_sources(self, now_ms: int) -> tuple[HealthSource, ...]:
         """The outcomes, then what is made of them while they are fresh."""
         outcomes = HealthSource(
-            "outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#outcomes"
+            "outcomes", self.reader.as_of_ms, self.reader.fault, OUTCOMES_STALE_AFTER_S, "/#problems"
         )
         return (outcomes,) if outcomes.is_stale(now_ms) else (outcomes, self._lines_source)
 

@@ -182,9 +182,13 @@ class OutcomeStore:
         """Every workflow id or SIP line that has a pane, sorted."""
         return sorted(self._panes[dimension])
 
+    def has(self, dimension: Dimension, value: str) -> bool:
+        """Whether this value has a pane: the word `other` of a full map has none of its own."""
+        return bool(self._panes[dimension].get(value))
+
     def check(self, dimension: Dimension, value: str) -> None:
         """Raises NotFoundError for a value without any pane."""
-        if not self._panes[dimension].get(value):
+        if not self.has(dimension, value):
             raise NotFoundError(f"no outcomes of {dimension.name} {value[:MAX_ECHO]!r}")
 
     def laid(self, dimension: Dimension, value: str, query: WindowQuery) -> list[Laid]:

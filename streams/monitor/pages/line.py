@@ -15,7 +15,7 @@ from streams.monitor.lines.pane_dials import Panes, panes_of
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.drawing import Chart, Line, Strip
 from streams.monitor.pages.frame import Page, PageRequest
-from streams.rules.dimensions import SIP_LINE
+from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from streams.rules.kpis import Kpi
 from streams.rules.labels import short
 from streams.rules.windows import window_start
@@ -56,6 +56,7 @@ def build(monitor: Monitor, asked: PageRequest, names: Mapping[str, str]) -> Pag
             "Hangup type": word_rows(shown, line, "hangup_types"),
         },
         "workflows": rows[:MAX_WORKFLOWS],
+        "linked": {row.workflow for row in rows if store.has(WORKFLOW, row.workflow)},
         "more_workflows": max(0, len(rows) - MAX_WORKFLOWS),
         "commands": _commands(line, from_ms),
     }

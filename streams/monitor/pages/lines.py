@@ -11,6 +11,7 @@ from streams.monitor.lines.views import lines_view
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.periods import DAY_S
 from streams.monitor.pages.frame import Page, PageRequest
+from streams.rules.dimensions import WORKFLOW
 from streams.rules.windows import window_start
 
 MAX_ROWS: Final = 50
@@ -30,11 +31,15 @@ def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
     query = query_of(asked, pane_s, longest_s(monitor.reader.caught_up_store, pane_s))
     ranking, state = ranked(monitor, query, asked.now_ms)
     as_of_ms = monitor.reader.as_of_ms
-    view = lines_view(ranking, state.fallen, monitor.reader.caught_up_store.names, as_of_ms or asked.now_ms, None)
+    store = monitor.reader.caught_up_store
+    view = lines_view(ranking, state.fallen, store.names, as_of_ms or asked.now_ms, None)
     values = {
         "view": view,
         "rows": list(zip(ranking.rows, view["values"], strict=True)),
         "verdicts": VERDICTS,
+        "linked": {
+            one["value"] for row in view["values"] for one in row["workflows"] if store.has(WORKFLOW, one["value"])
+        },
         "api": api_path(query),
         "from_ms": query.starts.start,
         "to_ms": query.end_ms,

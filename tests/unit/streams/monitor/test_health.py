@@ -24,7 +24,7 @@ def sources(
 
     return [
         HealthSource("lag", at(lag_age_s), fault, 8, "/lag"),
-        HealthSource("outcomes", at(outcomes_age_s), None, 10, "/#outcomes"),
+        HealthSource("outcomes", at(outcomes_age_s), None, 10, "/#problems"),
     ]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from streams.monitor.monitor import Monitor
 from streams.monitor.pages.endpoints import VIEWS
+from streams.monitor.settings import MonitorSettings
+from streams.rules.dimensions import SIP_LINE, WORKFLOW
+from tests.support.pages import Tags, rendered
+from tests.support.panes import PANE_MS, line_workflow, pane
 from tests.support.served_monitor import fill_with_calls, served
 
 NAMES = {
@@ -53,3 +60,40 @@ def test_a_range_over_400_days_is_refused(client: TestClient, view: str, query: 
 @pytest.mark.parametrize("query", EXTREMES.values(), ids=EXTREMES)
 def test_no_instant_breaks_a_page(client: TestClient, view: str, zone: str, query: str) -> None:
     assert client.get(f"{path_of(view)}?{query}&tz={zone}").status_code == 200
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS.keys() - {"/losses"}))  # which has no range
+def test_the_form_of_the_range_keeps_the_filters(client: TestClient, view: str) -> None:
+    text = client.get(f"{path_of(view)}?line=line-1&workflow=wf-good&range=1h").text
+
+    assert '<input type="hidden" name="line" value="line-1">' in text
+    assert '<input type="hidden" name="workflow" value="wf-good">' in text
+    assert 'type="hidden" name="range"' not in text
+
+
+def test_the_link_of_a_problem_leads_to_a_place_that_is_there() -> None:
+    monitor = Monitor(MonitorSettings())
+    links = [problem.link for problem in monitor.health().problems]
+
+    assert "/#problems" in links
+    assert [
+        link for link in links if "#" in link and f'id="{link.partition("#")[2]}"' not in rendered(monitor, "/")
+    ] == []
+
+
+def test_what_is_no_workflow_of_its_own_has_no_link() -> None:
+    """A full map counts the rest as `other`, which has no page."""
+    now_ms = int(time.time() * 1000)
+    start = now_ms - now_ms % PANE_MS
+    monitor = Monitor(MonitorSettings())
+    monitor.reader._is_caught_up = True
+    workflows = {name: line_workflow(50, 40, 40, 10) for name in ("wf-good", "other")}
+    counts: dict[str, Any] = {"attempts": 100, "attempt_dispositions": {"answered": 80, "pre_alert_failure": 20}}
+    record = pane(start, dimension="sip_line", value="line-1", calls=100, by_workflow=workflows, **counts)
+    monitor.reader._store.put(SIP_LINE, record, now_ms)
+    monitor.reader._store.put(WORKFLOW, pane(start, value="wf-good"), now_ms)
+    pages = rendered(monitor, "/lines"), rendered(monitor, "/lines/line-1", "/lines/{line}", line="line-1")
+
+    for page in map(Tags, pages):
+        assert "other" in page.text
+        assert [link for link in page.links if link.startswith("/workflows/")] == ["/workflows/wf-good"]
