@@ -113,8 +113,8 @@ def _wait_until_said(up: Up, *states: str, about: str) -> None:
 
 # In this order: each begins where the one before ended.
 STATES: Final = (
-    State("no data", ("",), has_calls=False, enter=_no_data),
-    State("flowing", ("",), has_calls=True, enter=_flowing),
+    State("no data", ("OK",), has_calls=False, enter=_no_data),
+    State("flowing", ("OK",), has_calls=True, enter=_flowing),
     State("one bad line", (BAD_LINE,), has_calls=True, enter=_one_bad_line),
     State("worker stopped", ("Broken",), has_calls=True, enter=_worker_stopped),
     # first nothing can be read; then probes are lost, too, and the gateway answers 503
