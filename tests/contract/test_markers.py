@@ -23,5 +23,5 @@ def test_a_test_is_marked_by_the_fixtures_it_reaches_and_by_its_room(request: py
         reaches = {"kafka_bootstrap", "registry_url", "start_kafka", "start_registry"} & set(
             getattr(item, "fixturenames", ())
         )
-        is_in_room = {"integration", "faults", "examples"} & set(item.path.parts)
+        is_in_room = {"integration", "faults", "examples", "browser"} & set(item.path.parts)
         assert (item.get_closest_marker("broker") is not None) == bool(reaches or is_in_room), item.nodeid

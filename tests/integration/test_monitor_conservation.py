@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from schemas.runtime import instants
 from schemas.topics import CALLBACKS
+from streams.monitor.history.database import FILE
 from tests.support.deliveries import delivery, detail, to_body
 from tests.support.processes.gateway import Client, running_gateway
 from tests.support.processes.monitor import MonitorProcess
@@ -124,7 +127,7 @@ async def test_everything_is_accounted_for_and_a_loss_shows(
             monitor = await restart()
             steps = await settled(monitor, requests=0, stored=0, handled=3, counted=0)
             assert steps["handled"]["since"] < steps["counted"]["since"], "windows are counted anew, and it says so"
-            await _a_stop_is_remembered(system, restart, client)
+            await _a_stop_is_remembered(system, restart, client, tmp_path / "monitor" / FILE)
         finally:
             restart.monitor.stop()
 
@@ -145,7 +148,7 @@ def _all_terms_are_there(steps: dict[str, dict[str, Any]]) -> None:
     assert steps["counted"]["parts"]["new_calls"] == 12 + 3 + 1 + 1 + 2 + 1
 
 
-async def _a_stop_is_remembered(system: WorkerSystem, restart: Restart, client: Client) -> None:
+async def _a_stop_is_remembered(system: WorkerSystem, restart: Restart, client: Client, written: Path) -> None:
     """The worker ends with a backlog; the monitor is killed, and still knows since when, and what was before."""
     system.workers[0].kill()
     for number in range(3):
@@ -153,6 +156,8 @@ async def _a_stop_is_remembered(system: WorkerSystem, restart: Restart, client: 
     monitor = restart.monitor
     since = await wait_until(lambda: _since(monitor), SETTLES_S, "the stop is a problem")
     await wait_until(lambda: _lag(monitor), SETTLES_S, "lag is in the history")
+    # a kill -9 takes what was not written yet, which is up to five seconds
+    await wait_until(lambda: _has_change(written, f"{GROUP}: stop"), SETTLES_S, "the stop is on the disk")
     killed_at_ms = now_ms()
     monitor = await restart()
     assert await wait_until(lambda: _since(monitor), SETTLES_S, "the stop is a problem again") == since
@@ -167,6 +172,11 @@ async def _since(monitor: MonitorProcess) -> str:
     """Since when the worker's group has stopped; empty when it has not."""
     problems: Any = (await monitor.json("/api/health"))["problems"]
     return next((problem["since"] for problem in problems if problem["what"] == f"{GROUP}: stop"), "")
+
+
+def _has_change(written: Path, subject: str) -> bool:
+    with closing(sqlite3.connect(f"file:{written}?mode=ro", uri=True)) as database:
+        return bool(database.execute("SELECT 1 FROM change WHERE subject LIKE ?", (f"%{subject}",)).fetchone())
 
 
 async def _lag(monitor: MonitorProcess) -> bool:

@@ -109,7 +109,6 @@ class Observed:
     poisoned: Poisoned
     stalled_after_s: float
     rows: list[PartitionLag]
-    first_sum: int
     last_sum: int
     record: dict[str, object]
 
@@ -148,7 +147,7 @@ async def _observed(bootstrap: str, registry_url: str) -> Observed:
     found = record_view(await reader.read(Partition(poisoned.topic, POISONED), poisoned.offset), 0)
     await reader.aclose()
     after_s = stalled_at[0] - poisoned.sent_at_s if stalled_at else NAMED_WITHIN_S
-    return Observed(seen, poisoned, after_s, rows, max(sums), sums[-1], found["record"])
+    return Observed(seen, poisoned, after_s, rows, sums[-1], found["record"])
 
 
 def _rows(poller: LagPoller, poisoned: Poisoned) -> list[PartitionLag]:
@@ -177,7 +176,7 @@ def test_a_poison_record_is_named_by_its_partition_and_offset_while_the_sum_fall
     assert [(row.topic, row.partition, row.current_offset) for row in stalled] == [
         (observed.poisoned.topic, POISONED, observed.poisoned.offset)
     ]
-    assert observed.last_sum < observed.first_sum
+    assert observed.last_sum < PARTITIONS * GOOD_EACH  # it fell from all that was sent, however late the first look
     assert {row.verdict for row in observed.rows if row.partition != POISONED} == {"ok"}
 
 

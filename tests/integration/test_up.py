@@ -116,7 +116,7 @@ async def test_the_example_passes_through_everything_and_is_there_once_after_a_r
     }
     assert records[ANSWERS.name][0].value.question_content == "意愿确认 Willingness Check"
     async with httpx2.AsyncClient() as client:
-        page = await client.get(f"{up.url('monitor')}lines")
+        page = await client.get(f"{up.url('monitor')}lines?from=2024-03-11T13:00:00Z&to=2024-03-11T14:00:00Z")
         workflow = await client.get(f"{up.url('monitor')}api/outcomes/workflows/{EXAMPLE['workflow_id']}")
     assert EXAMPLE["sip_line"] in page.text
     [window] = workflow.json()["windows"]
