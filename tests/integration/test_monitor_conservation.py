@@ -133,7 +133,7 @@ async def test_everything_is_accounted_for_and_a_loss_shows(
 
 
 async def _handled(monitor: MonitorProcess, at_least: int) -> bool:
-    return bool((await step(monitor, "handled")).get("downstream", 0) >= at_least)
+    return bool(((await step(monitor, "handled")).get("downstream") or 0) >= at_least)
 
 
 def _all_terms_are_there(steps: dict[str, dict[str, Any]]) -> None:
