@@ -32,7 +32,6 @@ environment: Final = Environment(
 )
 _filters: dict[str, Callable[..., object]] = {
     "instant": instants.text,
-    "dict": dict,
     "in_path": lambda name: quote(name, safe=""),
     "in_pointer": lambda name: name.replace("~", "~0").replace("/", "~1"),
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from schemas.runtime import instants
 from streams.monitor.api.endpoint import NO_STORE, Endpoint, Serve, monitor_of, refuse_parameters
 from streams.monitor.errors import BadParameterError, MonitorError
 from streams.monitor.health import Health, HealthState
@@ -117,10 +116,6 @@ class PageRequest:
         """A link to the same page over another range."""
         return self.link(range=name, **{"from": None, "to": None})
 
-    def before(self) -> "PageRequest":
-        """The same for the span of equal length that ends where this one begins."""
-        return replace(self, from_ms=2 * self.from_ms - self.to_ms, to_ms=self.from_ms)
-
 
 @dataclass(frozen=True)
 class Page:
@@ -198,7 +193,6 @@ def render(monitor: Monitor, asked: PageRequest, page: Page) -> str:
         ranges=RANGES_S,
         navigation=NAVIGATION,
         max_named=MAX_NAMED,
-        span=f"{instants.text(asked.from_ms)} to {instants.text(asked.to_ms)}",
         **page.values,
     )
 
