@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 
-from schemas.header_names import tolerate_header_names
-from streams.monitor.broker import connecting, connection, stop, translated
-from streams.monitor.errors import TopicsMissingError
+from streams.monitor.broker import connecting, groupless, partitions_of, stop, translated
 from streams.settings import KafkaSettings
 
-FETCH_WAIT_MS: Final = 500
 MAX_RECORDS: Final = 500
 
 
@@ -33,17 +29,7 @@ class WholeTopicsConsumer:
     def __init__(self, settings: KafkaSettings, topics: tuple[str, ...]) -> None:
         self._settings = settings
         self._topics = topics
-        arguments = connection(settings)
-        tolerate_header_names()
-        self._admin = AIOKafkaAdminClient(**arguments)
-        self._consumer = AIOKafkaConsumer(
-            **arguments,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            isolation_level="read_committed",
-        )
+        self._admin, self._consumer = groupless(settings, "earliest")
         self._behind: dict[TopicPartition, int] = {}
         self._held_since: dict[TopicPartition, int] = {}
 
@@ -61,15 +47,8 @@ class WholeTopicsConsumer:
         self._behind = {tp: end[tp] for tp in tps if begin[tp] < end[tp]}
 
     async def _partitions(self) -> list[TopicPartition]:
-        # None asks for all topics: asking by name would create what does not exist on brokers that allow it.
-        described = {topic["topic"]: topic for topic in await self._admin.describe_topics(None)}
-        missing = [name for name in self._topics if name not in described]
-        if missing:
-            names = ", ".join(missing)
-            raise TopicsMissingError(
-                f"topics do not exist yet, or are hidden from us without the right Describe: {names}"
-            )
-        return [TopicPartition(name, p["partition"]) for name in self._topics for p in described[name]["partitions"]]
+        found = await partitions_of(self._admin, self._topics)
+        return [TopicPartition(name, number) for name, numbers in found.items() for number in numbers]
 
     async def read(self, timeout_s: float) -> list[KeptRecord]:
         """The next records; none when nothing came within the time. Raises: BrokerUnavailableError."""

@@ -8,19 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 
-from schemas.header_names import tolerate_header_names
 from schemas.placement import partition_of
 from schemas.topics import CALLBACKS, Topic
-from streams.monitor.broker import TROUBLE, connecting, connection, stop, translated
-from streams.monitor.errors import TopicsMissingError
+from streams.monitor.broker import TROUBLE, connecting, groupless, partitions_of, stop, translated
 from streams.monitor.probe.hops import BY_TOPIC
 from streams.monitor.probe.ledger import Probe
 from streams.settings import KafkaSettings
 
-FETCH_WAIT_MS: Final = 500
 MAX_RECORDS: Final = 2_000
 LATE_DEADLINE_S: Final = 0.5
 # How far the broker's clock may be behind ours, where a probe's place can only be found by its time.
@@ -42,17 +38,7 @@ class ArrivalReader:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._topics = {settings.names.of(topic): topic for topic in BY_TOPIC}
-        arguments = connection(settings)
-        tolerate_header_names()
-        self._admin = AIOKafkaAdminClient(**arguments)
-        self._consumer = AIOKafkaConsumer(
-            **arguments,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="latest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            isolation_level="read_committed",
-        )
+        self._admin, self._consumer = groupless(settings, "latest")
         self._partitions: dict[Topic, int] = {}
         self._places: dict[bytes, set[TopicPartition]] = {}
         self._next: dict[TopicPartition, int] = {}
@@ -62,11 +48,8 @@ class ArrivalReader:
         async with connecting(self._settings):
             await self._admin.start()
             await self._consumer.start()
-            # None asks for all topics: asking by name would create what does not exist on brokers that allow it.
-            described = {topic["topic"]: len(topic["partitions"]) for topic in await self._admin.describe_topics(None)}
-        if missing := [name for name in self._topics if not described.get(name)]:
-            raise TopicsMissingError(f"topics do not exist yet, or are hidden from us: {', '.join(missing)}")
-        self._partitions = {topic: described[name] for name, topic in self._topics.items()}
+            found = await partitions_of(self._admin, self._topics)
+        self._partitions = {topic: len(found[name]) for name, topic in self._topics.items()}
 
     @property
     def partitions(self) -> int:

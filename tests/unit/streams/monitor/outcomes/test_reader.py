@@ -73,7 +73,7 @@ class Fetching:
 
 @pytest.fixture
 async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("streams.monitor.outcomes.consumer.AIOKafkaConsumer", lambda **_: Fetching())
+    monkeypatch.setattr("streams.monitor.broker.AIOKafkaConsumer", lambda **_: Fetching())
     return WholeTopicsConsumer(KafkaSettings(), (WORKFLOW_OUTCOMES.name,))
 
 
