@@ -11,13 +11,13 @@ Old readings say nothing about now: old verdicts are no problems, being blind is
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
-from urllib.parse import quote
 
 from schemas.runtime import instants
 from streams.monitor.history.beginnings import Beginnings
 from streams.monitor.lag.readings import RECENT_S
 from streams.monitor.lag.tracker import GroupLag, LagSnapshot, PartitionLag
 from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
+from streams.monitor.links import partition_path
 
 HealthState = Literal["broken", "blind", "degraded", "ok"]
 # Worst first.
@@ -179,7 +179,7 @@ def _is_late_and_still(row: PartitionLag) -> bool:
 def _link(group: str, rows: list[PartitionLag]) -> str:
     """To the partition whose next record is the oldest."""
     row = max(rows, key=lambda row: row.lag_seconds or 0.0)
-    return f"/lag/{quote(group, safe='')}/{quote(row.topic, safe='')}/{row.partition}"
+    return partition_path(group, row.topic, row.partition)
 
 
 def _where(rows: list[PartitionLag]) -> str:

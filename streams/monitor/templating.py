@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from schemas.runtime import instants
+from streams.monitor.links import line_path, workflow_path
 from streams.monitor.pages.drawing import shares, spark
 from streams.monitor.pages.words import ago_text, clock_text, number_text, share_text, span_text
 from streams.rules.labels import short
@@ -32,7 +32,8 @@ environment: Final = Environment(
 )
 _filters: dict[str, Callable[..., object]] = {
     "instant": instants.text,
-    "in_path": lambda name: quote(name, safe=""),
+    "line_path": line_path,
+    "workflow_path": workflow_path,
     "in_pointer": lambda name: name.replace("~", "~0").replace("/", "~1"),
     "cut": lambda value: short(value, MAX_SHOWN_CHARS),
     "words": lambda name: name.replace("_", " "),

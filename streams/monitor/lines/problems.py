@@ -9,7 +9,6 @@ The worst have names, the rest are counted.
 
 from collections.abc import Callable, Iterator
 from typing import Final
-from urllib.parse import quote
 
 from streams.monitor.health import MAX_NAMED, HealthState, Problem
 from streams.monitor.lines.alarms import Behind, NeverRings
@@ -17,10 +16,10 @@ from streams.monitor.lines.comparing import Against
 from streams.monitor.lines.notices import Notice, worst_first
 from streams.monitor.lines.tallies import Span
 from streams.monitor.lines.watch import LineState
+from streams.monitor.links import line_path, workflow_path
 from streams.rules.labels import short
 
 LINES: Final = "/lines"
-WORKFLOWS: Final = "/workflows"
 
 
 def line_problems(state: LineState, name_of: Callable[[str], str] = str) -> Iterator[Problem]:
@@ -42,7 +41,7 @@ def _never(state: LineState) -> Iterator[Problem]:
             "broken",
             f"line {short(found.line)} never rings",
             never_evidence(found),
-            _line(found.line),
+            line_path(found.line),
             began_ms=found.since_ms,
         )
 
@@ -52,13 +51,15 @@ def _behind(state: LineState) -> Iterator[Problem]:
         if found.line not in state.never:
             whom = "its peers" if found.against is Against.PEERS else "its own past (no control group)"
             what = f"line {short(found.line)} falls behind {whom}"
-            yield Problem("degraded", what, behind_evidence(found, state), _line(found.line), began_ms=found.since_ms)
+            yield Problem(
+                "degraded", what, behind_evidence(found, state), line_path(found.line), began_ms=found.since_ms
+            )
 
 
 def _fallen(state: LineState, name_of: Callable[[str], str]) -> Iterator[Problem]:
     for notice in worst_first(state.fallen.values()):
         what = f"all lines of workflow {short(name_of(notice.workflow))} fell together"
-        link = f"{WORKFLOWS}/{quote(notice.workflow, safe='')}"
+        link = workflow_path(notice.workflow)
         yield Problem("degraded", what, fallen_evidence(notice), link, began_ms=notice.since_ms)
 
 
@@ -90,10 +91,6 @@ def fallen_evidence(notice: Notice) -> str:
         f"{notice.lines} lines delivered {now} of {found.n} dials within {_minutes(notice.seconds)}, {usual} before:"
         " the list, the hour or the caller's number, not a line"
     )
-
-
-def _line(line: str) -> str:
-    return f"{LINES}/{quote(line, safe='')}"
 
 
 def _percent(part: float, of: int) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from streams.monitor.history.history import History
 from streams.monitor.history.memory import Memory, VerdictKey
@@ -12,6 +11,7 @@ from streams.monitor.lag.facts import LAG, LAG_SECONDS, TopicLag, topics_of, wor
 from streams.monitor.lag.tracker import GroupLag, PartitionLag
 from streams.monitor.lag.trend import TREND_S, Trend, trend_of
 from streams.monitor.lag.verdicts import LAG_SLO_S, MEANINGS, WORST_FIRST, LagVerdict
+from streams.monitor.links import partition_path
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.drawing import Chart, Line, Strip, Values, column, spans_over
 from streams.monitor.pages.frame import Page, PageRequest
@@ -98,7 +98,7 @@ def build(monitor: Monitor, asked: PageRequest, _: Mapping[str, str]) -> Page:
 
 def partition_link(asked: PageRequest, group: str, topic: str, partition: int) -> str:
     """The view of one partition."""
-    return asked.link(f"/lag/{quote(group, safe='')}/{quote(topic, safe='')}/{partition}")
+    return asked.link(partition_path(group, topic, partition))
 
 
 def lag_chart(history: History, asked: PageRequest, title: str, names: Mapping[str, str]) -> Chart:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from schemas.runtime import instants
 from streams.monitor.errors import BadParameterError, TooManyReadsError
@@ -12,6 +11,7 @@ from streams.monitor.lines.detail import history, kpi_rows, span_over, window_of
 from streams.monitor.lines.explainer import alarm_since, explained
 from streams.monitor.lines.headline import headline
 from streams.monitor.lines.pane_dials import Panes, panes_of
+from streams.monitor.links import in_path
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.drawing import Chart, Line, Strip
 from streams.monitor.pages.frame import Page, PageRequest
@@ -89,12 +89,12 @@ def whole_panes(from_ms: int, to_ms: int, pane_s: int) -> tuple[int, int]:
 
 def explain_path(line: str, from_ms: int, to_ms: int) -> str:
     """The explanation of that range as JSON."""
-    return f"/api/lines/{quote(line, safe='')}/explain?from={instants.text(from_ms)}&to={instants.text(to_ms)}"
+    return f"/api/lines/{in_path(line)}/explain?from={instants.text(from_ms)}&to={instants.text(to_ms)}"
 
 
 def _api(line: str, from_ms: int, to_ms: int) -> str:
     bounds = f"from={instants.text(from_ms)}&to={instants.text(to_ms)}"
-    return f"/api/outcomes/sip-lines/{quote(line, safe='')}?{bounds}&window=all"
+    return f"/api/outcomes/sip-lines/{in_path(line)}?{bounds}&window=all"
 
 
 def _between(panes: Panes, from_ms: int, to_ms: int) -> Panes:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from schemas.runtime import instants
 from streams.monitor.api.records import MAX_PARTITION, number_of
@@ -14,6 +13,7 @@ from streams.monitor.history.waiting import Change
 from streams.monitor.lag.readings import Partition
 from streams.monitor.lag.tracker import GroupLag, PartitionLag
 from streams.monitor.lag.verdicts import MEANINGS, REMEDIES
+from streams.monitor.links import in_path
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.frame import Page, PageRequest
 from streams.monitor.pages.lag import lag_chart
@@ -55,7 +55,7 @@ async def prepare(monitor: Monitor, asked: PageRequest, names: Mapping[str, str]
     if not row.lag or offset is None:
         hidden = "No record waits here." if row.lag == 0 else "Where the group stands is not known."
     else:
-        path = f"/api/records/{quote(row.topic, safe='')}/{row.partition}/{offset}"
+        path = f"/api/records/{in_path(row.topic)}/{row.partition}/{offset}"
         try:
             found = record_view(await monitor.records.read(Partition(row.topic, row.partition), offset), asked.now_ms)
         except MonitorError as error:

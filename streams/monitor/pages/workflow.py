@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from schemas.runtime import instants
+from streams.monitor.links import line_path
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.drawing import Chart, Line, Strip
 from streams.monitor.pages.frame import Page, PageRequest
@@ -60,7 +60,7 @@ def _dispositions(view: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _line_link(asked: PageRequest, line: str) -> str:
-    return asked.link(f"/lines/{quote(line, safe='')}", line=None, workflow=None)
+    return asked.link(line_path(line), line=None, workflow=None)
 
 
 def _chart(view: Mapping[str, Any], asked: PageRequest) -> Chart:

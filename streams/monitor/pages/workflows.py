@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from streams.monitor.links import in_path, workflow_path
 from streams.monitor.monitor import Monitor
 from streams.monitor.pages.frame import Page, PageRequest
 from streams.monitor.workflows.ranking import VERDICTS, ranking_view
@@ -34,14 +35,14 @@ def link_to(asked: PageRequest, workflow: str) -> str | None:
     """The page of a workflow, over the same range; None where the id is empty, or too long for a URL."""
     if not 0 < len(workflow) <= MAX_LINKED_CHARS:
         return None
-    return asked.link(f"/workflows/{quote(workflow, safe='')}", line=None, workflow=None)
+    return asked.link(workflow_path(workflow), line=None, workflow=None)
 
 
 def api_path(
     answer: Mapping[str, str], workflow: str | None = None, line: str | None = None, only: str | None = None
 ) -> str:
     """Where the API has this answer: of one workflow, or the ranking of all. only: the ranking has this one alone."""
-    path = "/api/workflows" + ("" if workflow is None else f"/{quote(workflow, safe='')}")
+    path = "/api/workflows" + ("" if workflow is None else f"/{in_path(workflow)}")
     chosen = {"from": answer["from"], "to": answer["to"], "line": line, "workflow": only}
     parameters = {name: text for name, text in chosen.items() if text}
     return f"{path}?{urlencode(parameters, quote_via=quote)}"
