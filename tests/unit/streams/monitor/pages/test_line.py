@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from streams.errors import BrokerUnavailableError
-from streams.monitor.app import create_app
 from streams.monitor.errors import TooManyReadsError
 from streams.monitor.lines.alarms import NeverRings
 from streams.monitor.lines.explainer import alarm_since
@@ -23,13 +21,14 @@ from streams.monitor.monitor import Monitor
 from streams.monitor.records.dials import DialReader
 from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
+from tests.support.pages import facts_of, resolve
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane
+from tests.support.served_monitor import served
 
 # '..' is left out: by its rules a browser makes '/' of '/lines/..'
 NAMES = ["LINE_1", "a/b?c#d&e", "line\nbreak", "線_4 é", '"><script>alert(1)</script>', "{{ 7 * 7 }}", "x" * 4000]
 END_MS = NOON_MS + 3 * PANE_MS
 RANGE = "from=2024-03-11T13:25:00Z&to=2024-03-11T13:40:00Z"
-FACT = re.compile(r'data-fact="([^"]*)" data-value="([^"]*)"')
 
 
 @pytest.fixture
@@ -39,29 +38,18 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     async def refuse(*_: Any) -> None:
         raise BrokerUnavailableError("Kafka did not answer")
 
-    async def nothing(_: Monitor) -> None:
-        """Reads nothing: the test has put in what is known."""
-
     monkeypatch.setattr(DialReader, "read", refuse)
-    monkeypatch.setattr(Monitor, "start", nothing)
-    with TestClient(create_app(MonitorSettings()), raise_server_exceptions=False) as found:
+    with served(monkeypatch, _fill) as found:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Monitor.__init__
-
-    def init(self: Monitor, settings: MonitorSettings) -> None:
-        made(self, settings)
-        self.reader._is_caught_up = True
-        for name in NAMES:
-            _put(self, name, 40, 60)
-        _put(self, "PEER", 95, 5)
-        record = pane(value="wf/1", calls=1, workflow_names={"Check": 1})
-        self.reader._store.put(WORKFLOW, record, record.window_end_at)
-
-    monkeypatch.setattr(Monitor, "__init__", init)
+def _fill(monitor: Monitor) -> None:
+    monitor.reader._is_caught_up = True
+    for name in NAMES:
+        _put(monitor, name, 40, 60)
+    _put(monitor, "PEER", 95, 5)
+    record = pane(value="wf/1", calls=1, workflow_names={"Check": 1})
+    monitor.reader._store.put(WORKFLOW, record, record.window_end_at)
 
 
 def _put(monitor: Monitor, line: str, delivered: int, failed: int) -> None:
@@ -87,15 +75,10 @@ def _put(monitor: Monitor, line: str, delivered: int, failed: int) -> None:
 
 def facts(client: TestClient, document: str) -> dict[str, tuple[Any, Any]]:
     """What the page says and what the API says, by the place in the API."""
-    found = {}
-    for place, value in FACT.findall(document):
-        path, pointer = html.unescape(place).split("#", 1)
-        node = client.get(path).json()
-        for part in pointer.split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
-            node = node[int(name)] if isinstance(node, list) else node[name]
-        found[html.unescape(place)] = json.loads(html.unescape(value)), node
-    return found
+    return {
+        f"{path}#{pointer}": (value, resolve(client.get(path).json(), pointer))
+        for path, pointer, value in facts_of(document)
+    }
 
 
 def test_the_page_says_how_the_line_does_in_numbers_of_the_api(client: TestClient) -> None:

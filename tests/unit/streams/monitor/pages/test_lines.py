@@ -10,13 +10,12 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from streams.monitor.app import create_app
 from streams.monitor.monitor import Monitor
 from streams.monitor.outcomes.store import OutcomeStore
-from streams.monitor.settings import MonitorSettings
 from streams.rules.dimensions import SIP_LINE, WORKFLOW
 from tests.support.pages import Tags, facts_of, resolve
 from tests.support.panes import NOON_MS, PANE_MS, line_workflow, pane
+from tests.support.served_monitor import served
 
 ODD = '"><script>alert(1)</script>'
 # Of fifty dials a pane: delivered, and the workflow.
@@ -37,24 +36,12 @@ PAGE = f"/lines?from=2024-03-11T13:25:00Z&to={TO}"
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A monitor without a broker that knows some lines."""
 
-    async def nothing(_: Monitor) -> None:
-        """Reads nothing: the test has put in what is known."""
+    def known(monitor: Monitor) -> None:
+        monitor.reader._is_caught_up = True
+        fill(monitor.reader._store)
 
-    monkeypatch.setattr(Monitor, "start", nothing)
-    with TestClient(create_app(MonitorSettings()), raise_server_exceptions=False) as found:
+    with served(monkeypatch, known) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Monitor.__init__
-
-    def init(self: Monitor, settings: MonitorSettings) -> None:
-        made(self, settings)
-        self.reader._is_caught_up = True
-        fill(self.reader._store)
-
-    monkeypatch.setattr(Monitor, "__init__", init)
 
 
 def fill(store: OutcomeStore) -> None:
