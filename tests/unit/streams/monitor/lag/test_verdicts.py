@@ -33,6 +33,11 @@ TABLE: list[tuple[str, LagVerdict, list[Sample]]] = [
     ("steady, a few records behind", "ok", history(lambda i: 100 * i, lambda i: 100 * i + 9)),
     ("a far backlog that shrinks", "behind", history(lambda i: 150 * i, lambda i: 20_000 + 100 * i)),
     ("a far backlog that neither grows nor shrinks", "behind", history(lambda i: 100 * i, lambda i: 9_000 + 100 * i)),
+    (
+        "all was read lately, and what came since takes long at the rate of a quiet topic",
+        "ok",
+        history(lambda i: int(i >= 50), lambda i: int(i >= 50) + max(0, 4 * (i - 54))),
+    ),
     ("producing at twice the reading rate, just begun", "ok", history(lambda i: 100 * i, lambda i: 200 * i, 20)),
     ("producing at twice the reading rate, for long", "warn", history(lambda i: 100 * i, lambda i: 200 * i)),
     (

@@ -44,5 +44,5 @@ def test_the_table_beside_a_chart_has_its_newest_numbers_and_is_bounded() -> Non
 def test_what_is_shaded_is_where_the_value_was_over_the_limit() -> None:
     at_ms = [0, 10, 20, 30, 40]
 
-    assert spans_over(at_ms, [0, 11, 12, None, 11], 10) == [(10, 30), (40, 40)]
+    assert spans_over(at_ms, [10, 11, 12, None, 11], 10) == [(10, 30), (40, 40)]
     assert spans_over([], [], 10) == []
