@@ -75,6 +75,9 @@ def fill_with_calls(monitor: Monitor) -> None:
             dimension = next(one for one in DIMENSIONS if one.name == name)
             fields = counts.fields()
             store.put(dimension, pane(start, dimension=name, value=value, revision=counts.calls, **fields), now_ms)
+    # as its loop does, which is not started: a watch that never looked makes the monitor blind
+    monitor.lines.look(store, now_ms)
+    monitor.lines.as_of_ms = now_ms
 
 
 async def _no_kafka(from_ms: int, to_ms: int) -> RangeRead:
